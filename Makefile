@@ -1,0 +1,118 @@
+# Faultline: one Makefile for everything.
+#
+#   make                 build/faultline, optimised
+#   make VARIANT=asan    the same under build/asan (variants: release debug asan tsan fuzz cov)
+#   make test            set up, then every test        make demo    set up, then the first runs
+#   make bench           side by side with the peers    make install program, man pages, completions
+
+VARIANT ?= release
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+B := build/$(VARIANT)
+
+PKGS := jansson libfyaml hiredis
+CFLAGS_release := -O2 -g
+CFLAGS_debug := -O0 -g3
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_cov := -O0 -g --coverage
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS_$(VARIANT)) -Isrc -Iinclude -I$(B)/gen $(PKG_CFLAGS) -pthread -MMD -MP $(CFLAGS)
+LDFLAGS_ALL = $(CFLAGS_$(VARIANT)) -pthread $(LDFLAGS)
+LIBS = $(PKG_LIBS) -lm
+
+SRC := $(wildcard src/*/*.c)
+CORE_SRC := $(filter-out src/cmd/main.c,$(SRC))
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
+UNIT_SRC := $(wildcard test/unit/test_*.c)
+UNIT_BIN := $(UNIT_SRC:test/unit/%.c=$(B)/test/unit/%)
+FUZZ_SRC := $(wildcard test/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:test/fuzz/%.c=$(B)/test/fuzz/%)
+SIM_SRC := $(wildcard test/sim/*.c)
+E2E_SRC := $(wildcard test/e2e/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
+
+.PHONY: all unit fuzzers sim e2e benches test demo bench install clean tidy deps
+all: build/faultline
+
+# The program of the release variant is also build/faultline.
+build/faultline: $(B)/faultline
+	@ln -sf $(VARIANT)/faultline $@
+
+$(B)/faultline: $(B)/src/cmd/main.o $(B)/libcore.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/libcore.a: $(CORE_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< ($(VARIANT))"
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+unit: $(UNIT_BIN)
+$(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+
+# The simulator is the real proxy with another io behind it: its objects define io_* first,
+# so the epoll backend is never pulled out of the library.
+sim: $(B)/test/sim/sim
+$(B)/test/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+e2e: $(B)/test/e2e/e2e
+$(B)/test/e2e/e2e: $(E2E_SRC:%.c=$(B)/%.o) $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# Under VARIANT=fuzz a driver is a libFuzzer program; elsewhere it replays the files it is given.
+fuzzers: $(FUZZ_BIN)
+ifeq ($(VARIANT),fuzz)
+$(B)/test/fuzz/fuzz_%: $(B)/test/fuzz/fuzz_%.o $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+else
+$(B)/test/fuzz/fuzz_%: $(B)/test/fuzz/fuzz_%.o $(B)/test/fuzz/replay.o $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+endif
+
+benches: $(BENCH_BIN)
+$(B)/bench/%: $(B)/bench/%.o $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+deps:
+	@tools/deps
+
+tidy:
+	@tools/tidy
+
+test demo bench: deps
+test:
+	@tools/run-tests
+demo: 
+	@$(MAKE) --no-print-directory all
+	@tools/demo
+bench:
+	@$(MAKE) --no-print-directory all benches
+	@bench/run
+
+install: all
+	install -D -m 755 $(B)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
+	for m in doc/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
+	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultline
+
+clean:
+	rm -rf build
+
+# Objects are made by pattern rules only; keep them.
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

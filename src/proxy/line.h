@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line.h - what a line is to the data path: an immutable configuration and live counters.
+ */
+#ifndef PROXY_LINE_H
+#define PROXY_LINE_H
+
+#include "fault/spec.h"
+#include "io/addr.h"
+#include <stdatomic.h>
+
+#define LINE_NAME_MAX 256
+#define LINE_WORKERS_MAX 64
+
+/* What decisions on a connection are keyed by. */
+enum line_key {
+	LINE_KEY_ORDINAL,       /* its number on the line */
+	LINE_KEY_CLIENT,        /* its client's IP address and its number among that client's: stable when clients race */
+};
+
+/* Immutable once given to the proxy; shared by reference. */
+struct line_conf {
+	atomic_uint refs;
+	char name[LINE_NAME_MAX];
+	char host[256], port[32];               /* upstream, when it is a name to be looked up; "" otherwise */
+	struct io_addr upstream;                /* upstream, when it is a literal or unix path; len 0 otherwise */
+	bool half_close;                        /* pass a FIN on and keep the other direction; false: Toxiproxy's way */
+	enum line_key key;
+	fl_ns connect_timeout;                  /* per connection, all addresses together */
+	uint32_t conns_max;                     /* 0: only the proxy's own limit */
+	struct fault_set *faults;               /* a reference; never NULL */
+};
+
+/* Zeroed but for refs 1 and defaults (half_close true, connect_timeout 10 s). faults must be set by the caller. NULL: no memory. */
+struct line_conf *line_conf_new(const char *name);
+struct line_conf *line_conf_ref(struct line_conf *c);
+void line_conf_unref(struct line_conf *c);              /* NULL is fine; drops the fault set */
+/* Fill upstream or host/port from text. 0, or -EINVAL when it is neither "host:port" nor "unix:path" (the text is kept; connecting will fail). */
+int line_conf_upstream(struct line_conf *c, const char *text);
+
+/* Why a connection ended: name, is it an error, text. */
+#define LINE_CLOSE_REASONS(ROW)                                                         \
+	ROW(NONE,            0, "still open")                                           \
+	ROW(FINISHED,        0, "both ends finished")                                   \
+	ROW(CLIENT_RESET,    0, "the client reset the connection")                      \
+	ROW(SERVER_RESET,    0, "the server reset the connection")                      \
+	ROW(CLIENT_ERROR,    1, "error on the client's connection")                     \
+	ROW(SERVER_ERROR,    1, "error on the server's connection")                     \
+	ROW(RESOLVE_FAILED,  1, "the server's name could not be resolved")              \
+	ROW(CONNECT_FAILED,  1, "the server could not be reached")                      \
+	ROW(CONNECT_TIMEOUT, 1, "the server did not answer in time")                    \
+	ROW(FAULT_REFUSED,   0, "refused by a fault")                                   \
+	ROW(FAULT_CLOSED,    0, "closed by a fault")                                    \
+	ROW(FAULT_RESET,     0, "reset by a fault")                                     \
+	ROW(LINE_STOPPED,    0, "the line was disabled, changed or deleted")            \
+	ROW(DRAINED,         0, "still open at the end of the drain")                   \
+	ROW(FULL,            1, "refused: as many connections as allowed")              \
+	ROW(OVERLOAD,        1, "no buffer memory left")
+
+enum line_close {
+#define LINE_CLOSE_ROW(id, is_error, text) LINE_CLOSE_##id,
+	LINE_CLOSE_REASONS(LINE_CLOSE_ROW)
+#undef LINE_CLOSE_ROW
+	LINE_CLOSE_COUNT
+};
+const char *line_close_name(enum line_close r);         /* "CLIENT_RESET" in lower case */
+const char *line_close_text(enum line_close r);
+bool line_close_is_error(enum line_close r);
+
+/* Counters of a line: sums over the workers at the moment of asking, live. By direction: [FL_C2S], [FL_S2C]. */
+struct line_counters {
+	uint64_t accepted, active;
+	uint64_t received_bytes[2], sent_bytes[2];
+	uint64_t closed[LINE_CLOSE_COUNT];
+};
+
+#endif

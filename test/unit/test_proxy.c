@@ -316,8 +316,13 @@ who_is_hit(unsigned workers, enum line_key key, bool hit[40])
 	for (int i = 0; i < 40; i++)
 		s[i] = take(&b);
 	struct proxy_conn conns[40];
-	while (proxy_line_conns(b.proxy, b.line, conns, 40) < 40)
-		;
+	int relaying = 0;
+	while (relaying < 40) {
+		assert_int_equal(proxy_line_conns(b.proxy, b.line, conns, 40), 40);
+		relaying = 0;
+		for (int i = 0; i < 40; i++)
+			relaying += strcmp(conns[i].state, "relaying") == 0;
+	}
 	for (int i = 0; i < 40; i++) {
 		int at = i;
 		if (key == LINE_KEY_CLIENT) {

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record.h - the ring in which a worker notes what faults did, for the control side to take.
+ *
+ * One writer (the worker), one reader (the control side). When the ring is full, events are counted as lost.
+ */
+#ifndef PROXY_RECORD_H
+#define PROXY_RECORD_H
+
+#include "proxy/proxy.h"
+
+struct record;
+int record_new(uint32_t events_max, struct record **ret_record);        /* 0 or -ENOMEM */
+void record_free(struct record *r);                                     /* NULL is fine */
+/* The slot to fill, or NULL when the ring is full (counted). record_commit() makes it visible. */
+struct proxy_event *record_slot(struct record *r);
+void record_commit(struct record *r);
+/* Reader: take up to max. */
+size_t record_take(struct record *r, struct proxy_event *ret_events, size_t max, uint64_t *ret_lost);
+
+#endif

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 int
 thread_start(pthread_t *ret_thread, const char *name, thread_fn *run, void *ud)
@@ -71,4 +72,20 @@ thread_gate_wait(struct thread_gate *g)
 	while (g->closed > 0)
 		pthread_cond_wait(&g->cond, &g->mutex);
 	pthread_mutex_unlock(&g->mutex);
+}
+
+uint64_t
+thread_wait_zero(atomic_uint_fast64_t *n, fl_ns limit)
+{
+	const struct timespec step = { .tv_nsec = 2 * FL_MS };
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	fl_ns end = (fl_ns)ts.tv_sec * FL_SEC + ts.tv_nsec + limit;
+	while (atomic_load(n) > 0) {
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		if ((fl_ns)ts.tv_sec * FL_SEC + ts.tv_nsec >= end)
+			break;
+		nanosleep(&step, NULL);
+	}
+	return atomic_load(n);
 }

@@ -5,6 +5,7 @@
 
 #include "base/types.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef void *thread_fn(void *ud);
@@ -13,6 +14,9 @@ typedef void *thread_fn(void *ud);
 int thread_start(pthread_t *ret_thread, const char *name, thread_fn *run, void *ud);
 void thread_join(pthread_t t);
 unsigned thread_cores(void);    /* that this process may use, >= 1 */
+
+/* Wait until *n is zero or `limit` has passed, looking every few milliseconds. returns *n. */
+uint64_t thread_wait_zero(atomic_uint_fast64_t *n, fl_ns limit);
 
 /* A counter to wait for: opens when it has come down to zero. */
 struct thread_gate {

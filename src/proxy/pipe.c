@@ -48,7 +48,7 @@ pipe_free(struct worker *w, struct session *s, enum fl_dir d)
 fl_ns
 pipe_next(const struct session *s, enum fl_dir d)
 {
-	return s->pipes[d] == NULL || (s->flags[d] & DIR_DONE) ? FL_NEVER : s->pipes[d]->next;
+	return s->pipes[d] == NULL || (s->flags[d] & (DIR_DONE | DIR_DISCARD)) ? FL_NEVER : s->pipes[d]->next;
 }
 
 static void
@@ -128,7 +128,7 @@ enum pipe_result
 pipe_run(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 {
 	struct pipe *p = s->pipes[d];
-	if (p == NULL || (s->flags[d] & DIR_DONE))
+	if (p == NULL || (s->flags[d] & (DIR_DONE | DIR_DISCARD)))
 		return PIPE_OK;
 	fl_assert(s->socks[side_to(d)] != NULL && !s->closing[side_to(d)]);
 	struct decide_conn conn = pipe_identity(s, false);
@@ -220,13 +220,31 @@ has_stream_faults(const struct fault_set *set, enum fl_dir d, bool *ret_by_clien
 	return any;
 }
 
+/* The sender was taken away by a fault: when that fault goes, so does what is left of the connection. */
+static enum pipe_result
+half_open_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
+{
+	const struct fault_set *set = s->wline->conf->faults;
+	struct pipe *p = s->pipes[d];
+	if (p == NULL || p->chain.verdict != CHAIN_HALF_OPEN || p->chain.verdict_by == NULL)
+		return PIPE_OK;
+	uint64_t id = p->chain.verdict_by->id;
+	for (uint32_t i = 0; i < set->count; i++) {
+		if (set->specs[i].id != id)
+			continue;
+		struct decide_conn conn = pipe_identity(s, true);
+		return chain_set(&p->chain, &w->env, set, &conn, s->opened, now) < 0 ? PIPE_OVERLOAD : PIPE_OK;
+	}
+	return PIPE_CLOSE;
+}
+
 enum pipe_result
 pipe_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 {
 	const struct fault_set *set = s->wline->conf->faults;
 	bool by_client = false;
 	if (s->flags[d] & DIR_DONE)
-		return PIPE_OK;
+		return s->half_opened ? half_open_conf(w, s, d, now) : PIPE_OK;
 	if (!has_stream_faults(set, d, &by_client) && s->pipes[d] == NULL)
 		return PIPE_OK;
 	if (s->pipes[d] == NULL && pipe_new(w, s, d, s->received[d]) == NULL)

@@ -52,8 +52,6 @@ void session_event(struct worker *w, struct session *s, enum session_side side, 
 void session_timer(struct worker *w, struct session *s);
 /* The line's configuration changed: wline->conf is the new one, the old one is still alive. */
 void session_conf(struct worker *w, struct session *s);
-/* The answer to a look-up of the server's name. */
-void session_resolved(struct worker *w, struct session *s, const struct resolve_answer *answer);
 /* End it now. */
 void session_stop(struct worker *w, struct session *s, enum line_close reason, bool reset);
 /* Memory pressure began or ended: read less or more. */

@@ -35,6 +35,10 @@ line_count(atomic_uint_fast64_t *c, uint64_t n)
 
 /* How many connections each client of a line has opened, for LINE_KEY_CLIENT. Home worker only. */
 struct line_clients;
+int line_clients_new(struct line_clients **ret_clients);        /* 0 or -ENOMEM */
+void line_clients_free(struct line_clients *c);                 /* NULL is fine */
+/* Count a connection of this client and return the key of it: of the address and the number of the connection among its. */
+uint64_t line_clients_key(struct line_clients *c, const struct io_addr *client, uint64_t ordinal);
 
 /* What all workers share of a line. */
 struct line {
@@ -44,20 +48,23 @@ struct line {
 	char name[LINE_NAME_MAX];
 	uint64_t ordinal;                       /* of the last connection accepted; home worker only */
 	atomic_uint_fast64_t open;              /* connections accepted and not ended, all workers */
+	atomic_uint holders;                    /* workers that still know it */
 	struct line_clients *clients;           /* NULL unless keyed by client */
 	struct line_cell *cells;                /* one per worker */
 };
 
+struct worker;
+
 /* A line as one worker sees it. line NULL: the slot is not in use here. */
 struct wline {
 	struct line *line;
+	struct worker *worker;
 	struct line_conf *conf;
 	struct line_cell *cell;
 	struct io_sock *listener;               /* at home, while accepting */
 	struct list sessions;
+	bool closing;                           /* forgotten as soon as its last session is gone */
 };
-
-struct worker;
 
 /* What the workers of a proxy have in common. */
 struct crew {
@@ -86,6 +93,7 @@ struct worker {
 	struct heap timers;
 	struct wline *lines;                    /* crew->lines_max */
 	uint32_t lines_used;                    /* slots ever used: for walks */
+	uint32_t lines_closing;
 	struct crew *crew;
 	struct record *record;                  /* NULL: nobody wants events */
 	struct chain_env env;
@@ -93,7 +101,6 @@ struct worker {
 	fl_ns accept_retry;                     /* listeners are paused until then; FL_NEVER: not paused */
 	unsigned index;
 	bool pressed;                           /* buffer memory is nearly used up: read less */
-	bool stopping;
 	struct mailbox mail;
 };
 
@@ -107,6 +114,9 @@ int worker_line_open(struct worker *w, struct line *l, struct line_conf *conf, i
 void worker_line_set(struct worker *w, struct line *l, struct line_conf *conf);
 void worker_line_deaf(struct worker *w, struct line *l);        /* stop accepting */
 uint64_t worker_line_cut(struct worker *w, struct line *l, enum line_close reason, bool reset);
-void worker_line_close(struct worker *w, struct line *l);       /* cut and forget */
+/* Cut (the listener is closed already) and forget: when the last session is gone, line->holders goes down by one. */
+void worker_line_close(struct worker *w, struct line *l);
+/* Take the messages that are there. worker_turn() does; the control side does when workers have no threads. */
+void worker_mail(struct worker *w);
 
 #endif

@@ -126,6 +126,9 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 	if (fault_doc_read(n, actions[ACTION_FAULT].keys, r->d, &f->spec) != 0)
 		return;
 	f->spec.id = r->x->fault_count + 1;
+	/* A lease ends it like `for`, whichever is shorter. */
+	if (f->spec.ttl_ns > 0)
+		f->length = f->length > 0 ? FL_MIN(f->length, f->spec.ttl_ns) : f->spec.ttl_ns;
 	f->name = exp_field_dup(r, f->spec.name);
 	if (f->name != NULL)
 		check_name(r, n, f);

@@ -17,7 +17,8 @@
 
 struct pool {
 	char *mem;               /* count_max slots of slot_bytes */
-	size_t slot_bytes;
+	size_t object_bytes;
+	size_t slot_bytes;      /* the object and 8 bytes, rounded up to 8 */
 	size_t map_bytes;
 	uint32_t count_max;
 	uint32_t count;          /* in use */

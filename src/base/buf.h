@@ -11,6 +11,7 @@
 #define BASE_BUF_H
 
 #include "base/types.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 
@@ -25,7 +26,7 @@ struct buf {
 void buf_init(struct buf *b, size_t max_bytes);
 void buf_fini(struct buf *b);
 
-/* 0, or -ENOBUFS when max_bytes (or memory) is spent. */
+/* 0, or -ENOBUFS when max_bytes (or memory) is spent. What is appended must not lie in the buffer itself. */
 int buf_append(struct buf *b, const void *p, size_t n);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, char c);
@@ -35,7 +36,8 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 char *buf_reserve(struct buf *b, size_t n);
 void buf_claim(struct buf *b, size_t n);
 
-static inline const char *buf_data(const struct buf *b) { return b->mem + b->start; }
+/* Never NULL, so that it may be passed on with a length of 0. */
+static inline const char *buf_data(const struct buf *b) { return b->mem == NULL ? "" : b->mem + b->start; }
 static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
 /* The data as a C string; "" when empty. */
 const char *buf_str(struct buf *b);

@@ -105,6 +105,7 @@ conn_open(struct run *run, struct sim_line *line, const struct io_addr *from, ui
 	c->half_close = line->half_close;
 	c->client = peer_connect(run->net, from, &line->listen, key, plan);
 	attach(c, c->client);
+	c->oracle[FL_C2S].limit = c->oracle[FL_S2C].limit = UINT64_MAX;
 	c->next = run->conns;
 	run->conns = c;
 	run->conn_count++;

@@ -370,6 +370,8 @@ next_sent(struct io_sock *s, struct io_event *ev)
 	if (!s->sending || !s->send_done)
 		return false;
 	check_lent(s);
+	if (s->send_res < 0)
+		s->end->unsent += s->send_at;
 	s->sending = false;
 	s->send_p = NULL;
 	return tell(ev, IO_SENT, s, s->send_res);
@@ -728,6 +730,8 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 	rule(s, s->phase == SOCK_LIVE, "(6) io_close() twice");
 	note(s, "io %lld: close %lld reset %lld", reset);
 	s->phase = SOCK_CLOSING;
+	if (s->sending)
+		s->end->unsent += s->send_at;
 	if (s->kind == SOCK_LISTENER)
 		listener_close(s->listener);
 	else if (reset)

@@ -103,6 +103,7 @@ listener_accept(struct listener *l)
 	if (l->count == 0)
 		return NULL;
 	e = l->backlog[0];
+	e->accepted_by = l;
 	e->accept_number = ++l->accepted;
 	memmove(l->backlog, l->backlog + 1, --l->count * sizeof(l->backlog[0]));
 	return e;
@@ -204,8 +205,11 @@ flow_deliver(void *obj, uint64_t from)
 		return;
 	}
 	bytes = FL_MIN(bytes, room);
-	if (n->trouble.segment_bytes_max && bytes > 0)
-		bytes = FL_MIN(bytes, (uint64_t)rnd_range(&n->rnd, 1, n->trouble.segment_bytes_max));
+	if (n->trouble.segment_bytes_max && bytes > 0) {
+		uint64_t segment = (uint64_t)rnd_range(&n->rnd, 1, n->trouble.segment_bytes_max);
+
+		bytes = FL_MIN(bytes, segment);
+	}
 	f->arrived += bytes;
 	news = bytes > 0;
 	if (f->fin && !f->fin_arrived && f->arrived == f->written)

@@ -60,8 +60,10 @@ struct end {
 	bool err_told;                  /* and it was reported once */
 	bool rst_sent;                  /* by this end */
 	bool rst_seen;                  /* by this end; stays */
+	uint64_t unsent;                /* bytes written by a send that never became IO_SENT */
 	bool told;                      /* io_sim told the proxy that it is open */
-	uint64_t accept_number;         /* of its listener, from 1; 0: not accepted by the proxy */
+	struct listener *accepted_by;   /* NULL: nobody accepted it (yet) */
+	uint64_t accept_number;         /* of that listener, from 1 */
 	struct io_addr addr;
 	net_notify_fn *notify;
 	void *owner;

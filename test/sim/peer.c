@@ -43,7 +43,9 @@ do_read(struct peer *p)
 	if (!p->finishing) {
 		if (now < p->read_at || p->got >= p->plan.stall_at)
 			return;
-		n = FL_MIN(n, (size_t)rnd_log(&p->rnd, 1, p->plan.read_bytes_max));
+		size_t part = (size_t)rnd_log(&p->rnd, 1, p->plan.read_bytes_max);
+
+		n = FL_MIN(n, part);
 		if (n > 0 && p->plan.read_gap_ns_max > 0)
 			p->read_at = now + rnd_log(&p->rnd, 0, p->plan.read_gap_ns_max);
 	}
@@ -79,8 +81,11 @@ do_write(struct peer *p)
 	uint64_t n = FL_MIN(may_send(p), (uint64_t)end_room(p->end));
 
 	n = FL_MIN(n, (uint64_t)CHUNK_MAX);
-	if (n > 0 && !p->finishing)
-		n = FL_MIN(n, (uint64_t)rnd_log(&p->rnd, 1, p->plan.chunk_bytes_max));
+	if (n > 0 && !p->finishing) {
+		uint64_t part = (uint64_t)rnd_log(&p->rnd, 1, p->plan.chunk_bytes_max);
+
+		n = FL_MIN(n, part);
+	}
 	stream_fill(p->key, p->sent, bytes, (size_t)n);
 	end_write(p->end, bytes, (size_t)n);
 	p->sent += n;

@@ -57,10 +57,13 @@ rnd_log(struct rnd *r, int64_t lo, int64_t hi)
 {
 	int bits = 0;
 
+	/* Beware: FL_MIN() evaluates its arguments twice, so no draw may stand in one. */
 	while (bits < 62 && (INT64_C(1) << bits) <= hi - lo)
 		bits++;
 	bits = (int)rnd_below(r, (uint64_t)bits + 1);
-	return lo + FL_MIN(hi - lo, (int64_t)rnd_below(r, UINT64_C(1) << bits));
+	int64_t more = (int64_t)rnd_below(r, UINT64_C(1) << bits);
+
+	return lo + FL_MIN(hi - lo, more);
 }
 
 #endif

@@ -328,6 +328,8 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	r->world = w;
 	r->swarm = s;
 	r->subject = subject;
+	r->on_event = opts->on_event;
+	r->on_event_ud = opts->on_event_ud;
 	r->net = net_new(w, s->net_seed);
 	r->traffic = rnd_init(s->traffic_seed, 0x7a);
 	r->ops = rnd_init(s->ops_seed, 0x09);

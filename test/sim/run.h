@@ -14,6 +14,7 @@
 #include "swarm.h"
 
 struct run;
+struct proxy_event;
 
 /* What relays: the proxy, or the harness's own relay. */
 struct subject {
@@ -65,7 +66,9 @@ struct run {
 	struct sim_line lines[SWARM_LINES_MAX];
 	struct sim_server servers[SWARM_LINES_MAX];
 	struct conn *conns;
-	unsigned conn_count, conns_started;
+	unsigned conn_count;
+	void (*on_event)(void *ud, const struct proxy_event *e);        /* takes the proxy's events; may be NULL */
+	void *on_event_ud;
 	bool calm;                      /* phase 2 */
 	uint64_t turns;
 };
@@ -80,6 +83,8 @@ struct run_opts {
 	bool verbose;
 	const char *repeat;
 	bool lose_a_byte;               /* the canary */
+	void (*on_event)(void *ud, const struct proxy_event *e);
+	void *on_event_ud;
 };
 struct run_result run_seed(const struct swarm *s, const struct subject *subject, const struct run_opts *opts);
 

@@ -49,8 +49,8 @@ draw_sizes(struct rnd *dice, struct swarm *s)
 	s->trouble.snd_bytes_max = (uint32_t)rnd_log(dice, sizes[i].buffer_min, sizes[i].buffer_max);
 	s->trouble.rcv_bytes_max = (uint32_t)rnd_log(dice, sizes[i].buffer_min, sizes[i].buffer_max);
 	s->bytes_max = (uint64_t)rnd_log(dice, 1, sizes[i].bytes_max);
-	s->chunk_bytes_max = (uint32_t)rnd_log(dice, 1 + s->bytes_max / 64, 65536);
-	s->read_bytes_max = (uint32_t)rnd_log(dice, 1 + s->bytes_max / 64, 65536);
+	s->chunk_bytes_max = (uint32_t)rnd_log(dice, 1 + (int64_t)s->bytes_max / 64, 65536);
+	s->read_bytes_max = (uint32_t)rnd_log(dice, 1 + (int64_t)s->bytes_max / 64, 65536);
 	if (s->trouble.segment_bytes_max)
 		s->trouble.segment_bytes_max += (uint32_t)(s->bytes_max / 64);
 	s->conns = (unsigned)rnd_log(dice, 1, i == 2 ? 12 : 60);

@@ -21,6 +21,14 @@ struct world_block {
 	_Alignas(16) char mem[];
 };
 
+static const struct world *the_world;
+
+const struct world *
+world_current(void)
+{
+	return the_world;
+}
+
 struct world *
 world_new(uint64_t seed, bool verbose, const char *repeat)
 {
@@ -33,12 +41,14 @@ world_new(uint64_t seed, bool verbose, const char *repeat)
 	w->seed = seed;
 	w->verbose = verbose;
 	w->repeat = repeat;
+	the_world = w;
 	return w;
 }
 
 void
 world_free(struct world *w)
 {
+	the_world = NULL;
 	while (w->blocks != NULL) {
 		struct world_block *b = w->blocks;
 

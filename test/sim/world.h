@@ -43,6 +43,8 @@ struct world {
 
 struct world *world_new(uint64_t seed, bool verbose, const char *repeat);
 void world_free(struct world *w);
+/* The one there is now, or NULL: for death by signal. */
+const struct world *world_current(void);
 
 /* n zeroed bytes that live as long as the world. Never NULL. */
 void *world_alloc(struct world *w, size_t n);

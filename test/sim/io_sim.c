@@ -193,7 +193,7 @@ io_new(const struct io_opts *opts, struct io **ret_io)
 	struct io *io, **link;
 
 	fl_assert(n != NULL && opts->socks_max > 0);
-	if (sim.net != n) {
+	if (sim.net != n || sim.first == NULL) {
 		sim.net = n;
 		sim.first = NULL;
 		sim.count = 0;
@@ -360,6 +360,7 @@ send_more(struct io_sock *s)
 	if (n > 0)
 		end_write(s->end, s->send_p + s->send_at, n);
 	s->send_at += n;
+	s->end->unsent += n;
 	s->send_done = s->send_at == s->send_n;
 }
 
@@ -370,8 +371,8 @@ next_sent(struct io_sock *s, struct io_event *ev)
 	if (!s->sending || !s->send_done)
 		return false;
 	check_lent(s);
-	if (s->send_res < 0)
-		s->end->unsent += s->send_at;
+	if (s->send_res == 0)
+		s->end->unsent -= s->send_n;
 	s->sending = false;
 	s->send_p = NULL;
 	return tell(ev, IO_SENT, s, s->send_res);
@@ -730,8 +731,6 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 	rule(s, s->phase == SOCK_LIVE, "(6) io_close() twice");
 	note(s, "io %lld: close %lld reset %lld", reset);
 	s->phase = SOCK_CLOSING;
-	if (s->sending)
-		s->end->unsent += s->send_at;
 	if (s->kind == SOCK_LISTENER)
 		listener_close(s->listener);
 	else if (reset)

@@ -60,7 +60,7 @@ struct end {
 	bool err_told;                  /* and it was reported once */
 	bool rst_sent;                  /* by this end */
 	bool rst_seen;                  /* by this end; stays */
-	uint64_t unsent;                /* bytes written by a send that never became IO_SENT */
+	uint64_t unsent;                /* bytes written by sends that did not become IO_SENT (yet) */
 	bool told;                      /* io_sim told the proxy that it is open */
 	struct listener *accepted_by;   /* NULL: nobody accepted it (yet) */
 	uint64_t accept_number;         /* of that listener, from 1 */

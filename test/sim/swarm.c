@@ -48,12 +48,12 @@ draw_sizes(struct rnd *dice, struct swarm *s)
 	s->trouble.snd_bytes_min = s->trouble.rcv_bytes_min = sizes[i].buffer_min;
 	s->trouble.snd_bytes_max = (uint32_t)rnd_log(dice, sizes[i].buffer_min, sizes[i].buffer_max);
 	s->trouble.rcv_bytes_max = (uint32_t)rnd_log(dice, sizes[i].buffer_min, sizes[i].buffer_max);
-	s->bytes_max = (uint64_t)rnd_log(dice, 1, sizes[i].bytes_max);
+	s->bytes_max = (uint64_t)rnd_log(dice, sizes[i].bytes_max / 100, sizes[i].bytes_max);
 	s->chunk_bytes_max = (uint32_t)rnd_log(dice, 1 + (int64_t)s->bytes_max / 64, 65536);
 	s->read_bytes_max = (uint32_t)rnd_log(dice, 1 + (int64_t)s->bytes_max / 64, 65536);
 	if (s->trouble.segment_bytes_max)
 		s->trouble.segment_bytes_max += (uint32_t)(s->bytes_max / 64);
-	s->conns = (unsigned)rnd_log(dice, 1, i == 2 ? 12 : 60);
+	s->conns = (unsigned)rnd_range(dice, 1, i == 2 ? 10 : 40);
 }
 
 static void
@@ -127,7 +127,7 @@ swarm_draw(struct swarm *s, uint64_t seed, uint32_t ops)
 	draw_traffic(&r, s);
 	draw_proxy(&r, s);
 	draw_control(&r, s, ops);
-	s->trouble_ns = rnd_log(&r, 20 * FL_MS, 60 * FL_SEC);
+	s->trouble_ns = rnd_log(&r, 1, 300) * 100 * FL_MS + rnd_range(&r, 0, 100 * FL_MS);
 }
 
 struct net_trouble
@@ -176,7 +176,7 @@ struct peer_plan
 swarm_plan(const struct swarm *s, struct rnd *r, bool server)
 {
 	struct peer_plan p = {
-		.send_bytes = (uint64_t)rnd_log(r, 0, (int64_t)s->bytes_max),
+		.send_bytes = (uint64_t)(rnd_chance(r, 500) ? rnd_log(r, 0, (int64_t)s->bytes_max) : rnd_range(r, 0, (int64_t)s->bytes_max)),
 		.chunk_bytes_max = s->chunk_bytes_max,
 		.read_bytes_max = s->read_bytes_max,
 		.gap_ns_max = s->gap_ns_max,

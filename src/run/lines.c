@@ -27,7 +27,7 @@ struct open_line {
 struct switched {
 	bool on;
 	fl_ns since;
-	uint32_t version;
+	uint32_t version, round;
 	struct spec_shared *shared;
 };
 struct lines {
@@ -50,6 +50,7 @@ collect(const struct lines *l, uint32_t line, enum fl_dir dir, struct fault_spec
 		if (f->action != ACTION_FAULT || f->line != (int)line || f->spec.dir != dir || !s->on)
 			continue;
 		specs[n] = f->spec;
+		specs[n].id = f->first + s->round + 1;
 		specs[n].version = s->version;
 		specs[n].since_ns = s->since;
 		specs[n].key = spec_key(l->seed, l->x->lines[line].name, f->spec.name);
@@ -257,7 +258,7 @@ lines_listen(const struct lines *l, uint32_t line)
 }
 
 int
-lines_fault(struct lines *l, uint32_t fault, bool on)
+lines_fault(struct lines *l, uint32_t fault, uint32_t round, bool on)
 {
 	const struct experiment_fault *f = &l->x->faults[fault];
 	struct switched *s = &l->faults[fault];
@@ -266,6 +267,7 @@ lines_fault(struct lines *l, uint32_t fault, bool on)
 	if (s->on == on)
 		return 0;
 	s->on = on;
+	s->round = round;
 	s->since = clock_mono();
 	s->version++;
 	return apply(l, (uint32_t)f->line);

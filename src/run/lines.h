@@ -27,8 +27,8 @@ const char *lines_address(const struct lines *l, uint32_t line);        /* "127.
 const char *lines_upstream(const struct lines *l, uint32_t line);
 const struct io_addr *lines_listen(const struct lines *l, uint32_t line);
 
-/* Switch a fault of the experiment on or off. 0 or -ENOMEM. */
-int lines_fault(struct lines *l, uint32_t fault, bool on);
+/* Switch a round of a fault of the experiment on or off; its id is then experiment_fault.first + round + 1. 0 or -ENOMEM. */
+int lines_fault(struct lines *l, uint32_t fault, uint32_t round, bool on);
 /* Close the listener and all connections, or listen again. 0 or -errno (the port is taken). */
 int lines_down(struct lines *l, uint32_t line, bool down);
 /* End all connections. returns how many. */

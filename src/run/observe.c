@@ -99,16 +99,16 @@ observe_round(struct observe *o, fl_ns at, uint32_t fault, uint32_t round, bool 
 }
 
 static unsigned
-life_of(const struct observe *o, const struct lines *l, const char *line)
+life_of(const struct observe *o, const struct line_set *l, const char *line)
 {
 	for (uint32_t i = 0; i < o->x->line_count; i++)
 		if (strcmp(o->x->line_names[i], line) == 0)
-			return lines_lives(l, i);
+			return line_set_lives(l, i);
 	return 1;
 }
 
 void
-observe_proxy(struct observe *o, struct proxy *p, const struct lines *l)
+observe_proxy(struct observe *o, struct proxy *p, const struct line_set *l)
 {
 	struct proxy_event batch[BATCH];
 	uint64_t lost = 0;

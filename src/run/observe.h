@@ -11,7 +11,7 @@
 #include "io/append.h"
 #include "run/effects.h"
 #include "run/guard.h"
-#include "run/lines.h"
+#include "run/line_set.h"
 #include "run/prober.h"
 #include "run/tally.h"
 
@@ -61,7 +61,7 @@ void observe_say(struct observe *o, fl_ns at, const char *what, const char *name
 /* A round of a fault begins or ends; hits: what it did at once (for actions). */
 void observe_round(struct observe *o, fl_ns at, uint32_t fault, uint32_t round, bool on, uint64_t hits);
 /* Take what the data plane recorded. */
-void observe_proxy(struct observe *o, struct proxy *p, const struct lines *l);
+void observe_proxy(struct observe *o, struct proxy *p, const struct line_set *l);
 /* Take what the clients did since the last time. */
 void observe_ops(struct observe *o, struct oplog *const *logs, uint32_t count);
 void observe_probe(struct observe *o, uint32_t probe, enum observe_phase phase, const struct prober_result *r);

@@ -147,7 +147,7 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 	if (rc == 0)
 		rc = fail(start_plane(r), "the data plane cannot be started", error);
 	if (rc == 0)
-		rc = lines_open(r->proxy, r->x, opts->seed, &r->values, &r->lines, error);
+		rc = line_set_open(r->proxy, r->x, opts->seed, &r->values, &r->lines, error);
 	if (rc == 0)
 		rc = fail(system_new(r->x, &r->values, r->dir.logs, r->set, &r->system), "the processes", error);
 	if (rc == 0)
@@ -158,7 +158,7 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 void
 rig_down(struct rig *r)
 {
-	lines_free(r->lines);
+	line_set_free(r->lines);
 	proxy_free(r->proxy);
 	resolver_free(r->resolver);
 	process_set_free(r->set);

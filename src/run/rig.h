@@ -7,7 +7,7 @@
 #define RUN_RIG_H
 
 #include "io/resolve.h"
-#include "run/lines.h"
+#include "run/line_set.h"
 #include "run/probe.h"
 #include "run/rundir.h"
 #include "run/system.h"
@@ -29,7 +29,7 @@ struct rig {
 	struct process_set *set;
 	struct resolver *resolver;
 	struct proxy *proxy;
-	struct lines *lines;
+	struct line_set *lines;
 	struct system *system;
 	struct subst_values values;
 	uint16_t ports[EXPERIMENT_PORTS_MAX];

@@ -233,6 +233,7 @@ half_open_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 		if (set->specs[i].id != id)
 			continue;
 		struct decide_conn conn = pipe_identity(s, true);
+		w->env.ud = s;
 		return chain_set(&p->chain, &w->env, set, &conn, s->opened, now) < 0 ? PIPE_OVERLOAD : PIPE_OK;
 	}
 	return PIPE_CLOSE;

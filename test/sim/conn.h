@@ -37,7 +37,9 @@ void conn_accepted(struct run *run, struct peer *server);
 void conn_faults(struct conn *c);
 /* At the end of the run: rule (4). */
 void conn_check_end(struct conn *c);
-/* It is being opened, or open. */
+/* A peer has not ended yet. */
 bool conn_alive(const struct conn *c);
+/* Both peers were there and have ended: nothing that happens now can matter to it. */
+bool conn_done(const struct conn *c);
 
 #endif

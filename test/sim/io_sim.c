@@ -745,8 +745,9 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 int
 io_peer_addr(const struct io_sock *s, struct io_addr *ret_addr)
 {
-	check_live(s, SOCK_CONN, "io_peer_addr");
-	if (s->connecting)
+	if (s->phase == SOCK_DEAD)
+		check_live(s, SOCK_CONN, "io_peer_addr");
+	if (s->connecting || s->phase != SOCK_LIVE)
 		return -ENOTCONN;
 	*ret_addr = end_other(s->end)->addr;
 	return 0;

@@ -30,7 +30,7 @@ check_bytes(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to, c
 	size_t good;
 
 	o->end = from->fin_sent || from->over ? from->sent : UINT64_MAX;
-	o->broken = end_other(from->end)->rst_seen || !c->half_close;
+	o->broken = end_other(from->end)->rst_seen || !c->half_close || may_be_cut(c);
 	good = oracle_check(o, from->key, bytes, n);
 	if (good < n)
 		world_fail(world_of(c), "(1) wrong byte %llu in %s of connection %u (server's %u): got %02x, oracle mode %d",

@@ -132,18 +132,13 @@ damaged(struct oracle *o, uint64_t key)
 	return stream_byte(key, o->in);
 }
 
-/* A reset ended the stream inside a cell that is sent twice: what there was of it may come again now. */
+/* The stream ended early inside a cell that is sent twice: what there was of it comes again, from where is not known. */
 static bool
-restart_short_cell(struct oracle *o)
+in_short_cell(const struct oracle *o)
 {
 	uint64_t size = FL_MAX((uint64_t)o->fault.values[DUPLICATE_SIZE].i, 1);
 
-	if (!o->broken || o->fault.kind != FAULT_DUPLICATE_CHUNK || o->in % size == 0 || o->second ||
-	    !decide_duplicate(&o->fault, &o->conn, o->in / size))
-		return false;
-	o->second = true;
-	o->in -= o->in % size;
-	return true;
+	return o->broken && o->fault.kind == FAULT_DUPLICATE_CHUNK && decide_duplicate(&o->fault, &o->conn, o->in / size);
 }
 
 size_t
@@ -167,8 +162,11 @@ oracle_check(struct oracle *o, uint64_t key, const uint8_t *p, size_t n)
 		o->in += part;
 	}
 	for (; i < n && o->mode == ORACLE_DAMAGE; i++, o->in++)
-		if (p[i] != damaged(o, key) && !(restart_short_cell(o) && p[i] == stream_byte(key, o->in)))
-			return i;
+		if (p[i] != damaged(o, key)) {
+			if (!in_short_cell(o))
+				return i;
+			oracle_give_up(o);
+		}
 	o->out += n;
 	return o->out > o->limit ? n - FL_MIN(n, (size_t)(o->out - o->limit)) : n;
 }

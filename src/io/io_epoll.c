@@ -151,10 +151,9 @@ io_free(struct io *io)
 {
 	if (io == NULL)
 		return;
-	for (uint32_t n = 1; n <= io->socks.touched; n++) {
-		struct io_sock *s = sock_at(io, n);
-		/* A slot on the free list has no handle that names it. */
-		if (pool_get(&io->socks, pool_handle(&io->socks, s)) == s && s->fd >= 0)
+	for (uint32_t i = 0; i < io->socks.touched; i++) {
+		struct io_sock *s = pool_at(&io->socks, i);
+		if (s != NULL && s->fd >= 0)
 			close(s->fd);
 	}
 	if (io->epoll_fd >= 0)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct record {
 	struct proxy_event *events;
@@ -42,21 +43,29 @@ record_free(struct record *r)
 	free(r);
 }
 
-struct proxy_event *
-record_slot(struct record *r)
+static void
+copy_cut(char *to, size_t to_bytes, const char *from)
 {
-	uint64_t at = atomic_load_explicit(&r->written, memory_order_relaxed);
-	if (at - atomic_load_explicit(&r->taken, memory_order_acquire) == r->size) {
-		atomic_fetch_add_explicit(&r->lost, 1, memory_order_relaxed);
-		return NULL;
-	}
-	return &r->events[at & (r->size - 1)];
+	size_t n = strnlen(from, to_bytes - 1);
+	memcpy(to, from, n);
+	to[n] = '\0';
 }
 
 void
-record_commit(struct record *r)
+record_add(struct record *r, const struct proxy_event *e, const char *line, const char *name)
 {
-	atomic_store_explicit(&r->written, atomic_load_explicit(&r->written, memory_order_relaxed) + 1, memory_order_release);
+	if (r == NULL)
+		return;
+	uint64_t at = atomic_load_explicit(&r->written, memory_order_relaxed);
+	if (at - atomic_load_explicit(&r->taken, memory_order_acquire) == r->size) {
+		atomic_fetch_add_explicit(&r->lost, 1, memory_order_relaxed);
+		return;
+	}
+	struct proxy_event *slot = &r->events[at & (r->size - 1)];
+	*slot = *e;
+	copy_cut(slot->line, sizeof(slot->line), line);
+	copy_cut(slot->fault_name, sizeof(slot->fault_name), name);
+	atomic_store_explicit(&r->written, at + 1, memory_order_release);
 }
 
 size_t

@@ -12,9 +12,8 @@
 struct record;
 int record_new(uint32_t events_max, struct record **ret_record);        /* 0 or -ENOMEM */
 void record_free(struct record *r);                                     /* NULL is fine */
-/* The slot to fill, or NULL when the ring is full (counted). record_commit() makes it visible. */
-struct proxy_event *record_slot(struct record *r);
-void record_commit(struct record *r);
+/* Note an event; its names are filled in from line and name, cut to fit. r NULL: nobody listens. Full: counted as lost. */
+void record_add(struct record *r, const struct proxy_event *e, const char *line, const char *name);
 /* Reader: take up to max. */
 size_t record_take(struct record *r, struct proxy_event *ret_events, size_t max, uint64_t *ret_lost);
 

@@ -16,9 +16,7 @@
 #include "proxy/pipe.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What is only needed until the session relays. */
 struct dial {
@@ -50,30 +48,14 @@ static const struct {
 
 /* ---- small parts ---- */
 
+/* Note what happened to the connection: by a fault, or (f NULL) as such. */
 static void
-note(struct worker *w, const struct session *s, const char *what, int64_t value, const char *name)
+note(struct worker *w, const struct session *s, const struct fault_spec *f, const char *what, int64_t value, const char *name)
 {
-	struct proxy_event *e = w->record == NULL ? NULL : record_slot(w->record);
-	if (e == NULL)
-		return;
-	*e = (struct proxy_event){ .at = io_now(w->io), .conn_ordinal = s->ordinal, .conn_key = s->key, .value = value,
-		.what = what, .worker = (uint8_t)w->index };
-	snprintf(e->line, sizeof(e->line), "%s", s->wline->line->name);
-	snprintf(e->fault_name, sizeof(e->fault_name), "%s", name);
-	record_commit(w->record);
-}
-
-static void
-note_fault(struct worker *w, const struct session *s, const struct fault_spec *f, const char *what, int64_t value)
-{
-	struct proxy_event *e = w->record == NULL ? NULL : record_slot(w->record);
-	if (e == NULL)
-		return;
-	*e = (struct proxy_event){ .at = io_now(w->io), .conn_ordinal = s->ordinal, .conn_key = s->key, .fault_id = f->id,
-		.value = value, .what = what, .dir = (uint8_t)f->dir, .worker = (uint8_t)w->index };
-	snprintf(e->line, sizeof(e->line), "%s", s->wline->line->name);
-	snprintf(e->fault_name, sizeof(e->fault_name), "%s", f->name);
-	record_commit(w->record);
+	struct proxy_event e = { .at = io_now(w->io), .conn_ordinal = s->ordinal, .conn_key = s->key,
+		.fault_id = f == NULL ? 0 : f->id, .dir = (uint8_t)(f == NULL ? FL_C2S : f->dir), .value = value, .what = what,
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, s->wline->line->name, name);
 }
 
 static void
@@ -103,7 +85,7 @@ session_end(struct worker *w, struct session *s, enum line_close reason, bool re
 	if (s->step != AT_CLOSING) {
 		s->step = AT_CLOSING;
 		s->reason = (uint8_t)reason;
-		note(w, s, "close", reason, line_close_name(reason));
+		note(w, s, NULL, "close", reason, line_close_name(reason));
 	}
 	close_side(w, s, SIDE_CLIENT, reset);
 	close_side(w, s, SIDE_SERVER, reset);
@@ -414,12 +396,12 @@ connect_faults(struct worker *w, struct session *s, fl_ns now)
 	struct decide_conn conn = pipe_identity(s, true);
 	struct decide_connect c = decide_connect(set, &conn, now);
 	if (c.refuse) {
-		note_fault(w, s, c.refuse_by, "refuse", c.refuse_reset);
+		note(w, s, c.refuse_by, "refuse", c.refuse_reset, c.refuse_by->name);
 		session_end(w, s, LINE_CLOSE_FAULT_REFUSED, c.refuse_reset);
 		return true;
 	}
 	if (c.delay_ns > 0) {
-		note_fault(w, s, c.delay_by, "connect_delay", c.delay_ns);
+		note(w, s, c.delay_by, "connect_delay", c.delay_ns, c.delay_by->name);
 		s->dial->start_at = now + c.delay_ns;
 	}
 	return false;
@@ -457,7 +439,7 @@ session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, ui
 	s->opened = now;
 	list_add_tail(&wl->sessions, &s->link);
 	line_count(&wl->cell->active, 1);
-	note(w, s, "open", (int64_t)ordinal, "");
+	note(w, s, NULL, "open", (int64_t)ordinal, "");
 	connect_faults(w, s, now);
 	session_run(w, s, now);
 }

@@ -14,7 +14,6 @@
 #include "proxy/session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define TURN_EVENTS 64
@@ -29,15 +28,9 @@ on_fault_event(void *ud, const struct chain_event *ev)
 {
 	const struct session *s = ud;
 	struct worker *w = s->wline->worker;
-	struct proxy_event *e = record_slot(w->record);
-	if (e == NULL)
-		return;
-	*e = (struct proxy_event){ .at = io_now(w->io), .conn_ordinal = s->ordinal, .conn_key = s->key,
-		.fault_id = ev->fault->id, .offset = ev->offset, .value = ev->value, .what = ev->what, .dir = (uint8_t)ev->dir,
-		.worker = (uint8_t)w->index };
-	snprintf(e->line, sizeof(e->line), "%s", s->wline->line->name);
-	snprintf(e->fault_name, sizeof(e->fault_name), "%s", ev->fault->name);
-	record_commit(w->record);
+	struct proxy_event e = { .at = io_now(w->io), .conn_ordinal = s->ordinal, .conn_key = s->key, .fault_id = ev->fault->id,
+		.offset = ev->offset, .value = ev->value, .what = ev->what, .dir = (uint8_t)ev->dir, .worker = (uint8_t)w->index };
+	record_add(w->record, &e, s->wline->line->name, ev->fault->name);
 }
 
 int

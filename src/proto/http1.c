@@ -3,7 +3,6 @@
 #include "proto/http1.h"
 #include "base/assert.h"
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -531,41 +530,4 @@ http1_eof(struct http1 *h)
 		done(h);
 	else if (h->state != HTTP1_DONE && h->state != HTTP1_BAD)
 		fail(h, h->kind == HTTP1_REQUEST ? 400 : 502, "the message ended early");
-}
-
-int
-http1_path(const struct http1 *h, char *ret_path, size_t path_max, const char **ret_query)
-{
-	const char *s = h->target;
-	const char *scheme = strstr(s, "://");
-	size_t n = 0;
-
-	if (s[0] != '/' && scheme != NULL) {
-		s = scheme + 3;
-		s += strcspn(s, "/?");
-	} else if (s[0] != '/') {
-		return -EINVAL;
-	}
-	if (*s != '/' && n + 1 < path_max)
-		ret_path[n++] = '/';
-	for (; *s != '\0' && *s != '?' && *s != '#'; s++) {
-		int c = (unsigned char)*s;
-
-		if (c == '%') {
-			int hi = hex_digit(s[1]);
-			int lo = hi >= 0 ? hex_digit(s[2]) : -1;
-
-			c = hi * 16 + lo;
-			if (lo < 0 || c == 0)
-				return -EINVAL;
-			s += 2;
-		}
-		if (n + 1 >= path_max)
-			return -EINVAL;
-		ret_path[n++] = (char)c;
-	}
-	ret_path[n] = '\0';
-	if (ret_query != NULL)
-		*ret_query = *s == '?' ? s + 1 : "";
-	return 0;
 }

@@ -76,13 +76,4 @@ bool http1_started(const struct http1 *h);
 /* The first field of that name (letters in any case), or NULL. */
 const char *http1_field(const struct http1 *h, const char *name);
 
-/*
- * http1_path - the path of a request's target, percent-decoded, without query.
- * Origin form ("/a?b") and absolute form ("http://host/a") are taken.
- * ret_path     of path_max bytes; may hold any byte but NUL
- * ret_query    points at what is behind '?', or at ""; may be NULL
- * returns      0, or -EINVAL: no such target
- */
-int http1_path(const struct http1 *h, char *ret_path, size_t path_max, const char **ret_query);
-
 #endif

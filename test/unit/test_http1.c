@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_http1.c - every message is fed whole, byte by byte and cut in two at each place: the outcome must be the same. */
 #include "proto/http1.h"
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -240,30 +239,6 @@ test_many_chunks(void **state)
 }
 
 static void
-test_path(void **state)
-{
-	static const struct { const char *target, *path, *query; int rc; } cases[] = {
-		{ "/proxies/a%2fb?x=1", "/proxies/a/b", "x=1", 0 }, { "/%E2%82%ac", "/\xe2\x82\xac", "", 0 }, { "http://h:1/a", "/a", "", 0 },
-		{ "http://h", "/", "", 0 }, { "http://h?q", "/", "q", 0 }, { "*", NULL, NULL, -EINVAL }, { "/%", NULL, NULL, -EINVAL },
-		{ "/%4", NULL, NULL, -EINVAL }, { "/%zz", NULL, NULL, -EINVAL }, { "/%00", NULL, NULL, -EINVAL }, { "h:80", NULL, NULL, -EINVAL },
-	};
-	char path[64], tiny[4];
-	const char *query;
-
-	(void)state;
-	for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++) {
-		parser.target = cases[i].target;
-		assert_int_equal(http1_path(&parser, path, sizeof(path), &query), cases[i].rc);
-		if (cases[i].rc == 0) {
-			assert_string_equal(path, cases[i].path);
-			assert_string_equal(query, cases[i].query);
-		}
-	}
-	parser.target = "/abc";
-	assert_int_equal(http1_path(&parser, tiny, sizeof(tiny), NULL), -EINVAL);
-}
-
-static void
 test_responses(void **state)
 {
 	(void)state;
@@ -300,7 +275,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_refusals), cmocka_unit_test(test_nul_in_head), cmocka_unit_test(test_expect),
-		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_bounds), cmocka_unit_test(test_many_chunks), cmocka_unit_test(test_path),
+		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_bounds), cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_responses),
 	};
 

@@ -342,6 +342,7 @@ spec_shared_new(void)
 		return NULL;
 	atomic_init(&s->refs, 1);
 	atomic_init(&s->free_at_ns, 0);
+	atomic_init(&s->version, 0);
 	return s;
 }
 

@@ -21,7 +21,7 @@ struct api_env {
 	bool toxiproxy;                 /* invoked under Toxiproxy's name */
 	fl_ns started;                  /* io clock */
 	uint64_t requests;
-	/* What the daemon does. reload: a text for people in `report`; returns 0 or -errno. */
+	/* What the daemon does. reload: a text for people in `report`; 0, -errno, or -EINPROGRESS: ask again. drain: < 0 is the usual limit. */
 	int (*reload)(void *ud, struct buf *report);
 	void (*drain)(void *ud, fl_ns limit);
 	void *ud;

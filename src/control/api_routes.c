@@ -8,6 +8,7 @@
 #include "control/api_routes.h"
 #include "control/toxiproxy_api.h"
 #include "control/v1_api.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,10 +34,9 @@ authorised(const struct api_env *env, const struct api_request *q)
 	return field != NULL && strncasecmp(field, "Bearer ", 7) == 0 && same_secret(field + 7 + strspn(field + 7, " "), env->token);
 }
 
-int
-api_routes_handle(void *ud, const struct api_request *q, struct api_reply *r)
+static int
+handle(struct api_env *env, const struct api_request *q, struct api_reply *r)
 {
-	struct api_env *env = ud;
 	const char *agent = http1_field(q->http, "User-Agent");
 	int rc;
 
@@ -62,6 +62,20 @@ api_routes_handle(void *ud, const struct api_request *q, struct api_reply *r)
 	if (rc == 1) {
 		api_env_text(r, 404, "404 page not found");
 		rc = 0;
+	}
+	return rc;
+}
+
+int
+api_routes_handle(void *ud, const struct api_request *q, struct api_reply *r)
+{
+	struct api_env *env = ud;
+	int rc = handle(env, q, r);
+	char status[16];
+
+	if (rc == 0 && env->log->level <= LOG_DEBUG) {
+		snprintf(status, sizeof(status), "%u", r->status);
+		log_event(env->log, LOG_DEBUG, "API request", "method", q->http->method, "url", q->http->target, "status", status, NULL);
 	}
 	return rc;
 }

@@ -28,8 +28,6 @@ struct call {
 
 typedef int route_fn(struct call *c);
 
-static const struct lines_ask defaults = { .name = "", .listen = "", .upstream = "", .enabled = true, .connect_timeout = LINE_JSON_CONNECT_TIMEOUT };
-
 /* ---- proxies ---- */
 
 static int
@@ -61,13 +59,14 @@ show_line(struct call *c, const struct lines_line *l, unsigned status)
 static int
 proxy_create(struct call *c)
 {
-	struct lines_ask ask = defaults;
+	struct lines_ask ask;
 	struct lines_line *l;
 	struct doc *doc;
 	int rc = api_env_body(c->q, &c->e, &doc);
 
 	if (rc != 0)
 		return rc;
+	line_body_init(&ask);
 	rc = line_body_line(doc->root, "Proxy", "toxiproxy.Proxy", &ask, &c->e);
 	if (rc == 0 && ask.name[0] == '\0')
 		rc = lines_refuse(&c->e, EINVAL, 400, "missing required field: name");
@@ -132,63 +131,22 @@ reset(struct call *c)
 
 /* ---- populate ---- */
 
-static const char list_type[] = "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }";
-
-static int
-read_list(const struct doc_node *n, struct lines_error *e, struct lines_ask *asks)
-{
-	for (uint32_t i = 0; i < n->count; i++) {
-		asks[i] = defaults;
-		if (line_body_line(n->items[i], "", list_type + 2, &asks[i], e) != 0)
-			return -EINVAL;
-	}
-	for (uint32_t i = 0; i < n->count; i++) {
-		if (asks[i].name[0] == '\0')
-			return lines_refuse(e, EINVAL, 400, "missing required field: name at proxy %u", i + 1);
-		if (asks[i].upstream[0] == '\0')
-			return lines_refuse(e, EINVAL, 400, "missing required field: upstream at proxy %u", i + 1);
-	}
-	return 0;
-}
-
 /* ret_lines: malloc'ed, NULL when nothing was done. */
 static int
 populate_list(struct lines *t, const struct doc_node *n, struct lines_error *e, struct lines_line ***ret_lines, uint32_t *ret_done)
 {
-	struct lines_line **lines = NULL;
-	struct lines_ask *asks = NULL;
-	uint32_t count = n->kind == DOC_LIST ? n->count : 0, done = 0;
-	int rc;
+	struct lines_line **lines;
+	struct lines_ask *asks;
+	uint32_t count, done = 0;
+	int rc = line_body_list(n, &asks, &count, e);
 
-	*ret_lines = NULL;
-	*ret_done = 0;
-	if (n->kind == DOC_NULL)
-		return 0;
-	if (n->kind != DOC_LIST)
-		return lines_refuse(e, EINVAL, 400, "bad request body: json: cannot unmarshal %s into Go value of type %s", line_body_kind(n), list_type);
-	asks = calloc(count + 1, sizeof(*asks));
+	if (rc != 0)
+		return rc;
 	lines = calloc(count + 1, sizeof(struct lines_line *));
-	if (asks == NULL || lines == NULL)
-		rc = lines_refuse(e, ENOMEM, 503, "out of memory");
-	else
-		rc = read_list(n, e, asks);
-	if (rc == 0)
-		rc = lines_populate(t, asks, count, e, lines, &done);
-	for (uint32_t i = 0; asks != NULL && i < count; i++)
-		line_body_free(&asks[i]);
-	free(asks);
+	rc = lines != NULL ? lines_populate(t, asks, count, e, lines, &done) : lines_refuse(e, ENOMEM, 503, "out of memory");
+	line_body_list_free(asks, count);
 	*ret_lines = lines;
 	*ret_done = done;
-	return rc;
-}
-
-int
-toxiproxy_api_config(struct lines *t, const struct doc_node *list, struct lines_error *e, uint32_t *ret_done)
-{
-	struct lines_line **lines;
-	int rc = populate_list(t, list, e, &lines, ret_done);
-
-	free(lines);
 	return rc;
 }
 
@@ -260,17 +218,15 @@ toxic_create(struct call *c)
 	if (rc != 0)
 		return rc;
 	rc = lines_toxic_add(c->env->lines, c->line, &spec, &c->e, &c->toxic);
-	if (rc != 0) {
-		spec_samples_unref(spec.samples);
-		return rc;
-	}
-	return toxic_show(c);
+	spec_samples_unref(spec.samples);
+	return rc == 0 ? toxic_show(c) : rc;
 }
 
 static int
 toxic_update(struct call *c)
 {
 	struct fault_spec spec = c->toxic->spec;
+	const struct spec_samples *before = spec.samples;
 	bool lease;
 	struct doc *doc;
 	int rc = api_env_body(c->q, &c->e, &doc);
@@ -282,12 +238,9 @@ toxic_update(struct call *c)
 	if (rc != 0)
 		return rc;
 	rc = lines_toxic_set(c->env->lines, c->toxic, &spec, lease, &c->e);
-	if (rc != 0) {
-		if (spec.samples != c->toxic->spec.samples)
-			spec_samples_unref(spec.samples);
-		return rc;
-	}
-	return toxic_show(c);
+	if (spec.samples != before)
+		spec_samples_unref(spec.samples);
+	return rc == 0 ? toxic_show(c) : rc;
 }
 
 static int

@@ -19,6 +19,7 @@ struct call {
 	struct api_reply *r;
 	struct lines_line *line;
 	struct jsonw w;
+	int rc;                         /* -EINPROGRESS: not yet */
 };
 
 /* The value of a parameter of the query, cut to fit; false: not given. Only plain values: no decoding. */
@@ -177,7 +178,9 @@ reload(struct call *c)
 
 	buf_init(&report, 65536);
 	rc = c->env->reload(c->env->ud, &report);
-	if (rc != 0) {
+	if (rc == -EINPROGRESS) {
+		c->rc = rc;
+	} else if (rc != 0) {
 		api_env_error_json(c->r, 400, buf_str(&report));
 	} else {
 		jsonw_object(&c->w);
@@ -454,7 +457,7 @@ v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply 
 			}
 		}
 		routes[i].run(&c);
-		return 0;
+		return c.rc;
 	}
 	if (known)
 		api_env_error_json(r, 405, "the method does not fit the path");

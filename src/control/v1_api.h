@@ -5,7 +5,7 @@
 
 #include "control/api_env.h"
 
-/* Answer q. returns 0; 1: no such path. */
+/* Answer q. returns 0; 1: no such path; -EINPROGRESS as api_handler_fn. */
 int v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply *r);
 
 #endif

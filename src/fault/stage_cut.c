@@ -2,15 +2,16 @@
 /* stage_cut.c - faults that count bytes: slicer, limit_data; and noop. */
 #include "fault/stage.h"
 
-/* Where the piece that holds offset ends. Every second cut is a multiple of twice the average: see decide_cut(). */
+/* Where the piece that holds offset ends, and its size. Every second cut is a multiple of twice the average: see decide_cut(). */
 static uint64_t
-slicer_end(const struct stage_turn *t, const struct chain_stage *s, uint64_t offset)
+slicer_end(const struct stage_turn *t, const struct chain_stage *s, uint64_t offset, uint64_t *ret_bytes)
 {
 	uint64_t pair_bytes = 2 * (uint64_t)s->fault->values[SLICER_AVERAGE_SIZE].i;
 	uint64_t pair = offset / pair_bytes, start = pair * pair_bytes;
-	uint64_t cut = start + decide_cut(s->fault, t->conn, 2 * pair);
+	uint64_t first = decide_cut(s->fault, t->conn, 2 * pair);
 
-	return offset < cut ? cut : start + pair_bytes;
+	*ret_bytes = offset < start + first ? first : pair_bytes - first;
+	return offset < start + first ? start + first : start + pair_bytes;
 }
 
 static fl_ns
@@ -27,7 +28,7 @@ slicer_run(struct stage_turn *t, struct chain_stage *s)
 		if (!stage_room(t, s))
 			return FL_NEVER;
 		if (seg->kind == SEG_DATA) {
-			uint64_t left = slicer_end(t, s, seg->offset) - seg->offset;
+			uint64_t bytes, left = slicer_end(t, s, seg->offset, &bytes) - seg->offset;
 
 			if (!stage_cut_head(t, s, left < seg->len ? (uint32_t)left : seg->len))
 				return FL_NEVER;
@@ -35,7 +36,7 @@ slicer_run(struct stage_turn *t, struct chain_stage *s)
 			if (cut) {
 				seg->cut = true;
 				s->hits++;
-				stage_tell(t, s, "cut", seg->offset + seg->len, seg->len);
+				stage_tell(t, s, "cut", seg->offset + seg->len, (int64_t)bytes);
 			}
 		}
 		stage_pass(t, s, FL_MAX(seg->at, s->slicer.ready_at));

@@ -16,13 +16,11 @@ may_be_cut(const struct conn *c)
 	return c->cut_off || c->oracle[FL_C2S].cutting || c->oracle[FL_S2C].cutting;
 }
 
-/* The proxy got to relay between the two. It may have given up on connecting though the connection was made. */
+/* The proxy got to relay between the two. It may have given up on connecting just when the connection was made. */
 static bool
 was_relayed(const struct conn *c)
 {
-	if (c->server == NULL || !end_other(c->server->end)->told)
-		return false;
-	return c->client->got > 0 || c->server->got > 0 || run_closed(c->run, c->line, LINE_CLOSE_CONNECT_TIMEOUT) == 0;
+	return c->server != NULL && (c->client->got > 0 || c->server->got > 0);
 }
 
 static void
@@ -32,6 +30,7 @@ check_bytes(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to, c
 	size_t good;
 
 	o->end = from->fin_sent || from->over ? from->sent : UINT64_MAX;
+	o->broken = end_other(from->end)->rst_seen || !c->half_close || may_be_cut(c);
 	good = oracle_check(o, from->key, bytes, n);
 	if (good < n)
 		world_fail(world_of(c), "(1) wrong byte %llu in %s of connection %u (server's %u): got %02x, oracle mode %d",
@@ -79,20 +78,10 @@ on_got(struct peer *p, const uint8_t *bytes, size_t n)
 }
 
 static void
-on_over(struct peer *p)
-{
-	struct conn *c = p->conn;
-
-	if (c->client->over && (c->server == NULL || c->server->over))
-		conn_check_end(c);
-}
-
-static void
 attach(struct conn *c, struct peer *p)
 {
 	p->conn = c;
 	p->on_got = on_got;
-	p->on_over = on_over;
 }
 
 struct conn *
@@ -138,6 +127,12 @@ conn_alive(const struct conn *c)
 	return !c->client->over || (c->server != NULL && !c->server->over);
 }
 
+bool
+conn_done(const struct conn *c)
+{
+	return c->client->over && c->server != NULL && c->server->over;
+}
+
 void
 conn_faults(struct conn *c)
 {
@@ -158,7 +153,6 @@ conn_check_end(struct conn *c)
 {
 	const struct peer *client = c->client, *server = c->server;
 
-	c->checked = true;
 	if (may_be_cut(c) || !c->half_close || !was_relayed(c) || was_reset(client) || was_reset(server) ||
 	    run_closed(c->run, c->line, LINE_CLOSE_OVERLOAD) > 0)
 		return;

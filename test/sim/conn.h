@@ -26,7 +26,6 @@ struct conn {
 	struct oracle oracle[2];        /* by direction */
 	bool half_close;                /* all the time so far */
 	bool cut_off;                   /* something may have ended it early: rules (2) to (4) do not hold */
-	bool checked;
 	struct conn *next;
 };
 
@@ -36,9 +35,11 @@ struct conn *conn_open(struct run *run, struct sim_line *line, const struct io_a
 void conn_accepted(struct run *run, struct peer *server);
 /* The faults of its line changed, or are about to take effect. */
 void conn_faults(struct conn *c);
-/* Both peers are over: rule (4). */
+/* At the end of the run: rule (4). */
 void conn_check_end(struct conn *c);
-/* It is being opened, or open. */
+/* A peer has not ended yet. */
 bool conn_alive(const struct conn *c);
+/* Both peers were there and have ended: nothing that happens now can matter to it. */
+bool conn_done(const struct conn *c);
 
 #endif

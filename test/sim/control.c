@@ -100,7 +100,7 @@ static void
 faults_changed(struct run *r, struct sim_line *l)
 {
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
-		if (c->line == l && conn_alive(c))
+		if (c->line == l && !conn_done(c))
 			conn_faults(c);
 }
 
@@ -153,7 +153,7 @@ static void
 cut_off(struct run *r, struct sim_line *l)
 {
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
-		if (c->line == l && conn_alive(c))
+		if (c->line == l && !conn_done(c))
 			c->cut_off = true;
 }
 

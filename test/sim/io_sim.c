@@ -412,14 +412,14 @@ next_recv(struct io_sock *s, struct io_event *ev)
 	}
 	if (e->err == 0 || (!on && s->unnoticed))
 		return false;
-	s->error_told = true;
-	s->one_more = s->receiving = false;
 	err = end_take_error(e);
-	if (err == -EPIPE && !end_in(e)->fin_arrived) { /* somebody else was told of the reset; a read finds the end */
+	if (err == -EPIPE && !end_in(e)->fin_arrived) { /* another call was told of the reset; a read finds the end */
 		if (!on)
 			return false;
 		err = 0;
 	}
+	s->error_told = true;
+	s->one_more = s->receiving = false;
 	return tell(ev, IO_RECV, s, err);
 }
 
@@ -745,8 +745,9 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 int
 io_peer_addr(const struct io_sock *s, struct io_addr *ret_addr)
 {
-	check_live(s, SOCK_CONN, "io_peer_addr");
-	if (s->connecting)
+	if (s->phase == SOCK_DEAD)
+		check_live(s, SOCK_CONN, "io_peer_addr");
+	if (s->connecting || s->phase != SOCK_LIVE)
 		return -ENOTCONN;
 	*ret_addr = end_other(s->end)->addr;
 	return 0;

@@ -112,12 +112,10 @@ listener_accept(struct listener *l)
 void
 listener_close(struct listener *l)
 {
-	struct end *e;
-
 	fl_assert(l->open);
 	l->open = false;
-	while ((e = listener_accept(l)) != NULL)
-		end_reset(e);
+	while (l->count > 0)
+		end_reset(l->backlog[--l->count]);
 }
 
 static void

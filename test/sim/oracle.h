@@ -27,8 +27,8 @@ struct oracle {
 	struct decide_conn conn;
 	uint64_t in, out;               /* offsets: what comes next */
 	uint64_t end;                   /* length of the stream, when it has ended; set by the owner */
+	bool broken;                    /* a reset may have ended it before that; set by the owner */
 	uint64_t flip_k, flip_at;       /* the next corrupted byte */
-	bool flip_known;
 	bool second;                    /* duplicate: the second copy of the cell is coming out */
 };
 

@@ -343,6 +343,8 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	while (step(r, start + s->trouble_ns))
 		;
 	phase_calm(r);
+	for (struct conn *c = r->conns; c != NULL; c = c->next)
+		conn_check_end(c);
 	subject->finish(r);
 	if (net_tokens_open(r->net) > 0)
 		world_fail(w, "%u accepted connections or listeners were neither attached nor discarded", net_tokens_open(r->net));

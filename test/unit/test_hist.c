@@ -95,10 +95,15 @@ edges(void **state)
 	assert_int_equal(h.counts[0], 1);
 	assert_int_equal(hist_quantile(&h, 1), 0);
 	hist_record(&h, FL_NEVER);
-	assert_int_equal(h.counts[HIST_COUNTS - 1], 1);
+	hist_record(&h, 5000 * FL_SEC);         /* just above the last bucket */
+	assert_int_equal(h.counts[HIST_COUNTS - 1], 2);
 	assert_int_equal(h.max, FL_NEVER);
 	assert_true(hist_quantile(&h, 1) >= 3600 * FL_SEC);
-	assert_int_equal(h.total, 2);
+	assert_int_equal(h.total, 3);
+	hist_init(&h);
+	hist_record(&h, 2049 * FL_US);
+	hist_record(&h, FL_SEC);
+	assert_int_equal(hist_quantile(&h, 0.5), 2050 * FL_US - 1);     /* the highest that counts as the same */
 }
 
 static void

@@ -155,7 +155,13 @@ spared_pages_go_back(void **state)
 			resident += (pages[k] & 1) * 4096u;
 	}
 	assert_true(resident <= 16 * (size_t)SLAB_BLOCK_MAX);
-	assert_non_null(slab_alloc(s, SLAB_BLOCK_MAX));
+	for (int i = 0; i < SPANS; i++) {               /* all are to be had again, each once */
+		blocks[i] = slab_alloc(s, SLAB_BLOCK_MAX);
+		assert_non_null(blocks[i]);
+		memset(blocks[i], i, SLAB_BLOCK_MAX);
+	}
+	for (int i = 0; i < SPANS; i++)
+		assert_int_equal(blocks[i][i], i);
 	slab_free_all(s);
 }
 

@@ -40,6 +40,7 @@ static void
 suggestions(void **state)
 {
 	static const char *const words[] = { "latency", "bandwidth", "timeout", "reset_peer", "slicer", "up", NULL };
+	static const char *const twins[] = { "ab", "cb", NULL };
 	static const char *const none[] = { NULL };
 
 	(void)state;
@@ -48,6 +49,11 @@ suggestions(void **state)
 	assert_string_equal(text_nearest("timeuot", words), "timeout");
 	assert_string_equal(text_nearest("reset-peer", words), "reset_peer");
 	assert_null(text_nearest("jitter", words));
+	assert_string_equal(text_nearest("slizerz", words), "slicer");          /* 2 of 7 letters */
+	assert_string_equal(text_nearest("latinczy", words), "latency");        /* 3 of 8 */
+	assert_null(text_nearest("lotinczz", words));                           /* 4 of 8 */
+	assert_string_equal(text_nearest("uq", words), "up");
+	assert_string_equal(text_nearest("zb", twins), "ab");                   /* as near: the first */
 	assert_null(text_nearest("x", words));
 	assert_null(text_nearest("", words));
 	assert_null(text_nearest("latency", none));

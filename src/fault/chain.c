@@ -41,7 +41,7 @@ static int
 make_segments(struct chain *c, const struct chain_env *env, const struct chain_seg *tail, uint32_t room, size_t n, struct seg_queue *q)
 {
 	/* Bytes that wait come together in larger blocks. */
-	uint32_t block_min = FL_MIN(c->held_bytes, 4096u);
+	uint32_t block_min = FL_MIN(c->held_bytes, 4096 - (uint32_t)sizeof(struct seg_block));
 	struct chain_seg *seg;
 
 	if (room > 0) {

@@ -60,6 +60,8 @@ struct chain_stage {
 	union {
 		struct {
 			fl_ns due, last;        /* of the head, when planned; of the one before */
+			fl_ns at;               /* the last chunk planned: when it came, where it ends */
+			uint64_t end;
 			bool planned;
 		} latency;
 		struct {

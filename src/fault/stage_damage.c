@@ -26,8 +26,11 @@ flip_find(const struct stage_turn *t, struct chain_stage *s, uint64_t offset)
 		s->corrupt.ordinal = start;
 		s->corrupt.pos = start + FL_MIN(decide_flip_gap(s->fault, t->conn, start), FLIP_CELL);
 	}
-	while (s->corrupt.pos < offset)
-		s->corrupt.pos += 1 + FL_MIN(decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal), FLIP_CELL);
+	while (s->corrupt.pos < offset) {
+		uint64_t gap = decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal);
+
+		s->corrupt.pos += 1 + FL_MIN(gap, FLIP_CELL);
+	}
 	s->corrupt.from = offset;
 	return FL_MIN(s->corrupt.pos, start + FLIP_CELL);
 }

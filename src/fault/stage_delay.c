@@ -26,22 +26,25 @@ static bool
 latency_plan(struct stage_turn *t, struct chain_stage *s)
 {
 	const struct chain_seg *seg = s->queue.head;
-	fl_ns delay;
+	uint32_t edge = LATENCY_GRID - (uint32_t)(seg->offset % LATENCY_GRID);
+	/* One read() that lies in two blocks is still one chunk. */
+	bool same = seg->at == s->latency.at && seg->offset == s->latency.end && edge != LATENCY_GRID;
 
+	if (seg->len > edge && latency_random(s->fault) && !stage_cut_head(t, s, edge))
+		return false;
 	if (seg->kind != SEG_DATA) {
 		s->latency.due = FL_MAX(s->latency.last, seg->at);
-		return s->latency.planned = true;
-	}
-	if (latency_random(s->fault)) {
-		uint32_t edge = LATENCY_GRID - (uint32_t)(seg->offset % LATENCY_GRID);
+	} else if (same) {
+		s->latency.due = s->latency.last;
+	} else {
+		fl_ns delay = decide_latency(s->fault, t->conn, seg->offset);
 
-		if (seg->len > edge && !stage_cut_head(t, s, edge))
-			return false;
+		s->hits++;
+		stage_tell(t, s, "delay", seg->offset, delay);
+		s->latency.due = FL_MAX(s->latency.last, stage_time_add(seg->at, delay));
 	}
-	delay = decide_latency(s->fault, t->conn, seg->offset);
-	s->hits++;
-	stage_tell(t, s, "delay", seg->offset, delay);
-	s->latency.due = FL_MAX(s->latency.last, stage_time_add(seg->at, delay));
+	s->latency.at = seg->at;
+	s->latency.end = seg->offset + seg->len;
 	return s->latency.planned = true;
 }
 

@@ -390,8 +390,9 @@ next_of(struct io *io, struct io_sock *s, struct io_event *ev)
 	if (s->flags & SOCK_CONNECTING) {
 		if (!(s->flags & SOCK_WRITABLE))
 			return false;
+		int res = s->flags & SOCK_BROKEN ? sock_error(s) : 0;
 		s->flags &= (uint16_t)~(SOCK_CONNECTING | SOCK_BROKEN);
-		return event(ev, IO_CONNECT, s, sock_error(s));
+		return event(ev, IO_CONNECT, s, res);
 	}
 	if ((s->flags & SOCK_SENDING) && (s->flags & SOCK_WRITABLE) && next_sent(s, ev))
 		return true;

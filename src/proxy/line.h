@@ -31,11 +31,11 @@ struct line_conf {
 	struct fault_set *faults;               /* a reference; never NULL */
 };
 
-/* Zeroed but for refs 1 and defaults (half_close true, connect_timeout 10 s). faults must be set by the caller. NULL: no memory. */
+/* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */
 struct line_conf *line_conf_new(const char *name);
 struct line_conf *line_conf_ref(struct line_conf *c);
 void line_conf_unref(struct line_conf *c);              /* NULL is fine; drops the fault set */
-/* Fill upstream or host/port from text. 0, or -EINVAL when it is neither "host:port" nor "unix:path" (the text is kept; connecting will fail). */
+/* Fill upstream or host/port from text. 0, or -EINVAL: neither "host:port" nor "unix:path", and connecting will fail. */
 int line_conf_upstream(struct line_conf *c, const char *text);
 
 /* Why a connection ended: name, word, is it an error, text. */

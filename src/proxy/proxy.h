@@ -47,7 +47,7 @@ uint64_t proxy_conns(const struct proxy *p);    /* open now, all lines */
  * returns   0, or -errno (-ENOSPC: lines_max); the token is the caller's again on failure
  */
 int proxy_line_open(struct proxy *p, struct line_conf *conf, int token, struct line **ret_line);
-/* New configuration (faults, limits, upstream for new connections); live connections follow at once. A reference is taken. 0 or -ENOMEM. */
+/* New configuration (faults, limits, upstream of new connections); live ones follow at once. A reference is taken. 0. */
 int proxy_line_set(struct proxy *p, struct line *l, struct line_conf *conf);
 /* Close the listener and all connections of the line (FIN; RST where unread data is pending), then forget it. */
 void proxy_line_close(struct proxy *p, struct line *l);

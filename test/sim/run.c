@@ -181,7 +181,8 @@ set_up(struct run *r)
 		fl_assert(r->subject->line_open(r, &r->lines[i]) == 0);
 	}
 	for (unsigned i = 0; i < s->conns; i++)
-		world_at(r->world, r->world->now + rnd_range(&r->traffic, 0, s->trouble_ns / 10 * 9), client_start, r, i);
+		world_at(r->world, r->world->now + (s->spacing_ns > 0 ? i * s->spacing_ns : rnd_range(&r->traffic, 0, s->trouble_ns / 10 * 9)),
+		    client_start, r, i);
 }
 
 static void
@@ -295,8 +296,8 @@ phase_calm(struct run *r)
 	}
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
 		if (conn_alive(c))
-			world_fail(r->world, "connection %u (server's %d) does not end: client %s, sent %llu got %llu; server %s, sent %llu got %llu",
-			    c->client->id, c->server ? (int)c->server->id : -1, c->client->over ? "over" : "waits",
+			world_fail(r->world, "connection %u (server's %d) does not end: client %s, sent %llu got %llu; "
+			    "server %s, sent %llu got %llu", c->client->id, c->server ? (int)c->server->id : -1, c->client->over ? "over" : "waits",
 			    (unsigned long long)c->client->sent, (unsigned long long)c->client->got,
 			    c->server == NULL ? "none" : c->server->over ? "over" : "waits",
 			    (unsigned long long)(c->server ? c->server->sent : 0), (unsigned long long)(c->server ? c->server->got : 0));
@@ -342,13 +343,14 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 		world_at(w, start + rnd_range(&r->ops, 0, s->trouble_ns), operate, r, 0);
 	while (step(r, start + s->trouble_ns))
 		;
+	bool over = r->conn_count == s->conns && all_over(r);
 	phase_calm(r);
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
 		conn_check_end(c);
 	subject->finish(r);
 	if (net_tokens_open(r->net) > 0)
 		world_fail(w, "%u accepted connections or listeners were neither attached nor discarded", net_tokens_open(r->net));
-	struct run_result res = { .hash = w->hash, .notes = w->note_count, .took = w->now - start };
+	struct run_result res = { .hash = w->hash, .notes = w->note_count, .took = w->now - start, .over_before_calm = over };
 	net_free(r->net);
 	world_free(w);
 	return res;

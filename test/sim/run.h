@@ -77,6 +77,7 @@ struct run_result {
 	uint64_t hash;                  /* of all that happened */
 	uint64_t notes;
 	fl_ns took;                     /* virtual */
+	bool over_before_calm;          /* every connection ended in phase 1 */
 };
 
 struct run_opts {

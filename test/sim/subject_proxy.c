@@ -5,6 +5,21 @@
 #include "proxy/worker.h"
 #include "base/assert.h"
 
+#define DRAIN_NS (10 * FL_MS)
+
+/* Somebody wants every event: take them before the ring is full. */
+static void
+drain(void *obj, uint64_t arg)
+{
+	struct run *r = obj;
+
+	(void)arg;
+	if (r->calm)
+		return;
+	control_take_events(r);
+	world_at(r->world, r->world->now + DRAIN_NS, drain, r, 0);
+}
+
 static void
 start(struct run *r)
 {
@@ -23,6 +38,8 @@ start(struct run *r)
 	c->on_event = r->on_event;
 	c->on_event_ud = r->on_event_ud;
 	r->state = c;
+	if (c->on_event != NULL)
+		world_at(r->world, r->world->now + DRAIN_NS, drain, r, 0);
 }
 
 static void
@@ -62,6 +79,8 @@ finish(struct run *r)
 	struct control *c = control_of(r);
 
 	control_take_events(r);
+	if (c->on_event != NULL && c->events_lost > 0)
+		world_fail(r->world, "%llu events were lost though the ring is large", (unsigned long long)c->events_lost);
 	audit_end(r);
 	for (unsigned i = 0; i < r->swarm->lines; i++) {
 		struct control_line *cl = r->lines[i].subject;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* line_body.c - what a request's body says of a line or a toxic. */
 #include "control/line_body.h"
+#include "control/line_json.h"
 #include "run/fault_doc.h"
 #include <errno.h>
 #include <float.h>
@@ -415,4 +416,61 @@ line_body_free(struct lines_ask *ask)
 	free(ask->toxics);
 	ask->toxics = NULL;
 	ask->toxic_count = 0;
+}
+
+void
+line_body_init(struct lines_ask *ask)
+{
+	*ask = (struct lines_ask){ .name = "", .listen = "", .upstream = "", .enabled = true, .connect_timeout = LINE_JSON_CONNECT_TIMEOUT };
+}
+
+static const char list_type[] = "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }";
+
+static int
+read_list(const struct doc_node *n, struct lines_ask *asks, struct lines_error *e)
+{
+	for (uint32_t i = 0; i < n->count; i++) {
+		line_body_init(&asks[i]);
+		if (line_body_line(n->items[i], "", list_type + 2, &asks[i], e) != 0)
+			return -EINVAL;
+	}
+	for (uint32_t i = 0; i < n->count; i++) {
+		if (asks[i].name[0] == '\0')
+			return lines_refuse(e, EINVAL, 400, "missing required field: name at proxy %u", i + 1);
+		if (asks[i].upstream[0] == '\0')
+			return lines_refuse(e, EINVAL, 400, "missing required field: upstream at proxy %u", i + 1);
+	}
+	return 0;
+}
+
+int
+line_body_list(const struct doc_node *n, struct lines_ask **ret_asks, uint32_t *ret_count, struct lines_error *e)
+{
+	uint32_t count = n->kind == DOC_LIST ? n->count : 0;
+	struct lines_ask *asks;
+	int rc = 0;
+
+	if (n->kind != DOC_LIST && n->kind != DOC_NULL)
+		return lines_refuse(e, EINVAL, 400, "bad request body: json: cannot unmarshal %s into Go value of type %s",
+		    line_body_kind(n), list_type);
+	asks = calloc(count + 1, sizeof(*asks));
+	if (asks == NULL)
+		return lines_refuse(e, ENOMEM, 503, "out of memory");
+	if (count > 0)
+		rc = read_list(n, asks, e);
+	if (rc != 0) {
+		line_body_list_free(asks, count);
+		return rc;
+	}
+	*ret_asks = asks;
+	*ret_count = count;
+	return 0;
+}
+
+void
+line_body_list_free(struct lines_ask *asks, uint32_t count)
+{
+	for (uint32_t i = 0; asks != NULL && i < count; i++)
+		line_body_free(&asks[i]);
+	free(asks);
 }

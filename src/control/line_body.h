@@ -12,6 +12,9 @@
 #include "control/lines.h"
 #include "proto/doc.h"
 
+/* What Toxiproxy assumes of a line of which nothing is said. */
+void line_body_init(struct lines_ask *ask);
+
 /*
  * line_body_line - lay what the body says over *ask, which holds the defaults. Strings point into the tree.
  * go_type   what Go calls the struct, for its errors: "Proxy" with go_full "toxiproxy.Proxy"; "" in a list
@@ -20,6 +23,13 @@
 int line_body_line(const struct doc_node *n, const char *go_type, const char *go_full, struct lines_ask *ask, struct lines_error *e);
 /* Give back what line_body_line() allocated. */
 void line_body_free(struct lines_ask *ask);
+
+/*
+ * line_body_list - a list of lines, as /populate and Toxiproxy's configuration file have it. Each needs a name and an upstream.
+ * returns   0, or -errno with *e set. line_body_list_free() gives back.
+ */
+int line_body_list(const struct doc_node *n, struct lines_ask **ret_asks, uint32_t *ret_count, struct lines_error *e);
+void line_body_list_free(struct lines_ask *asks, uint32_t count);
 
 /*
  * line_body_toxic - a new toxic. l: the line it is for (409 when it has one of that name), or NULL.

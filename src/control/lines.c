@@ -232,6 +232,14 @@ resolve_to_listen(struct lines *t, const char *text, struct lines_error *e, stru
 
 /* ---- toxics ---- */
 
+static struct spec_samples *
+samples_ref(struct spec_samples *s)
+{
+	if (s != NULL)
+		atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
 static struct lines_toxic *
 toxic_new(struct lines *t, struct lines_line *l, const struct fault_spec *spec)
 {
@@ -241,6 +249,7 @@ toxic_new(struct lines *t, struct lines_line *l, const struct fault_spec *spec)
 		return NULL;
 	x->line = l;
 	x->spec = *spec;
+	x->spec.samples = samples_ref(spec->samples);
 	x->spec.id = t->next_id++;
 	x->spec.version = 1;
 	x->spec.key = spec_key(t->seed, l->name, spec->name);
@@ -250,21 +259,11 @@ toxic_new(struct lines *t, struct lines_line *l, const struct fault_spec *spec)
 	if (spec->kind == FAULT_BANDWIDTH && spec->values[BANDWIDTH_SHARED].i != 0) {
 		x->spec.shared = spec_shared_new();
 		if (x->spec.shared == NULL) {
-			free(x);
+			toxic_free(t, x);
 			return NULL;
 		}
 	}
 	return x;
-}
-
-/* Drop a toxic that never got into its line: the reference to samples stays the caller's. */
-static void
-toxic_abandon(struct lines *t, struct lines_toxic *x)
-{
-	if (x == NULL)
-		return;
-	x->spec.samples = NULL;
-	toxic_free(t, x);
 }
 
 static void
@@ -325,7 +324,8 @@ lines_toxic_add(struct lines *t, struct lines_line *l, const struct fault_spec *
 	*ret_toxic = x;
 	return 0;
 fail:
-	toxic_abandon(t, x);
+	if (x != NULL)
+		toxic_free(t, x);
 	free(next);
 	return rc;
 }
@@ -364,8 +364,8 @@ lines_toxic_set(struct lines *t, struct lines_toxic *x, const struct fault_spec 
 		x->spec = before.spec;
 		return rc;
 	}
-	if (before.spec.samples != x->spec.samples)
-		spec_samples_unref(before.spec.samples);
+	samples_ref(x->spec.samples);
+	spec_samples_unref(before.spec.samples);
 	if (before.spec.shared != x->spec.shared)
 		spec_shared_unref(before.spec.shared);
 	if (lease) {
@@ -374,6 +374,13 @@ lines_toxic_set(struct lines *t, struct lines_toxic *x, const struct fault_spec 
 	}
 	t->changes++;
 	return 0;
+}
+
+void
+lines_toxic_expire(struct lines *t, struct lines_toxic *x, fl_ns at)
+{
+	x->expires = at;
+	arm_lease(t, x);
 }
 
 void
@@ -440,7 +447,7 @@ declare_toxics(struct lines *t, struct lines_line *l, const struct lines_ask *as
 			lines_toxic_remove(t, l->toxics[i]);
 	}
 	for (uint32_t i = 0; rc == 0 && i < ask->toxic_count; i++) {
-		struct fault_spec *spec = &ask->toxics[i];
+		const struct fault_spec *spec = &ask->toxics[i];
 		struct lines_toxic *x = lines_toxic_find(l, spec->name);
 
 		if (x != NULL && same_toxic(&x->spec, spec))
@@ -452,8 +459,6 @@ declare_toxics(struct lines *t, struct lines_line *l, const struct lines_ask *as
 				lines_toxic_remove(t, x);
 			rc = lines_toxic_add(t, l, spec, e, &x);
 		}
-		if (rc == 0)
-			spec->samples = NULL;
 	}
 	return rc;
 }

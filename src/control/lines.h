@@ -77,7 +77,7 @@ struct lines_ask {
 	bool has_half_close, has_key, has_connect_timeout;      /* said, not defaults */
 	bool has_toxics;
 	uint32_t toxic_count;
-	struct fault_spec *toxics;      /* name, kind, attributes, scope, ttl; references are taken over only by lines_* that succeed */
+	struct fault_spec *toxics;      /* name, kind, attributes, scope, ttl; samples are the asker's reference */
 };
 
 struct lines_error {
@@ -118,10 +118,12 @@ int lines_reset(struct lines *t, struct lines_error *e);
 int lines_populate(struct lines *t, const struct lines_ask *asks, uint32_t count, struct lines_error *e, struct lines_line **ret_lines,
     uint32_t *ret_done);
 
-/* spec: checked already; references to samples are taken over on success. */
+/* spec: checked already. The table takes its own reference to samples. */
 int lines_toxic_add(struct lines *t, struct lines_line *l, const struct fault_spec *spec, struct lines_error *e, struct lines_toxic **ret_toxic);
 /* The toxic becomes spec (same name, kind, stream). lease: start the lease anew from spec->ttl_ns. */
 int lines_toxic_set(struct lines *t, struct lines_toxic *x, const struct fault_spec *spec, bool lease, struct lines_error *e);
+/* The lease ends at `at` (io clock), FL_NEVER: there is none. */
+void lines_toxic_expire(struct lines *t, struct lines_toxic *x, fl_ns at);
 void lines_toxic_remove(struct lines *t, struct lines_toxic *x);
 
 /* Remove toxics whose lease is over. */

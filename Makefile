@@ -98,7 +98,7 @@ tidy:
 test demo bench: deps
 test:
 	@tools/run-tests
-demo: 
+demo:
 	@$(MAKE) --no-print-directory all
 	@tools/demo
 bench:

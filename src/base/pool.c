@@ -166,3 +166,10 @@ pool_handle(const struct pool *p, const void *object)
 
 	return handle_of(index, books_get(p, index).generation);
 }
+
+void *
+pool_at(const struct pool *p, uint32_t i)
+{
+	fl_assert(i < p->touched);
+	return books_get(p, i).next == IN_USE ? slot_of(p, i) : NULL;
+}

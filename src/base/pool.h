@@ -36,6 +36,8 @@ void *pool_take(struct pool *p, uint64_t *ret_handle);
 void pool_give(struct pool *p, void *object);
 /* The object of a handle, or NULL when it was given back. O(1). */
 void *pool_get(const struct pool *p, uint64_t handle);
+/* The object in slot i (0 .. touched - 1), or NULL when it is free: for walks. */
+void *pool_at(const struct pool *p, uint32_t i);
 /* The current handle of an object in use. */
 uint64_t pool_handle(const struct pool *p, const void *object);
 

@@ -19,10 +19,9 @@
 #ifndef FAULT_CHAIN_H
 #define FAULT_CHAIN_H
 
-#include "base/slab.h"
 #include "fault/decide.h"
+#include "fault/seg.h"
 
-struct chain_seg;
 struct chain_stage;
 
 enum chain_verdict {
@@ -52,15 +51,17 @@ struct chain_env {
 /* Embedded in a connection, twice. All zero is an idle chain. 64 bytes at most. */
 struct chain {
 	struct chain_stage *stages;             /* first of the list, NULL: none */
-	struct chain_seg *out_head, *out_tail;
+	struct seg_queue out;                   /* what may be sent; its head is data */
 	uint64_t in_bytes;                      /* stream offset: bytes put so far */
-	uint32_t held_bytes;                    /* in all stages and out */
-	uint8_t dir;
+	uint32_t held_bytes;                    /* put and neither sent nor dropped yet; copies made by a fault count nothing */
+	uint32_t segs;                          /* in all stages and out */
+	uint8_t dir;                            /* enum fl_dir; the caller sets it in a zeroed chain */
 	uint8_t verdict;                        /* enum chain_verdict */
 	bool eof_in, eof_out;                   /* end put in; end arrived at out and all bytes before it were sent */
 	bool wants;                             /* cached answer of chain_wants() */
-	const struct fault_spec *verdict_by;    /* whose doing the verdict is; NULL otherwise */
+	const struct fault_spec *verdict_by;    /* whose doing the verdict is; NULL when that fault is gone */
 };
+_Static_assert(sizeof(struct chain) <= 64, "two of them in every connection");
 
 /*
  * chain_set - install, change and remove stages so that they are those of `set` for this direction and connection.
@@ -75,7 +76,7 @@ int chain_set(struct chain *c, const struct chain_env *env, const struct fault_s
 /* Give back everything. The chain is idle (all zero) afterwards. */
 void chain_fini(struct chain *c, const struct chain_env *env);
 
-static inline bool chain_idle(const struct chain *c) { return c->stages == NULL && c->out_head == NULL; }
+static inline bool chain_idle(const struct chain *c) { return c->stages == NULL && c->out.head == NULL; }
 
 /*
  * chain_put - n bytes that were received at now. They are copied.

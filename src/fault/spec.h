@@ -38,6 +38,7 @@ struct spec_samples {
 struct spec_shared {
 	atomic_uint refs;
 	_Atomic int64_t free_at_ns;     /* virtual clock: when the line has sent all it promised */
+	_Atomic uint32_t version;       /* of the fault when the clock was last fitted to its rate */
 };
 
 struct fault_spec {

@@ -13,8 +13,8 @@
  *  (3) At most one io_send() is in flight per socket; the bytes are lent to io until its IO_SENT, or IO_CLOSED.
  *      io_push() takes what the system takes now, inline, and keeps nothing; not while a send is in flight.
  *  (4) io_recv_stop() is asynchronous: at most one more IO_RECV may follow it.
- *  (5) IO_RECV with res 0 (end of stream) or < 0 (-errno) is the last IO_RECV of a socket. A reset by the peer (-ECONNRESET)
- *      is reported even while receiving is stopped, once, if it is noticed then.
+ *  (5) IO_RECV with res < 0 (-errno) is the last IO_RECV of a socket; after res 0 (end of stream) only one with res < 0 may
+ *      follow. A broken connection (-ECONNRESET, say) is reported even while receiving is stopped, once, if it is noticed then.
  *  (6) io_close() is followed by exactly one IO_CLOSED and by no other event of that socket.
  *
  * One thread uses a struct io; io_wake() alone may be called from any thread.

@@ -31,39 +31,39 @@ struct line_conf {
 	struct fault_set *faults;               /* a reference; never NULL */
 };
 
-/* Zeroed but for refs 1 and defaults (half_close true, connect_timeout 10 s). faults must be set by the caller. NULL: no memory. */
+/* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */
 struct line_conf *line_conf_new(const char *name);
 struct line_conf *line_conf_ref(struct line_conf *c);
 void line_conf_unref(struct line_conf *c);              /* NULL is fine; drops the fault set */
-/* Fill upstream or host/port from text. 0, or -EINVAL when it is neither "host:port" nor "unix:path" (the text is kept; connecting will fail). */
+/* Fill upstream or host/port from text. 0, or -EINVAL: neither "host:port" nor "unix:path", and connecting will fail. */
 int line_conf_upstream(struct line_conf *c, const char *text);
 
-/* Why a connection ended: name, is it an error, text. */
+/* Why a connection ended: name, word, is it an error, text. */
 #define LINE_CLOSE_REASONS(ROW)                                                         \
-	ROW(NONE,            0, "still open")                                           \
-	ROW(FINISHED,        0, "both ends finished")                                   \
-	ROW(CLIENT_RESET,    0, "the client reset the connection")                      \
-	ROW(SERVER_RESET,    0, "the server reset the connection")                      \
-	ROW(CLIENT_ERROR,    1, "error on the client's connection")                     \
-	ROW(SERVER_ERROR,    1, "error on the server's connection")                     \
-	ROW(RESOLVE_FAILED,  1, "the server's name could not be resolved")              \
-	ROW(CONNECT_FAILED,  1, "the server could not be reached")                      \
-	ROW(CONNECT_TIMEOUT, 1, "the server did not answer in time")                    \
-	ROW(FAULT_REFUSED,   0, "refused by a fault")                                   \
-	ROW(FAULT_CLOSED,    0, "closed by a fault")                                    \
-	ROW(FAULT_RESET,     0, "reset by a fault")                                     \
-	ROW(LINE_STOPPED,    0, "the line was disabled, changed or deleted")            \
-	ROW(DRAINED,         0, "still open at the end of the drain")                   \
-	ROW(FULL,            1, "refused: as many connections as allowed")              \
-	ROW(OVERLOAD,        1, "no buffer memory left")
+	ROW(NONE,            "none",            0, "still open")                                           \
+	ROW(FINISHED,        "finished",        0, "both ends finished")                                   \
+	ROW(CLIENT_RESET,    "client_reset",    0, "the client reset the connection")                      \
+	ROW(SERVER_RESET,    "server_reset",    0, "the server reset the connection")                      \
+	ROW(CLIENT_ERROR,    "client_error",    1, "error on the client's connection")                     \
+	ROW(SERVER_ERROR,    "server_error",    1, "error on the server's connection")                     \
+	ROW(RESOLVE_FAILED,  "resolve_failed",  1, "the server's name could not be resolved")              \
+	ROW(CONNECT_FAILED,  "connect_failed",  1, "the server could not be reached")                      \
+	ROW(CONNECT_TIMEOUT, "connect_timeout", 1, "the server did not answer in time")                    \
+	ROW(FAULT_REFUSED,   "fault_refused",   0, "refused by a fault")                                   \
+	ROW(FAULT_CLOSED,    "fault_closed",    0, "closed by a fault")                                    \
+	ROW(FAULT_RESET,     "fault_reset",     0, "reset by a fault")                                     \
+	ROW(LINE_STOPPED,    "line_stopped",    0, "the line was disabled, changed or deleted")            \
+	ROW(DRAINED,         "drained",         0, "still open at the end of the drain")                   \
+	ROW(FULL,            "full",            1, "refused: as many connections as allowed")              \
+	ROW(OVERLOAD,        "overload",        1, "no buffer memory left")
 
 enum line_close {
-#define LINE_CLOSE_ROW(id, is_error, text) LINE_CLOSE_##id,
+#define LINE_CLOSE_ROW(id, word, is_error, text) LINE_CLOSE_##id,
 	LINE_CLOSE_REASONS(LINE_CLOSE_ROW)
 #undef LINE_CLOSE_ROW
 	LINE_CLOSE_COUNT
 };
-const char *line_close_name(enum line_close r);         /* "CLIENT_RESET" in lower case */
+const char *line_close_name(enum line_close r);         /* a stable word: "client_reset" */
 const char *line_close_text(enum line_close r);
 bool line_close_is_error(enum line_close r);
 

@@ -14,6 +14,7 @@
 
 struct proxy;
 struct line;
+struct worker;
 struct proxy_event;
 struct resolver;
 
@@ -25,7 +26,8 @@ struct proxy_opts {
 	uint32_t pipe_bytes;            /* in flight per connection and direction; 0: 1 MB */
 	uint32_t events_max;            /* ring of fault events per worker; 0: no events are recorded */
 	fl_ns spin_ns;                  /* wake early and poll for exact timers; < 0: never; 0: 100 us */
-	struct resolver *resolver;      /* for names; NULL: names are refused */
+	struct resolver *resolver;      /* for names; NULL: names are refused; to be freed before the proxy */
+	bool no_threads;                /* the caller runs the workers with worker_turn(): simulation */
 };
 
 /* Make and start the workers. 0 or -errno. */
@@ -35,7 +37,9 @@ void proxy_free(struct proxy *p);
 /* Stop accepting on all lines, wait until the last connection ends or the limit passed. returns connections still open. */
 uint64_t proxy_drain(struct proxy *p, fl_ns limit);
 unsigned proxy_workers(const struct proxy *p);
+struct worker *proxy_worker(struct proxy *p, unsigned i);       /* for no_threads */
 uint32_t proxy_conns_max(const struct proxy *p);
+uint64_t proxy_conns(const struct proxy *p);    /* open now, all lines */
 
 /*
  * proxy_line_open - start a line on a bound listening token (see io_bind()).
@@ -43,7 +47,7 @@ uint32_t proxy_conns_max(const struct proxy *p);
  * returns   0, or -errno (-ENOSPC: lines_max); the token is the caller's again on failure
  */
 int proxy_line_open(struct proxy *p, struct line_conf *conf, int token, struct line **ret_line);
-/* New configuration (faults, limits, upstream for new connections); live connections follow at once. A reference is taken. 0 or -ENOMEM. */
+/* New configuration (faults, limits, upstream of new connections); live ones follow at once. A reference is taken. 0. */
 int proxy_line_set(struct proxy *p, struct line *l, struct line_conf *conf);
 /* Close the listener and all connections of the line (FIN; RST where unread data is pending), then forget it. */
 void proxy_line_close(struct proxy *p, struct line *l);

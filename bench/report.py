@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""From samples to bench/RESULTS.md: what was to be reached, what was got, and every round's ratio behind it.
+
+A ratio compares two programs in the same round; the median over the rounds stands in the table, with the range of the middle
+half. Nothing here measures, and nothing is written that was not measured, but the figures of Toxiproxy, which are marked.
+"""
+import platform
+import subprocess
+
+import peers
+
+# Toxiproxy 2.12 on another run of the same kind of machine; doc/performance.md has the whole table. Not measured here.
+TOXIPROXY = {"bulk_gbps": 0.691, "churn1": 3200, "churn32": 4500}
+
+
+def gbps(r):
+    return r["bytes"] / r["seconds"] / 1e9
+
+
+def cpu_per_gb(r):
+    return r["cpu_s"] / (r["bytes"] / 1e9)
+
+
+def rate(r):
+    return r["requests"] / r["seconds"]
+
+
+def cpu_us(r):
+    return r["cpu_s"] * 1e6 / max(1, r["requests"])
+
+
+def conn_rate(r):
+    return r["conns"] / r["seconds"]
+
+
+def idle_bytes(r):
+    return (r["after_bytes"] - r["before_bytes"]) / r["conns"]
+
+
+def brief(measure, r):
+    """One sample in a few characters, for the progress on the terminal."""
+    if measure.startswith("bulk"):
+        return "%.2f GB/s %.3f s/GB" % (gbps(r), cpu_per_gb(r))
+    if measure.startswith("churn"):
+        return "%.0f/s %.1f us" % (conn_rate(r), r["cpu_s"] * 1e6 / max(1, r["conns"]))
+    if measure == "idle":
+        return "%.0f B" % idle_bytes(r)
+    if measure.startswith("timer"):
+        return "p50 %.0f p99 %.0f us late" % (r["epoll_p50_us"], r["epoll_p99_us"])
+    if measure.startswith("bandwidth"):
+        return "%+.2f %%, worst 10 ms x%.2f, burst %.1f ms" % (100 * r["mean_error"], r["worst_10ms"], r["burst_ms"])
+    if measure.startswith("api"):
+        return "p50 %.0f p99 %.0f us, load %.0f/s" % (r["p50_us"], r["p99_us"], r["load_rate"])
+    if "err_p50_us" in r:
+        return "error p50 %.0f p99 %.0f us" % (r["err_p50_us"], r["err_p99_us"])
+    return "%.0f/s %.1f us p50 %.0f p99 %.0f" % (rate(r), cpu_us(r), r["p50_us"], r["p99_us"])
+
+
+def quantile(values, q):
+    v = sorted(values)
+    x = q * (len(v) - 1)
+    low = int(x)
+    return v[low] + (v[min(low + 1, len(v) - 1)] - v[low]) * (x - low)
+
+
+def median(values):
+    return quantile(values, 0.5)
+
+
+def rounds(bench, measure, *targets):
+    """Per round the samples of these targets, for the rounds that have them all."""
+    have = bench.samples.get(measure, {})
+    lists = [have.get(t, []) for t in targets]
+    return [r for r in zip(*lists) if all(x is not None for x in r)] if all(lists) else []
+
+
+class Row:
+    """One line of the table: a value and, where there are peers, its ratio to them round by round."""
+
+    def __init__(self, name, reach, limit, higher, got, ratios):
+        self.name, self.reach, self.limit, self.higher, self.got, self.ratios = name, reach, limit, higher, got, ratios
+
+    def reached(self):
+        if not self.ratios:
+            return ""
+        m = median(self.ratios)
+        return "yes" if (m >= self.limit if self.higher else m <= self.limit) else "no"
+
+    def cells(self):
+        if not self.ratios:
+            return [self.name, self.reach, "not measured", "", "", ""]
+        ratio = "%.2f" % median(self.ratios)
+        if len(self.ratios) > 1:
+            ratio += " (%.2f-%.2f)" % (quantile(self.ratios, 0.25), quantile(self.ratios, 0.75))
+        return [self.name, self.reach, self.got, ratio, " ".join("%.2f" % r for r in self.ratios), self.reached()]
+
+
+def against(bench, name, reach, limit, measure, value, unit, others, best):
+    """Ratio to the best (max or min) of the others in the same round."""
+    found = [o for o in others if rounds(bench, measure, o)]
+    have = rounds(bench, measure, "faultline", *found) if found else []
+    higher = best is max
+    ratios = [value(r[0]) / best(value(o) for o in r[1:]) for r in have if best(value(o) for o in r[1:]) > 0]
+    got = unit % median([value(r[0]) for r in have]) if have else ""
+    if ratios:
+        got += " against " + ", ".join("%s %s" % (o, (unit % median([value(r[i + 1]) for r in have])).split()[0]) for i, o in enumerate(found))
+    return Row(name, reach, limit, higher, got, ratios)
+
+
+def alone(bench, name, reach, limit, higher, measure, value, unit, scale):
+    """Ratio to a fixed number."""
+    have = [value(r[0]) for r in rounds(bench, measure, "faultline")]
+    got = unit % (median(have) * scale) if have else ""
+    return Row(name, reach, 1.0, higher, got, [v / limit for v in have])
+
+
+def added_p50(bench):
+    """Open loop: what each proxy adds to the median of the direct path, in the same round."""
+    others = [o for o in ("haproxy", "nginx") if rounds(bench, "open", o)]
+    have = rounds(bench, "open", "faultline", "direct", *others) if others else []
+    added = [[max(0.1, r[i]["p50_us"] - r[1]["p50_us"]) for i in (0, *range(2, 2 + len(others)))] for r in have]
+    got = ""
+    if added:
+        got = "%.0f us against " % median([a[0] for a in added]) + ", ".join(
+            "%s %.0f" % (o, median([a[i + 1] for a in added])) for i, o in enumerate(others))
+    return Row("1 KB, 50 connections, 5,000/s open loop: added p50", "<= 0.85 x", 0.85, False, got, [a[0] / min(a[1:]) for a in added])
+
+
+def rows(bench):
+    both, wide = ("haproxy", "nginx"), ("haproxy64", "nginx64")
+    out = []
+    for n in (1, 4):
+        name, m = "bulk, %d stream%s: " % (n, "s" if n > 1 else ""), "bulk%d" % n
+        out.append(against(bench, name + "rate", ">= 1.25 x the better at 64 KB", 1.25, m, gbps, "%.2f GB/s", wide, max))
+        out.append(against(bench, name + "CPU", "<= 0.70 x HAProxy at 64 KB", 0.70, m, cpu_per_gb, "%.3f s/GB", wide[:1], min))
+        out.append(alone(bench, name + "rate, Toxiproxy", ">= 2 x its 0.69 GB/s (*)", 2 * TOXIPROXY["bulk_gbps"], True, m, gbps, "%.2f GB/s", 1))
+    name = "1 KB, 50 connections, closed loop: "
+    out.append(against(bench, name + "CPU per request", "<= 0.92 x the better", 0.92, "rr50", cpu_us, "%.2f us", both, min))
+    out.append(against(bench, name + "p99", "<= 1.00 x the better", 1.0, "rr50", lambda r: r["p99_us"], "%.0f us", both, min))
+    name = "1 KB, 50 connections, 5,000/s open loop: "
+    out.append(against(bench, name + "CPU per request", "<= 0.85 x the better", 0.85, "open", cpu_us, "%.2f us", both, min))
+    out.append(added_p50(bench))
+    for n in (1, 32):
+        name, m = "connect + echo + close, %d in flight" % n, "churn%d" % n
+        out.append(against(bench, name, ">= 1.00 x HAProxy", 1.0, m, conn_rate, "%.0f /s", both[:1], max))
+        out.append(alone(bench, name + ", Toxiproxy", ">= 2.5 x its %d/s (*)" % TOXIPROXY[m], 2.5 * TOXIPROXY[m], True, m, conn_rate, "%.0f /s", 1))
+    out.append(alone(bench, "memory per idle connection", "<= 256 B", 256, False, "idle", idle_bytes, "%.0f B", 1))
+    for ms in (1, 10, 100):
+        for q, limit in (("p50", 80), ("p99", 600)):
+            out.append(alone(bench, "latency %d ms, 1 connection: error %s" % (ms, q), "<= %.2f ms" % (limit / 1e3), limit, False,
+                             "latency%d" % ms, lambda r, q=q: r["err_%s_us" % q], "%.3f ms", 1e-3))
+    out.append(alone(bench, "latency 100 ms, 1,000 connections: error p99", "<= 2 ms", 2000, False, "latency1000conns",
+                     lambda r: r["err_p99_us"], "%.3f ms", 1e-3))
+    for kb, text in ((100, "100 KB/s"), (1000, "1 MB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
+        m = "bandwidth%d" % kb
+        out.append(alone(bench, "bandwidth %s: mean error" % text, "<= 1 %", 0.01, False, m, lambda r: abs(r["mean_error"]), "%.2f %%", 100))
+        out.append(alone(bench, "bandwidth %s: largest burst" % text, "<= 10 ms worth", 10, False, m, lambda r: r["burst_ms"], "%.1f ms", 1))
+    out.append(alone(bench, "API call, 5,000 connections, 5,000/s: p99", "<= 5 ms", 5000, False, "api_open", lambda r: r["p99_us"], "%.2f ms", 1e-3))
+    out.append(alone(bench, "API call, 5,000 connections, saturated: p99", "<= 5 ms", 5000, False, "api_saturated", lambda r: r["p99_us"],
+                     "%.2f ms", 1e-3))
+    return out
+
+
+def markdown(head, lines):
+    return "\n".join("| " + " | ".join(x) + " |" for x in [head, ["---"] * len(head), *lines]) + "\n"
+
+
+def table(bench):
+    return markdown(["measure", "reach", "got", "ratio, median (iqr)", "ratio per round", "reached"], [r.cells() for r in rows(bench)])
+
+
+def machine():
+    model = "unknown CPU"
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    cpus = subprocess.run(["nproc", "--all"], capture_output=True, text=True, check=False).stdout.strip()
+    return "%s CPUs, %s, Linux %s" % (cpus, model, platform.release())
+
+
+def medians(bench, measures, head, values):
+    """A table of the medians of every target."""
+    lines = []
+    for m in measures:
+        for target in bench.samples.get(m, {}):
+            have = [r[0] for r in rounds(bench, m, target)]
+            if have:
+                lines.append([m, target, str(len(have))] + [f % median([v(r) for r in have]) for f, v in values])
+    return markdown(["measure", "target", "rounds"] + head, lines) if lines else ""
+
+
+def details(bench):
+    parts = []
+
+    def part(title, text):
+        if text:
+            parts.append("## %s\n\n%s" % (title, text))
+
+    usr = lambda r: 100 * r["user_s"] / max(0.01, r["user_s"] + r["sys_s"])  # noqa: E731
+    others = ("others' CPUs", ("%.2f", lambda r: r["foreign"]))
+    part("Bulk", medians(bench, ("bulk1", "bulk4"), ["GB/s", "CPU s/GB", "user %", "proxy's CPU busy %", others[0]], [
+        ("%.2f", gbps), ("%.3f", cpu_per_gb), ("%.0f", usr), ("%.0f", lambda r: 100 * r["cpu_s"] / r["seconds"]), others[1]]))
+    part("1 KB request and response", medians(
+        bench, ("rr1", "rr50", "rr1000", "open"), ["requests/s", "CPU us/request", "user %", "p50 us", "p99 us", others[0]], [
+            ("%.0f", rate), ("%.2f", cpu_us), ("%.0f", usr), ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("Connect, one byte there and back, close", medians(
+        bench, ("churn1", "churn32"), ["connections/s", "CPU us/connection", "failed", "p50 us", "p99 us", others[0]], [
+            ("%.0f", conn_rate), ("%.1f", lambda r: r["cpu_s"] * 1e6 / r["conns"]), ("%.0f", lambda r: r["failed"]),
+            ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("Idle connections", medians(bench, ("idle",), ["connections", "bytes each", "KB before"], [
+        ("%.0f", lambda r: r["conns"]), ("%.0f", idle_bytes), ("%.0f", lambda r: r["before_bytes"] / 1024)]))
+    part("How late this kernel wakes a sleeper", medians(
+        bench, ("timer1", "timer10", "timer100"), ["epoll_pwait2 p50 us", "p99 us", "clock_nanosleep p50 us", "p99 us"], [
+            ("%.0f", lambda r: r["epoll_p50_us"]), ("%.0f", lambda r: r["epoll_p99_us"]), ("%.0f", lambda r: r["nanosleep_p50_us"]),
+            ("%.0f", lambda r: r["nanosleep_p99_us"])]))
+    part("Round trip without a fault (what the errors below are counted from is `direct`)", medians(
+        bench, ("latency0",), ["p50 us", "p99 us"], [("%.0f", lambda r: r["sent_p50_us"]), ("%.0f", lambda r: r["sent_p99_us"])]))
+    part("Latency faults: error", medians(
+        bench, ("latency1", "latency10", "latency100", "latency1000conns"), ["p50 us", "p90 us", "p99 us", "samples"], [
+            ("%.0f", lambda r: r["err_p50_us"]), ("%.0f", lambda r: r["err_p90_us"]), ("%.0f", lambda r: r["err_p99_us"]),
+            ("%.0f", lambda r: r["err_n"])]))
+    part("Bandwidth faults", medians(
+        bench, ["bandwidth%d" % kb for kb in (100, 1000, 10000, 100000, 1000000)],
+        ["mean error %", "worst 10 ms, multiple", "largest burst ms", "CPU s/GB of the reader's stream"], [
+            ("%+.3f", lambda r: 100 * r["mean_error"]), ("%.2f", lambda r: r["worst_10ms"]), ("%.2f", lambda r: r["burst_ms"]),
+            ("%.2f", lambda r: r["cpu_s"] / (r["rate"] * r["seconds"] / 1e9))]))
+    part("API calls while 5,000 connections are loaded", medians(
+        bench, ("api_open", "api_saturated"), ["requests/s of the load", "GET p50 us", "p99", "POST toxic p50 us", "p99", "DELETE toxic p50 us", "p99"],
+        [("%.0f", lambda r: r["load_rate"])] + [("%.0f", lambda r, k=k: r[k]) for k in (
+            "get_p50_us", "get_p99_us", "post_p50_us", "post_p99_us", "delete_p50_us", "delete_p99_us")]))
+    return "\n".join(parts)
+
+
+def write(bench, started, took, cpu_load, cpu_proxy):
+    versions = [peers.Faultline.version()]
+    for gone, c in (("haproxy", peers.HAProxy), ("nginx", peers.Nginx)):
+        if gone not in bench.missing:
+            versions.append(c.version())
+    text = "# Measured\n\nWritten by `bench/run`; doc/performance.md says how, and how to repeat it.\n\n"
+    text += "- %s, %.0f s; %s\n- machine: %s\n" % (started.strftime("%Y-%m-%d %H:%M UTC"), took, "; ".join(versions), machine())
+    text += "- one worker each on CPU %d, load and backend on CPU %d; %d rounds of %.1f s, repeated up to %d times when others used over 20 %% of a CPU\n" % (
+        cpu_proxy, cpu_load, bench.args.rounds, bench.args.seconds, bench.args.patience)
+    if bench.foreign:
+        text += "- others on the machine used meanwhile: median %.0f %%, at most %.0f %% of a CPU\n" % (
+            100 * median(bench.foreign), 100 * max(bench.foreign))
+    for note in bench.notes:
+        text += "- note: %s\n" % note
+    text += "\n`ratio` is Faultline to the peer in the same round, or to the number to reach where there is no peer.\n\n" + table(bench)
+    text += "\n(*) Toxiproxy was not measured in this run: its figures are of another run, quoted in doc/performance.md.\n\n" + details(bench)
+    return text

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* line.c - configurations of lines, names of close reasons, and the keys of connections. */
+#include "proxy/line.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_TIMEOUT (10 * FL_SEC)
+#define CLIENTS_MAX 65536               /* power of two; beyond 3/4 of it new clients are keyed by ordinal */
+
+struct line_conf *
+line_conf_new(const char *name)
+{
+	struct line_conf *c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	atomic_init(&c->refs, 1);
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->half_close = true;
+	c->connect_timeout = CONNECT_TIMEOUT;
+	return c;
+}
+
+struct line_conf *
+line_conf_ref(struct line_conf *c)
+{
+	unsigned before = atomic_fetch_add(&c->refs, 1);
+	fl_assert(before > 0);
+	return c;
+}
+
+void
+line_conf_unref(struct line_conf *c)
+{
+	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
+		return;
+	spec_set_unref(c->faults);
+	free(c);
+}
+
+int
+line_conf_upstream(struct line_conf *c, const char *text)
+{
+	c->upstream.len = 0;
+	c->host[0] = c->port[0] = '\0';
+	if (strncmp(text, "unix:", 5) == 0)
+		return addr_parse(text, &c->upstream);
+	/* ":80" means this host; to connect, not to listen, that is a look-up. */
+	if (text[0] != ':' && addr_parse(text, &c->upstream) == 0)
+		return 0;
+	if (addr_split(text, c->host, sizeof(c->host), c->port, sizeof(c->port)) < 0) {
+		c->host[0] = c->port[0] = '\0';
+		return -EINVAL;
+	}
+	if (c->host[0] == '\0')
+		snprintf(c->host, sizeof(c->host), "localhost");
+	return 0;
+}
+
+const char *
+line_close_name(enum line_close r)
+{
+	static const char *const names[] = {
+#define LINE_CLOSE_ROW(id, word, is_error, text) word,
+		LINE_CLOSE_REASONS(LINE_CLOSE_ROW)
+#undef LINE_CLOSE_ROW
+	};
+	fl_assert(r < LINE_CLOSE_COUNT);
+	return names[r];
+}
+
+const char *
+line_close_text(enum line_close r)
+{
+	static const char *const texts[] = {
+#define LINE_CLOSE_ROW(id, word, is_error, text) text,
+		LINE_CLOSE_REASONS(LINE_CLOSE_ROW)
+#undef LINE_CLOSE_ROW
+	};
+	fl_assert(r < LINE_CLOSE_COUNT);
+	return texts[r];
+}
+
+bool
+line_close_is_error(enum line_close r)
+{
+	static const bool errors[] = {
+#define LINE_CLOSE_ROW(id, word, is_error, text) is_error,
+		LINE_CLOSE_REASONS(LINE_CLOSE_ROW)
+#undef LINE_CLOSE_ROW
+	};
+	fl_assert(r < LINE_CLOSE_COUNT);
+	return errors[r];
+}
+
+/* ---- connections counted by client ---- */
+
+struct client {
+	uint8_t ip[16];
+	uint64_t count;                 /* 0: free */
+};
+struct line_clients {
+	uint32_t used;
+	struct client table[CLIENTS_MAX];       /* open addressing; pages are touched as clients come */
+};
+
+int
+line_clients_new(struct line_clients **ret_clients)
+{
+	*ret_clients = calloc(1, sizeof(**ret_clients));
+	return *ret_clients == NULL ? -ENOMEM : 0;
+}
+
+void
+line_clients_free(struct line_clients *c)
+{
+	free(c);
+}
+
+uint64_t
+line_clients_key(struct line_clients *c, const struct io_addr *client, uint64_t ordinal)
+{
+	uint8_t ip[16];
+	if (!addr_ip16(client, ip))
+		return ordinal;
+	uint64_t hash = hash_bytes(0, 0, ip, sizeof(ip));
+	for (uint32_t i = (uint32_t)hash & (CLIENTS_MAX - 1);; i = (i + 1) & (CLIENTS_MAX - 1)) {
+		struct client *at = &c->table[i];
+		if (at->count == 0) {
+			if (c->used >= CLIENTS_MAX / 4 * 3)
+				return ordinal;
+			memcpy(at->ip, ip, sizeof(ip));
+			c->used++;
+		} else if (memcmp(at->ip, ip, sizeof(ip)) != 0) {
+			continue;
+		}
+		return rng_key(hash, ++at->count);
+	}
+}

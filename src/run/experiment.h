@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * experiment.h - an experiment as its file says it, checked: every name it uses exists and every value is in range.
+ *
+ * doc/experiments.md describes the file. Texts marked `template` may hold {port:NAME}, {line:NAME}, {dir} and {here}; see subst.h.
+ *
+ * Invariants
+ *  (1) Indexes (line, process, probe) are within their arrays, or -1 where that is said.
+ *  (2) Names are unique within lines, processes, probes, and among the faults of one line.
+ *  (3) Everything but samples of faults lives in mem; nothing points into the doc it was read from.
+ */
+#ifndef RUN_EXPERIMENT_H
+#define RUN_EXPERIMENT_H
+
+#include "fault/spec.h"
+#include "proto/doc.h"
+#include "proxy/line.h"
+
+#define EXPERIMENT_PORTS_MAX 64
+#define EXPERIMENT_LINES_MAX 64
+#define EXPERIMENT_PROCESSES_MAX 32
+#define EXPERIMENT_PROBES_MAX 64
+#define EXPERIMENT_FAULTS_MAX 256
+#define EXPERIMENT_ROUNDS_MAX 2000      /* of all faults together */
+#define EXPERIMENT_GUARDS_MAX 16
+#define EXPERIMENT_CLIENTS_MAX 512
+#define EXPERIMENT_KEYS_MAX 10000
+#define EXPERIMENT_NS_MAX (24 * 3600 * FL_SEC)
+
+enum probe_kind { PROBE_PROCESS, PROBE_TCP, PROBE_HTTP };
+enum { PROBE_BEFORE = 1, PROBE_DURING = 2, PROBE_AFTER = 4 };
+
+/* A measurement with a tolerance. */
+struct experiment_probe {
+	const char *name;
+	enum probe_kind kind;
+	int process;                    /* PROBE_PROCESS: which must be alive; else -1 */
+	const char *target;             /* template: host:port, unix:path; of the URL for PROBE_HTTP */
+	const char *path;               /* template, PROBE_HTTP: what to GET */
+	const char *send;               /* PROBE_TCP, template; NULL: nothing */
+	const char *expect;             /* text the answer must hold; NULL: connecting (or the status) is enough */
+	int status;                     /* PROBE_HTTP: 0 = any 2xx */
+	fl_ns timeout, every;
+	double tolerance;               /* share of the checks during the faults that must hold, 0..1 */
+	unsigned when;                  /* PROBE_BEFORE | ... */
+};
+
+struct experiment_process {
+	const char *name;
+	const char *const *argv;        /* templates, NULL-terminated */
+	const char *const *env;         /* templates "NAME=value", NULL-terminated */
+	const char *cwd;                /* template */
+	const struct experiment_probe *ready;   /* NULL: started is ready */
+	fl_ns ready_timeout;
+	int stop_signal;
+	fl_ns stop_grace;
+};
+
+struct experiment_line {
+	const char *name;
+	const char *listen, *upstream;  /* templates */
+	bool half_close;
+	enum line_key key;
+	fl_ns connect_timeout;
+	uint32_t conns_max;
+};
+
+struct experiment_load {
+	int line;                       /* to go through */
+	uint32_t clients, keys;
+	unsigned mix[3];                /* weights by enum history_f: read, write, cas */
+	double rate;                    /* operations per second and client; 0: as fast as answers come */
+	fl_ns duration, timeout, connect_timeout, think;
+	uint64_t ops_max;               /* all clients together: memory is taken for so many */
+	const char *prefix;             /* of the keys */
+	bool final_reads;               /* read every key once more after healing */
+};
+
+enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE };
+
+/* One entry of the timeline. */
+struct experiment_fault {
+	enum experiment_action action;
+	const char *name;
+	fl_ns at, length;               /* length 0: an instant, or until the end for those that last */
+	fl_ns every;                    /* 0: once */
+	uint32_t times;                 /* how often in all; at least 1 */
+	uint32_t first;                 /* rounds of the faults before it: its rounds are numbered from here */
+	int line, process;              /* -1: the other one */
+	int sig;                        /* ACTION_KILL */
+	bool reset;                     /* ACTION_CUT */
+	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
+};
+
+enum guard_kind { GUARD_ERRORS, GUARD_P99, GUARD_PROBE, GUARD_MEMORY, GUARD_EXIT };
+/* When to stop everything. */
+struct experiment_guard {
+	enum guard_kind kind;
+	double share;                   /* GUARD_ERRORS */
+	fl_ns limit;                    /* GUARD_P99 */
+	fl_ns window;                   /* GUARD_ERRORS, GUARD_P99: for this long */
+	int probe, process;
+	uint32_t fails;                 /* GUARD_PROBE: in a row */
+	int64_t bytes;                  /* GUARD_MEMORY */
+};
+
+/* What the load must look like; negative: not asked. */
+struct experiment_expect {
+	double errors;                  /* share of operations that did not succeed */
+	fl_ns p50, p95, p99, max;
+	int64_t operations;             /* at least so many succeeded */
+};
+
+struct experiment {
+	struct arena mem;
+	const char *name, *description;
+	uint64_t seed;
+	bool has_seed;
+	fl_ns duration;                 /* of load and timeline */
+	fl_ns heal_within;
+	uint32_t rounds;                /* of all faults */
+	uint32_t port_count, line_count, process_count, probe_count, fault_count, guard_count;
+	const char *ports[EXPERIMENT_PORTS_MAX + 1];    /* names, NULL-terminated */
+	const char *line_names[EXPERIMENT_LINES_MAX + 1], *process_names[EXPERIMENT_PROCESSES_MAX + 1],
+	    *probe_names[EXPERIMENT_PROBES_MAX + 1];
+	struct experiment_line lines[EXPERIMENT_LINES_MAX];
+	struct experiment_process processes[EXPERIMENT_PROCESSES_MAX];
+	struct experiment_probe probes[EXPERIMENT_PROBES_MAX];
+	struct experiment_fault *faults;
+	struct experiment_guard guards[EXPERIMENT_GUARDS_MAX];
+	bool has_load, has_audit;
+	const char *audit_name;
+	struct experiment_load load;
+	struct experiment_expect expect;
+};
+
+/*
+ * experiment_read - an experiment from a parsed file.
+ * returns    0; -EINVAL after complaints in d, all that were found; -ENOMEM
+ */
+int experiment_read(const struct doc_node *root, struct doc_diag *d, struct experiment **ret_x);
+/* The same from the text of a file; d->name is what the complaints call it. */
+int experiment_parse(const char *text, size_t text_bytes, struct doc_diag *d, struct experiment **ret_x);
+/*
+ * The same from a file. text (given initialised) gets what the file holds.
+ * returns    as experiment_read(); a file that cannot be read is a complaint too
+ */
+int experiment_load(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x);
+void experiment_free(struct experiment *x);     /* NULL is fine */
+
+#endif

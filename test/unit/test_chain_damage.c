@@ -126,6 +126,23 @@ test_slicer_joins_late(void **state)
 	rig_free(b);
 }
 
+/* What ought to come out, from the decisions alone: gaps start anew every 64 KB. */
+static void
+assert_corrupted(const struct rig *r, const struct fault_spec *f, size_t from, size_t to)
+{
+	uint8_t *want = malloc(STREAM + 65536);
+
+	for (size_t i = 0; i < STREAM + 65536; i++)
+		want[i] = rig_pattern(i);
+	for (uint64_t start = 0; start < STREAM; start += 65536)
+		for (uint64_t k = start, pos = start + decide_flip_gap(f, &r->conn, k); pos < start + 65536;
+		     pos += 1 + decide_flip_gap(f, &r->conn, ++k))
+			if (pos >= from && pos < to)
+				want[pos] ^= decide_flip_mask(f, &r->conn, k);
+	assert_memory_equal(r->out, want, STREAM);
+	free(want);
+}
+
 static void
 test_corrupt(void **state)
 {
@@ -149,6 +166,7 @@ test_corrupt(void **state)
 	}
 	assert_same(r[0], r[1], "flip");
 	assert_same(r[0], r[2], "flip");
+	assert_corrupted(r[0], &r[0]->specs[0], 1000, 201000);
 	assert_memory_equal(r[0]->out + 100000, r[3]->out + 100000, STREAM - 100000);   /* joined late */
 	flips = rig_count(r[0], "flip");
 	assert_in_range(flips, 1800, 2200);

@@ -20,6 +20,6 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd serve_cmd, line_cmd, toxic_cmd, status_cmd, doctor_cmd;
+extern const struct cmd serve_cmd, line_cmd, toxic_cmd, status_cmd, doctor_cmd, toxiproxy_cli_cmd;
 
 #endif

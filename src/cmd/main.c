@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cmd *const commands[] = { &serve_cmd, NULL };
+static const struct cmd *const commands[] = { &serve_cmd, &line_cmd, &toxic_cmd, &status_cmd, &doctor_cmd, NULL };
 
 static const struct cmd *
 find(const char *name)
@@ -62,25 +62,32 @@ help(const char *name)
 	return CMD_HELD;
 }
 
-/* A link named as one of Toxiproxy's programs behaves as that. */
+/* A link named as one of Toxiproxy's programs behaves as that: its command, and argv[0] under its own name. */
 static const struct cmd *
-by_program_name(const char *path)
+by_program_name(char **argv)
 {
-	const char *slash = strrchr(path, '/');
+	static char server[] = "toxiproxy-server", cli[] = "toxiproxy-cli";
+	const char *slash = strrchr(argv[0], '/'), *name = slash != NULL ? slash + 1 : argv[0];
 
-	return strcmp(slash != NULL ? slash + 1 : path, "toxiproxy-server") == 0 ? &serve_cmd : NULL;
+	if (strcmp(name, server) == 0) {
+		argv[0] = server;
+		return &serve_cmd;
+	}
+	if (strcmp(name, cli) == 0) {
+		argv[0] = cli;
+		return &toxiproxy_cli_cmd;
+	}
+	return NULL;
 }
 
 int
 main(int argc, char **argv)
 {
-	const struct cmd *c = argc > 0 ? by_program_name(argv[0]) : NULL;
-	char program[] = "toxiproxy-server", name[64];
+	const struct cmd *c = argc > 0 ? by_program_name(argv) : NULL;
+	char name[64];
 
-	if (c != NULL) {
-		argv[0] = program;
+	if (c != NULL)
 		return c->run(argc, argv);
-	}
 	if (argc < 2) {
 		print_commands(stderr);
 		return CMD_USAGE;

@@ -15,11 +15,11 @@ enum {
 struct cmd {
 	const char *name;
 	const char *summary;    /* one line for `faultline help` */
-	const char *help;       /* usage, flags and examples; ends with a newline */
+	const char *help;       /* usage, flags and examples; ends with a newline. NULL: run() prints it for --help */
 	/* argv[0] is the name under which the command was called. returns an exit code. */
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd serve_cmd, line_cmd, toxic_cmd, status_cmd, doctor_cmd;
+extern const struct cmd serve_cmd, line_cmd, toxic_cmd, status_cmd, doctor_cmd, toxiproxy_cli_cmd;
 
 #endif

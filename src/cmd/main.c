@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cmd *const commands[] = { &serve_cmd, NULL };
+static const struct cmd *const commands[] = { &serve_cmd, &line_cmd, &toxic_cmd, NULL };
 
 static const struct cmd *
 find(const char *name)
@@ -55,6 +55,8 @@ help(const char *name)
 
 	if (name != NULL && c == NULL)
 		return unknown(name);
+	if (c != NULL && c->help == NULL)
+		return c->run(2, (char *[]){ (char[]){ "help" }, (char[]){ "--help" }, NULL });
 	if (c != NULL)
 		fputs(c->help, stdout);
 	else
@@ -66,9 +68,11 @@ help(const char *name)
 static const struct cmd *
 by_program_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 
-	return strcmp(slash != NULL ? slash + 1 : path, "toxiproxy-server") == 0 ? &serve_cmd : NULL;
+	if (strcmp(name, "toxiproxy-cli") == 0)
+		return &toxiproxy_cli_cmd;
+	return strcmp(name, "toxiproxy-server") == 0 ? &serve_cmd : NULL;
 }
 
 int
@@ -78,7 +82,7 @@ main(int argc, char **argv)
 	char program[] = "toxiproxy-server", name[64];
 
 	if (c != NULL) {
-		argv[0] = program;
+		argv[0] = c == &serve_cmd ? program : argv[0];
 		return c->run(argc, argv);
 	}
 	if (argc < 2) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cmd *const commands[] = { &serve_cmd, &line_cmd, &toxic_cmd, NULL };
+static const struct cmd *const commands[] = { &serve_cmd, &line_cmd, &toxic_cmd, &status_cmd, NULL };
 
 static const struct cmd *
 find(const char *name)

@@ -428,14 +428,8 @@ static const struct cli_group group = {
 	.more = "A line leads connections from where it listens to a server (Toxiproxy calls it a proxy).\n",
 };
 
-static int
-run(int argc, char **argv)
+int
+cmd_line(int argc, char **argv)
 {
 	return cli_args_run(&group, argc, argv);
 }
-
-const struct cmd line_cmd = {
-	.name = "line",
-	.summary = "the lines of a running daemon: list, create, disable, cut ...",
-	.run = run,
-};

@@ -322,14 +322,8 @@ static const struct cli_group group = {
 	.more = "Bytes are those passed on, up to the server and down to the client. Errors are connections that ended by one.\n",
 };
 
-static int
-run(int argc, char **argv)
+int
+cmd_status(int argc, char **argv)
 {
 	return cli_args_run(&group, argc, argv);
 }
-
-const struct cmd status_cmd = {
-	.name = "status",
-	.summary = "the daemon at a glance: lines, connections, bytes, faults, errors",
-	.run = run,
-};

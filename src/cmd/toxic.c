@@ -184,14 +184,8 @@ static const struct cli_group group = {
 	.more = "A toxic is a fault on a line: it delays, cuts, damages or holds back what passes.\n",
 };
 
-static int
-run(int argc, char **argv)
+int
+cmd_toxic(int argc, char **argv)
 {
 	return cli_args_run(&group, argc, argv);
 }
-
-const struct cmd toxic_cmd = {
-	.name = "toxic",
-	.summary = "the toxics on its lines: add, update, remove ...",
-	.run = run,
-};

@@ -585,8 +585,8 @@ open_client(struct run *t, char *url, size_t url_bytes)
 		t->no_client = NULL;
 }
 
-static int
-run(int argc, char **argv)
+int
+cmd_toxiproxy_cli(int argc, char **argv)
 {
 	static int (*const verbs[])(struct run *t) = {
 		[CLI_TOXIPROXY_LIST] = list, [CLI_TOXIPROXY_INSPECT] = inspect, [CLI_TOXIPROXY_CREATE] = create,
@@ -612,9 +612,3 @@ run(int argc, char **argv)
 	cli_toxiproxy_fini(&line);
 	return r;
 }
-
-const struct cmd toxiproxy_cli_cmd = {
-	.name = "toxiproxy-cli",
-	.summary = "behave as toxiproxy-cli, as a link of that name does",
-	.run = run,
-};

@@ -18,16 +18,19 @@
 static uint64_t
 flip_find(const struct stage_turn *t, struct chain_stage *s, uint64_t offset)
 {
-	uint64_t cell = offset / FLIP_CELL, start = cell * FLIP_CELL;
+	uint64_t cell = offset / FLIP_CELL, start = cell * FLIP_CELL, gap;
 
 	if (!s->corrupt.valid || s->corrupt.cell != cell || offset < s->corrupt.from) {
 		s->corrupt.valid = true;
 		s->corrupt.cell = cell;
 		s->corrupt.ordinal = start;
-		s->corrupt.pos = start + FL_MIN(decide_flip_gap(s->fault, t->conn, start), FLIP_CELL);
+		gap = decide_flip_gap(s->fault, t->conn, start);
+		s->corrupt.pos = start + FL_MIN(gap, FLIP_CELL);
 	}
-	while (s->corrupt.pos < offset)
-		s->corrupt.pos += 1 + FL_MIN(decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal), FLIP_CELL);
+	while (s->corrupt.pos < offset) {
+		gap = decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal);
+		s->corrupt.pos += 1 + FL_MIN(gap, FLIP_CELL);
+	}
 	s->corrupt.from = offset;
 	return FL_MIN(s->corrupt.pos, start + FLIP_CELL);
 }

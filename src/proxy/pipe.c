@@ -41,6 +41,7 @@ pipe_free(struct worker *w, struct session *s, enum fl_dir d)
 		return;
 	w->env.ud = s;
 	chain_fini(&p->chain, &w->env);
+	spec_set_unref(p->set);
 	slab_give(w->mem, p, sizeof(*p));
 	s->pipes[d] = NULL;
 }
@@ -219,6 +220,29 @@ has_stream_faults(const struct fault_set *set, enum fl_dir d, bool *ret_by_clien
 	}
 	return any;
 }
+/*
+ * Give the chain the faults of the line. The pipe keeps a reference: a direction that has ended is not told of later
+ * changes, but may still be reported.
+ */
+static enum pipe_result
+install(struct worker *w, struct session *s, struct pipe *p, bool by_client, fl_ns now)
+{
+	struct fault_set *set = s->wline->conf->faults;
+	struct decide_conn conn = pipe_identity(s, by_client);
+	if (conn.has_ip) {
+		p->has_ip = true;
+		memcpy(p->ip, conn.ip, sizeof(p->ip));
+	} else if (p->has_ip) {
+		conn.has_ip = true;
+		memcpy(conn.ip, p->ip, sizeof(conn.ip));
+	}
+	w->env.ud = s;
+	if (chain_set(&p->chain, &w->env, set, &conn, s->opened, now) < 0)
+		return PIPE_OVERLOAD;
+	spec_set_unref(p->set);
+	p->set = spec_set_ref(set);
+	return PIPE_OK;
+}
 
 /* The sender was taken away by a fault: when that fault goes, so does what is left of the connection. */
 static enum pipe_result
@@ -232,8 +256,7 @@ half_open_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (set->specs[i].id != id)
 			continue;
-		struct decide_conn conn = pipe_identity(s, true);
-		return chain_set(&p->chain, &w->env, set, &conn, s->opened, now) < 0 ? PIPE_OVERLOAD : PIPE_OK;
+		return install(w, s, p, true, now);
 	}
 	return PIPE_CLOSE;
 }
@@ -249,9 +272,6 @@ pipe_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 		return PIPE_OK;
 	if (s->pipes[d] == NULL && pipe_new(w, s, d, s->received[d]) == NULL)
 		return PIPE_OVERLOAD;
-	struct decide_conn conn = pipe_identity(s, by_client);
-	w->env.ud = s;
-	if (chain_set(&s->pipes[d]->chain, &w->env, set, &conn, s->opened, now) < 0)
-		return PIPE_OVERLOAD;
-	return pipe_run(w, s, d, now);
+	enum pipe_result r = install(w, s, s->pipes[d], by_client, now);
+	return r == PIPE_OK ? pipe_run(w, s, d, now) : r;
 }

@@ -17,7 +17,10 @@
 struct pipe {
 	struct chain chain;
 	fl_ns next;                     /* when the chain wants to run again */
+	struct fault_set *set;          /* a reference to the faults the chain points to; NULL: none */
 	uint32_t inflight_bytes;
+	bool has_ip;                    /* the client's address, kept for when its socket is closed */
+	uint8_t ip[16];
 };
 
 enum pipe_result {

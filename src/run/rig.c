@@ -2,6 +2,7 @@
 /* rig.c - building and taking down what a run stands on. */
 #include "run/rig.h"
 
+#include "io/dir.h"
 #include "io/port.h"
 #include <errno.h>
 #include <signal.h>
@@ -156,7 +157,7 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 }
 
 void
-rig_down(struct rig *r)
+rig_down(struct rig *r, bool keep_data)
 {
 	line_set_free(r->lines);
 	proxy_free(r->proxy);
@@ -166,6 +167,8 @@ rig_down(struct rig *r)
 	for (uint32_t i = 0; i < r->port_count; i++)
 		close(r->port_locks[i]);
 	rig_signals_default(r);
+	if (r->dir.path != NULL && !keep_data)
+		(void)dir_remove(r->dir.data);
 	if (r->dir.path != NULL)
 		rundir_fini(&r->dir);
 	arena_fini(&r->mem);

@@ -44,8 +44,8 @@ struct rig {
  * returns    0, or -errno with error (RIG_ERROR_MAX bytes). rig_down() is needed in any case.
  */
 int rig_up(struct rig *r, const struct rig_opts *opts, char *error);
-/* Take it down: lines close, everything that still runs is killed. The run directory stays. */
-void rig_down(struct rig *r);
+/* Take it down: lines close, everything that still runs is killed. The run directory stays, without data/ unless it is kept. */
+void rig_down(struct rig *r, bool keep_data);
 /* The number of signals that came since the last call; *ret_sig the last of them. */
 unsigned rig_signals(struct rig *r, int *ret_sig);
 /* Let signals do what they usually do, from now on. */

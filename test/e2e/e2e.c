@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define JOBS_MAX 16
@@ -40,6 +41,7 @@
 struct job {
 	const char *script;
 	pid_t pid;
+	int pidfd;
 	char dir[64], log[96];
 	int64_t deadline_ns;
 	bool late;
@@ -197,6 +199,11 @@ job_start(struct job *j, const char *script)
 	if (j->pid == 0)
 		run_script(j);
 	setpgid(j->pid, j->pid);
+	j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
+	if (j->pidfd < 0) {
+		perror("e2e: pidfd_open");
+		exit(2);
+	}
 }
 
 static void
@@ -243,6 +250,7 @@ job_end(struct job *j)
 	kill(-j->pid, SIGKILL);         /* what the script left running; the pid is ours until it is waited for */
 	if (waitpid(j->pid, &status, 0) != j->pid)
 		status = 1 << 8;
+	close(j->pidfd);
 	skip = WIFEXITED(status) && WEXITSTATUS(status) == FAIL_EXIT_SKIPPED;
 	good = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !j->late;
 	if (opt.canary && !skip)
@@ -259,22 +267,29 @@ job_end(struct job *j)
 static void
 reap(struct job *jobs)
 {
-	const struct timespec turn = { .tv_nsec = 5000000 };
+	struct pollfd fds[JOBS_MAX];
 
-	for (;; nanosleep(&turn, NULL)) {
+	for (;;) {
+		int64_t now = vars_now_ns(), wait = INT64_C(1000) * 1000000;
+
 		for (int i = 0; i < opt.jobs; i++) {
-			siginfo_t info = { 0 };
-
-			if (jobs[i].pid == 0)
+			fds[i] = (struct pollfd){ .fd = jobs[i].pid == 0 ? -1 : jobs[i].pidfd, .events = POLLIN };
+			if (jobs[i].pid == 0 || jobs[i].late)
 				continue;
-			if (waitid(P_PID, (id_t)jobs[i].pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-				job_end(&jobs[i]);
-				return;
-			}
-			if (!jobs[i].late && vars_now_ns() > jobs[i].deadline_ns) {
+			if (now >= jobs[i].deadline_ns) {
 				jobs[i].late = true;
 				kill(-jobs[i].pid, SIGKILL);
+			} else if (jobs[i].deadline_ns - now < wait) {
+				wait = jobs[i].deadline_ns - now;
 			}
+		}
+		if (poll(fds, (nfds_t)opt.jobs, (int)(wait / 1000000) + 1) <= 0)
+			continue;
+		for (int i = 0; i < opt.jobs; i++) {
+			if (fds[i].revents == 0)
+				continue;
+			job_end(&jobs[i]);
+			return;
 		}
 	}
 }
@@ -307,7 +322,7 @@ default_program(void)
 	for (int up = 0; up < 3 && n > 0; up++)
 		while (n > 0 && path[--n] != '/')
 			;
-	strcpy(path + (n > 0 ? n : 0), "/faultline");
+	memcpy(path + (n > 0 ? n : 0), "/faultline", sizeof("/faultline"));
 	return path;
 }
 
@@ -333,9 +348,9 @@ options(int argc, char **argv)
 		else if (i + 1 >= argc)
 			usage();
 		else if (strcmp(argv[i], "-j") == 0)
-			opt.jobs = atoi(argv[++i]);
+			opt.jobs = (int)strtol(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "-t") == 0)
-			opt.limit_ns = atoi(argv[++i]) * INT64_C(1000000000);
+			opt.limit_ns = strtol(argv[++i], NULL, 10) * INT64_C(1000000000);
 		else if (strcmp(argv[i], "--program") == 0)
 			opt.program = argv[++i];
 		else

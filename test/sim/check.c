@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - see check.h. */
 #include "check.h"
+#include "equal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define REPEAT_EVERY 8
+#define EQUAL_EVERY 8
 
 static void
 repeat_command(uint64_t seed, const struct check_opts *o, char *buf, size_t buf_bytes)
@@ -39,6 +41,10 @@ check_seed(uint64_t seed, const struct check_opts *o)
 	struct swarm s;
 
 	repeat_command(seed, o, repeat, sizeof(repeat));
+	if (!o->relay && !o->lose_a_byte && seed % EQUAL_EVERY == 4) {
+		equal_check(seed, &opts);
+		return;
+	}
 	swarm_draw(&s, seed, o->ops);
 	if (o->relay)
 		s.ops = 0;

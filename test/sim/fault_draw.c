@@ -8,7 +8,7 @@
 static int64_t
 ms(const struct swarm *s, struct rnd *r)
 {
-	return rnd_log(r, 0, FL_MAX(s->trouble_ns / FL_MS / 4, 2));
+	return rnd_log(r, 0, s->fault_ms_max);
 }
 
 static int64_t
@@ -109,7 +109,16 @@ draw_scope(const struct swarm *s, struct rnd *r, struct spec_scope *scope)
 	char error[SPEC_ERROR_MAX], text[32];
 	fl_ns part = s->trouble_ns / 4;
 
-	switch (rnd_below(r, 5)) {
+	if (rnd_chance(r, s->fault_timed)) {
+		scope->window_from = rnd_chance(r, 500) ? 0 : rnd_log(r, 0, part);
+		scope->window_to = rnd_chance(r, 300) ? 0 : scope->window_from + rnd_log(r, 1, part);
+		if (rnd_chance(r, 500)) {
+			scope->duty_period = rnd_log(r, FL_MS, part);
+			scope->duty_on = rnd_range(r, 1, scope->duty_period);
+		}
+		return;
+	}
+	switch (rnd_below(r, 3)) {
 	case 0:
 		snprintf(text, sizeof(text), "10.2.0.%u/%u", (unsigned)rnd_range(r, 1, 5), (unsigned)rnd_range(r, 29, 32));
 		fl_assert(spec_set_client(scope, text, error) == 0);
@@ -117,16 +126,8 @@ draw_scope(const struct swarm *s, struct rnd *r, struct spec_scope *scope)
 	case 1:
 		scope->every = (uint64_t)rnd_range(r, 1, 4);
 		break;
-	case 2:
-		scope->first = (uint64_t)rnd_range(r, 1, 20);
-		break;
-	case 3:
-		scope->window_from = rnd_log(r, 0, part);
-		scope->window_to = scope->window_from + rnd_log(r, 1, part);
-		break;
 	default:
-		scope->duty_period = rnd_log(r, FL_MS, part);
-		scope->duty_on = rnd_range(r, 1, scope->duty_period);
+		scope->first = (uint64_t)rnd_range(r, 1, 20);
 	}
 }
 

@@ -3,6 +3,8 @@
 #include "oracle.h"
 #include "stream.h"
 
+#define FLIP_CELL 65536
+
 static bool
 timed(const struct fault_spec *f)
 {
@@ -25,6 +27,12 @@ damages(const struct fault_spec *f)
 	return timed(f) && (f->kind == FAULT_TIMEOUT || f->kind == FAULT_RESET_PEER);
 }
 
+static uint64_t
+mix(uint64_t sum, const struct fault_spec *f)
+{
+	return (sum ^ f->id) * UINT64_C(0x9fb21c651e98df25) + f->version;
+}
+
 void
 oracle_give_up(struct oracle *o)
 {
@@ -35,14 +43,19 @@ oracle_give_up(struct oracle *o)
 void
 oracle_faults(struct oracle *o, const struct fault_set *set, enum fl_dir dir)
 {
-	uint64_t damaging = 0, limit = UINT64_MAX;
+	uint64_t damaging = 0, cutters = 0, limit = UINT64_MAX;
+	unsigned cutter_count = 0;
 	const struct fault_spec *only = NULL;
 	unsigned count = 0;
 
 	for (uint32_t i = 0; i < set->count; i++) {
 		const struct fault_spec *f = &set->specs[i];
 
-		o->cutting = o->cutting || ends_streams(f) || f->kind == FAULT_CONNECT_REFUSE;
+		if (ends_streams(f) || f->kind == FAULT_CONNECT_REFUSE) {
+			o->cutting = true;
+			cutters = mix(cutters, f);
+			cutter_count++;
+		}
 		if (f->dir != dir || kind_info(f->kind)->place != KIND_STREAM)
 			continue;
 		if (f->kind == FAULT_LIMIT_DATA && !timed(f) && f->toxicity >= 1 && !f->scope.has_client && f->scope.every == 0 &&
@@ -50,10 +63,13 @@ oracle_faults(struct oracle *o, const struct fault_set *set, enum fl_dir dir)
 			limit = FL_MIN(limit, (uint64_t)f->values[LIMIT_DATA_BYTES].i);
 		if (!damages(f))
 			continue;
-		damaging = (damaging ^ f->id) * UINT64_C(0x9fb21c651e98df25) + f->version;
+		damaging = mix(damaging, f);
 		only = f;
 		count++;
 	}
+	o->only_limit = cutter_count == 1 && limit < UINT64_MAX && count == 0 &&
+	    (!o->born || (o->only_limit && cutters == o->cutters));
+	o->cutters = cutters;
 	if (!o->born) {
 		o->born = true;
 		o->damaging = damaging;
@@ -78,24 +94,33 @@ oracle_needs_conn(const struct oracle *o)
 	return o->mode == ORACLE_DAMAGE && !o->has_conn;
 }
 
-/* Corrupted bytes: gaps between them are given by the decisions, counted from the end of the part that is left alone. */
+static uint64_t
+hit_after(uint64_t at, uint64_t gap)
+{
+	return gap > UINT64_MAX - at ? UINT64_MAX : at + gap;
+}
+
+/*
+ * Corrupted bytes: the stream is cut into cells of 64 KiB; in each, gaps between hits are drawn with ordinals that count
+ * from the cell's first offset. Only hits inside the part of the stream that the fault names are carried out.
+ */
 static uint8_t
 flip(struct oracle *o, uint64_t at, uint8_t byte)
 {
 	uint64_t from = (uint64_t)o->fault.values[CORRUPT_OFFSET].i, length = (uint64_t)o->fault.values[CORRUPT_LENGTH].i;
+	uint64_t start = at - at % FLIP_CELL, k;
 
-	if (!o->flip_known) {
-		uint64_t gap = decide_flip_gap(&o->fault, &o->conn, 0);
-
-		o->flip_known = true;
-		o->flip_at = gap > UINT64_MAX - from ? UINT64_MAX : from + gap;
+	if (at % FLIP_CELL == 0) {
+		o->flip_k = start;
+		o->flip_at = hit_after(start, decide_flip_gap(&o->fault, &o->conn, start));
 	}
-	if (at != o->flip_at || (length > 0 && at - from >= length))
+	if (at != o->flip_at)
 		return byte;
-	byte ^= decide_flip_mask(&o->fault, &o->conn, o->flip_k);
-	uint64_t gap = decide_flip_gap(&o->fault, &o->conn, ++o->flip_k);
-	o->flip_at = gap >= UINT64_MAX - at ? UINT64_MAX : at + 1 + gap;
-	return byte;
+	k = o->flip_k++;
+	o->flip_at = hit_after(at + 1, decide_flip_gap(&o->fault, &o->conn, o->flip_k));
+	if (at < from || (length > 0 && at - from >= length))
+		return byte;
+	return byte ^ decide_flip_mask(&o->fault, &o->conn, k);
 }
 
 /* The next byte that comes out, of a stream that is long enough. */
@@ -121,6 +146,15 @@ damaged(struct oracle *o, uint64_t key)
 	return stream_byte(key, o->in);
 }
 
+/* The stream ended early inside a cell that is sent twice: what there was of it comes again, from where is not known. */
+static bool
+in_short_cell(const struct oracle *o)
+{
+	uint64_t size = FL_MAX((uint64_t)o->fault.values[DUPLICATE_SIZE].i, 1);
+
+	return o->broken && o->fault.kind == FAULT_DUPLICATE_CHUNK && decide_duplicate(&o->fault, &o->conn, o->in / size);
+}
+
 size_t
 oracle_check(struct oracle *o, uint64_t key, const uint8_t *p, size_t n)
 {
@@ -142,8 +176,11 @@ oracle_check(struct oracle *o, uint64_t key, const uint8_t *p, size_t n)
 		o->in += part;
 	}
 	for (; i < n && o->mode == ORACLE_DAMAGE; i++, o->in++)
-		if (p[i] != damaged(o, key))
-			return i;
+		if (p[i] != damaged(o, key)) {
+			if (!in_short_cell(o))
+				return i;
+			oracle_give_up(o);
+		}
 	o->out += n;
 	return o->out > o->limit ? n - FL_MIN(n, (size_t)(o->out - o->limit)) : n;
 }

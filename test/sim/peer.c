@@ -12,8 +12,6 @@ static void
 over(struct peer *p)
 {
 	p->over = true;
-	if (p->on_over != NULL)
-		p->on_over(p);
 }
 
 static void

@@ -34,7 +34,6 @@ struct peer_plan {
 struct peer;
 /* News of a peer, for the one who checks. n == 0: the stream ended; p == NULL: it was reset. */
 typedef void peer_got_fn(struct peer *p, const uint8_t *bytes, size_t n);
-typedef void peer_over_fn(struct peer *p);
 
 struct peer {
 	struct net *net;
@@ -50,7 +49,6 @@ struct peer {
 	fl_ns read_at;                  /* not before */
 	fl_ns reset_sent_at;
 	peer_got_fn *on_got;
-	peer_over_fn *on_over;
 	void *conn;                     /* of the one who checks */
 };
 

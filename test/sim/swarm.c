@@ -17,6 +17,7 @@ draw_network(struct rnd *dice, struct net_trouble *t)
 	t->delay_ns_max = rnd_chance(dice, 200) ? 0 : rnd_log(dice, 1000, 200 * FL_MS);
 	t->segment_bytes_max = rnd_chance(dice, 500) ? 0 : (uint32_t)rnd_log(dice, 1, 65536);
 	t->rst = share(dice, 20);
+	t->rst_other = share(dice, 1000);
 	t->rst_overtakes = share(dice, 1000);
 	t->rst_purges = share(dice, 1000);
 	t->rst_unnoticed = share(dice, 1000);
@@ -109,6 +110,7 @@ draw_control(struct rnd *dice, struct swarm *s, uint32_t ops)
 	s->fault_scoped = share(dice, 600);
 	s->fault_leased = share(dice, 600);
 	s->fault_partial = share(dice, 900);
+	s->fault_timed = 400;
 	s->faults_at_start = rnd_chance(dice, 600) ? 0 : (unsigned)rnd_range(dice, 1, 4);
 }
 
@@ -128,6 +130,7 @@ swarm_draw(struct swarm *s, uint64_t seed, uint32_t ops)
 	draw_proxy(&r, s);
 	draw_control(&r, s, ops);
 	s->trouble_ns = rnd_log(&r, 1, 300) * 100 * FL_MS + rnd_range(&r, 0, 100 * FL_MS);
+	s->fault_ms_max = s->trouble_ns / FL_MS / 4;
 }
 
 struct net_trouble
@@ -176,7 +179,8 @@ struct peer_plan
 swarm_plan(const struct swarm *s, struct rnd *r, bool server)
 {
 	struct peer_plan p = {
-		.send_bytes = (uint64_t)(rnd_chance(r, 500) ? rnd_log(r, 0, (int64_t)s->bytes_max) : rnd_range(r, 0, (int64_t)s->bytes_max)),
+		.send_bytes = (uint64_t)(rnd_chance(r, 500) ? rnd_log(r, 0, (int64_t)s->bytes_max) :
+		    rnd_range(r, 0, (int64_t)s->bytes_max)),
 		.chunk_bytes_max = s->chunk_bytes_max,
 		.read_bytes_max = s->read_bytes_max,
 		.gap_ns_max = s->gap_ns_max,

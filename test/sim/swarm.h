@@ -27,6 +27,7 @@ struct swarm {
 	unsigned lines, workers;
 	unsigned conns;                 /* opened during the run */
 	unsigned client_ips;
+	fl_ns spacing_ns;               /* clients start this far apart, in order; 0: at any time */
 	fl_ns trouble_ns;               /* length of the first phase */
 	struct net_trouble trouble;
 	unsigned lag;                   /* share of turns after which a worker is kept from running, /1000 */
@@ -47,7 +48,9 @@ struct swarm {
 	unsigned ops;
 	unsigned op_weight[OP_COUNT];
 	uint32_t fault_kinds;           /* mask of the kinds in play */
-	unsigned fault_scoped, fault_leased, fault_partial;     /* shares of faults */
+	unsigned fault_scoped, fault_leased, fault_partial;     /* shares of faults, /1000 */
+	unsigned fault_timed;           /* share of the scoped ones that have a window or a duty cycle */
+	int64_t fault_ms_max;
 	unsigned faults_at_start;
 };
 

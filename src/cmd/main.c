@@ -18,6 +18,7 @@ static const struct command {
 	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
 	{ "status", cmd_status, "the daemon at a glance, once or live" },
+	{ "doctor", cmd_doctor, "what this kernel and these rights allow" },
 };
 
 static const struct command *

@@ -2,7 +2,7 @@
 /*
  * words.h - the text of a script as commands made of words.
  *
- * A command ends at a newline or ';'. A word is bare, "quoted" (escapes \n \r \t \\ \" \xNN) or a {block}, which may span
+ * A command ends at a newline or ';'. A word is bare, "quoted" (escapes \n \r \t \\ \" \xNN; others, as \[, stay for regular expressions) or a {block}, which may span
  * lines and contain quotes and blocks. '#' at the start of a word comments out the rest of the line.
  */
 #ifndef E2E_WORDS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_lint.c - faultline lint: what is wrong with a file, and what in it can never fail. */
-#include "cmd/cmd_lint.h"
+#include "cmd/cmd.h"
 
 #include "io/file.h"
 #include "proto/yaml.h"

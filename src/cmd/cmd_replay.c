@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_replay.c - faultline replay: a run once more, from its directory. */
-#include "cmd/cmd_replay.h"
+#include "cmd/cmd.h"
 
 #include "run/replay.h"
 #include <getopt.h>

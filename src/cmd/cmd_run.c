@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_run.c - faultline run: one experiment, a verdict, a run directory. */
-#include "cmd/cmd_run.h"
+#include "cmd/cmd.h"
 
 #include "base/units.h"
 #include "io/dir.h"

@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - finds the sub-command, by the first argument or by the name of the program. */
 #include "base/text.h"
+#include "base/types.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const struct cmd *const commands[] = { &serve_cmd, NULL };
+static const struct command {
+	const char *name;
+	cmd_fn *run;
+	const char *summary;
+} commands[] = {
+	{ "serve", cmd_serve, "the daemon: lines, faults, API" },
+	{ "line", cmd_line, "create, list, change and inspect lines of the daemon" },
+	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
+	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
+};
 
-static const struct cmd *
+static const struct command *
 find(const char *name)
 {
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	}
+	for (size_t i = 0; i < FL_ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
 	return NULL;
 }
 
@@ -22,25 +32,24 @@ static void
 print_commands(FILE *to)
 {
 	fputs("usage: faultline COMMAND [flags] [arguments]\n\n", to);
-	for (size_t i = 0; commands[i] != NULL; i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; i < FL_ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n  faultline help COMMAND      flags and examples of a command\n"
 	      "  faultline --version\n\n"
 	      "examples:\n"
 	      "  faultline serve &\n"
 	      "  faultline line create --listen localhost:26379 --upstream localhost:6379 redis\n"
-	      "  faultline toxic add --type latency --attribute latency=100 redis\n", to);
+	      "  faultline toxic add --type latency --attribute latency=100 redis\n"
+	      "  faultline run examples/redis-held.yaml\n", to);
 }
 
 static int
 unknown(const char *name)
 {
-	const char *names[sizeof(commands) / sizeof(commands[0])] = { NULL };
-	const char *near;
-
-	for (size_t i = 0; commands[i] != NULL; i++)
-		names[i] = commands[i]->name;
-	near = text_nearest(name, names);
+	const char *names[FL_ARRAY_LEN(commands) + 1] = { NULL };
+	for (size_t i = 0; i < FL_ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	const char *near = text_nearest(name, names);
 	if (near != NULL)
 		fprintf(stderr, "faultline: unknown command \"%s\", did you mean \"%s\"?\n", name, near);
 	else
@@ -51,50 +60,47 @@ unknown(const char *name)
 static int
 help(const char *name)
 {
-	const struct cmd *c = name != NULL ? find(name) : NULL;
-
-	if (name != NULL && c == NULL)
-		return unknown(name);
-	if (c != NULL)
-		fputs(c->help, stdout);
-	else
+	if (name == NULL) {
 		print_commands(stdout);
-	return CMD_HELD;
+		return CMD_HELD;
+	}
+	const struct command *c = find(name);
+	if (c == NULL)
+		return unknown(name);
+	char ask[] = "--help", own[32];
+	snprintf(own, sizeof(own), "%s", c->name);
+	char *argv[] = { own, ask, NULL };
+	return c->run(2, argv);
 }
 
-/* A link named as one of Toxiproxy's programs behaves as that. */
-static const struct cmd *
-by_program_name(const char *path)
+static const char *
+base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-
-	return strcmp(slash != NULL ? slash + 1 : path, "toxiproxy-server") == 0 ? &serve_cmd : NULL;
+	return slash == NULL ? path : slash + 1;
 }
 
 int
 main(int argc, char **argv)
 {
-	const struct cmd *c = argc > 0 ? by_program_name(argv[0]) : NULL;
-	char program[] = "toxiproxy-server", name[64];
-
-	if (c != NULL) {
-		argv[0] = program;
-		return c->run(argc, argv);
+	/* A link named as one of Toxiproxy's programs behaves as that. */
+	const char *program = base_name(argc > 0 ? argv[0] : "");
+	if (strcmp(program, "toxiproxy-server") == 0) {
+		char name[] = "toxiproxy-server";
+		argv[0] = name;
+		return cmd_serve(argc, argv);
 	}
 	if (argc < 2) {
 		print_commands(stderr);
 		return CMD_USAGE;
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-version") == 0 || strcmp(argv[1], "version") == 0) {
+	const char *word = argv[1];
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-version") == 0 || strcmp(word, "version") == 0) {
 		puts("faultline " VERSION_FAULTLINE);
 		return CMD_HELD;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return help(argc > 2 ? argv[2] : NULL);
-	c = find(argv[1]);
-	if (c == NULL)
-		return unknown(argv[1]);
-	snprintf(name, sizeof(name), "faultline %s", c->name);
-	argv[1] = name;
-	return c->run(argc - 1, argv + 1);
+	const struct command *c = find(word);
+	return c == NULL ? unknown(word) : c->run(argc - 1, argv + 1);
 }

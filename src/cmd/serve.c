@@ -178,8 +178,8 @@ read_config(struct daemon_opts *o)
 	return rc;
 }
 
-static int
-serve_run(int argc, char **argv)
+int
+cmd_serve(int argc, char **argv)
 {
 	struct flags f = { .host = NULL };
 	const struct args_flag flags[] = {
@@ -193,7 +193,8 @@ serve_run(int argc, char **argv)
 		{ "runtime-metrics", ARGS_FLAG, { .flag = &f.runtime_metrics } }, { "version", ARGS_FLAG, { .flag = &f.version } },
 		{ "help h", ARGS_FLAG, { .flag = &f.help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
-	struct daemon_opts o = { .program = argv[0], .toxiproxy = strcmp(argv[0], "toxiproxy-server") == 0 };
+	bool toxiproxy = strcmp(argv[0], "toxiproxy-server") == 0;
+	struct daemon_opts o = { .program = toxiproxy ? "toxiproxy-server" : "faultline serve", .toxiproxy = toxiproxy };
 	struct args args;
 	char port[16];
 	int rc;
@@ -217,5 +218,3 @@ serve_run(int argc, char **argv)
 	config_free(o.config);
 	return rc;
 }
-
-const struct cmd serve_cmd = { "serve", "the daemon: lines, faults, API", help, serve_run };

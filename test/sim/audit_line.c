@@ -2,6 +2,7 @@
 /* audit_line.c - see audit_line.h. */
 #include "audit_line.h"
 #include "io_sim.h"
+#include "mark.h"
 #include "base/assert.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
@@ -128,6 +129,7 @@ audit_conns(struct run *r, struct sim_line *l)
 		if (i > 0 && conns[i].ordinal <= conns[i - 1].ordinal)
 			world_fail(r->world, "line %u lists connections out of order", l->number);
 		audit_conn(r, l, &conns[i]);
+		mark_hit(MARK_CONNS_LISTED, 1);
 	}
 	free(conns);
 }
@@ -184,8 +186,10 @@ audit_end(struct run *r)
 
 		audit_counters(r, &r->lines[i]);
 		control_counters(r, &r->lines[i], &lc);
-		for (int k = 0; k < LINE_CLOSE_COUNT; k++)
+		for (unsigned k = 0; k < LINE_CLOSE_COUNT; k++) {
 			ended += lc.closed[k];
+			mark_hit(MARK_CLOSE + k, lc.closed[k]);
+		}
 		if (lc.active != 0 || ended != lc.accepted)
 			world_fail(r->world, "line %u at the end: %llu accepted, %llu ended, %llu active", i,
 			    (unsigned long long)lc.accepted, (unsigned long long)ended, (unsigned long long)lc.active);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conn.c - see conn.h. */
 #include "conn.h"
+#include "mark.h"
 #include "run.h"
 
 static struct world *
@@ -24,6 +25,16 @@ was_relayed(const struct conn *c)
 }
 
 static void
+mark_bytes(const struct oracle *o, size_t n)
+{
+	if (o->mode == ORACLE_EXACT)
+		mark_hit(MARK_EXACT_BYTES, n);
+	else if (o->mode == ORACLE_DAMAGE)
+		mark_hit(o->fault.kind == FAULT_CORRUPT ? MARK_CORRUPT_BYTES :
+		    o->fault.kind == FAULT_DROP_CHUNK ? MARK_DROP_BYTES : MARK_DUPLICATE_BYTES, n);
+}
+
+static void
 check_bytes(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to, const uint8_t *bytes, size_t n)
 {
 	struct oracle *o = &c->oracle[d];
@@ -31,6 +42,9 @@ check_bytes(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to, c
 
 	o->end = from->fin_sent || from->over ? from->sent : UINT64_MAX;
 	o->broken = end_other(from->end)->rst_seen || !c->half_close || may_be_cut(c);
+	mark_bytes(o, n);
+	if (from->eof_got)
+		mark_hit(MARK_HALF_CLOSED, 1);
 	good = oracle_check(o, from->key, bytes, n);
 	if (good < n)
 		world_fail(world_of(c), "(1) wrong byte %llu in %s of connection %u (server's %u): got %02x, oracle mode %d",
@@ -40,19 +54,47 @@ check_bytes(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to, c
 		world_fail(world_of(c), "(1) more bytes than were sent on connection %u", c->client->id);
 }
 
+/* Somebody but the proxy reset it. */
+static bool
+was_reset(const struct peer *p)
+{
+	return p->end->rst_sent || p->end->wire->broken;
+}
+
+/* Nothing but a limit could end it: then not a byte less or more than that came through. */
+static void
+check_limit(struct conn *c, enum fl_dir d, const struct peer *from, const struct peer *to)
+{
+	const struct oracle *o = &c->oracle[d];
+	uint64_t want = FL_MIN(o->limit, from->sent);
+
+	if (!o->only_limit || c->cut_off || !c->half_close || was_reset(from) || was_reset(to) || o->limit == 0)
+		return;
+	mark_hit(MARK_LIMITS_EXACT, 1);
+	if (to->got != want)
+		world_fail(world_of(c), "(5) connection %u (server's %u): %llu bytes came through a limit of %llu, %llu were sent",
+		    c->client->id, c->server->id, (unsigned long long)to->got, (unsigned long long)o->limit,
+		    (unsigned long long)from->sent);
+}
+
 static void
 check_eof(struct conn *c, enum fl_dir d, struct peer *from, struct peer *to)
 {
 	uint64_t total;
 
-	if (may_be_cut(c) || !was_relayed(c) || from == NULL)
+	if (!was_relayed(c) || from == NULL)
+		return;
+	check_limit(c, d, from, to);
+	if (may_be_cut(c))
 		return;
 	if (from->reset_sent && !from->fin_sent && !(!c->half_close && to->fin_sent))
 		world_fail(world_of(c), "(3) connection %u (server's %u): the %s's reset came as an orderly end", c->client->id,
 		    c->server->id, d == FL_C2S ? "client" : "server");
 	total = oracle_total(&c->oracle[d], from->sent);
-	if ((from->fin_sent || (from->over && !from->reset_sent)) && (total == to->got || total == UINT64_MAX))
+	if ((from->fin_sent || (from->over && !from->reset_sent)) && (total == to->got || total == UINT64_MAX)) {
+		mark_hit(MARK_COMPLETE_ENDS, 1);
 		return;
+	}
 	if (!c->half_close && (to->fin_sent || to->over))
 		return;
 	world_fail(world_of(c), "(2) connection %u (server's %u): %s ended after %llu of %llu bytes%s", c->client->id, c->server->id,
@@ -67,8 +109,11 @@ on_got(struct peer *p, const uint8_t *bytes, size_t n)
 	enum fl_dir d = p->server ? FL_C2S : FL_S2C;
 	struct peer *from = p->server ? c->client : c->server;
 
-	if (bytes == NULL)
+	if (bytes == NULL) {
+		if (from != NULL && from->reset_sent)
+			mark_hit(MARK_RESETS_PASSED, 1);
 		return;
+	}
 	if (n == 0)
 		check_eof(c, d, from, p);
 	else if (from == NULL)
@@ -137,15 +182,32 @@ void
 conn_faults(struct conn *c)
 {
 	c->half_close = c->half_close && c->line->half_close;
-	for (enum fl_dir d = FL_C2S; d <= FL_S2C && c->line->faults != NULL; d++)
+	for (enum fl_dir d = FL_C2S; d <= FL_S2C && c->line->faults != NULL; d++) {
 		oracle_faults(&c->oracle[d], c->line->faults, d);
+		timing_faults(&c->timing[d], c->line->faults, d);
+	}
 }
 
-/* Somebody but the proxy reset it. */
-static bool
-was_reset(const struct peer *p)
+void
+conn_moved(struct end *e, bool received, size_t n)
 {
-	return p->end->rst_sent || p->end->wire->broken;
+	const struct peer *near = peer_at(end_other(e));
+	struct conn *c = near != NULL ? near->conn : NULL;
+	enum fl_dir d;
+
+	/* A server's connection may not be accepted yet: then the client's is known. */
+	if (c == NULL && e->mate != NULL && peer_at(end_other(e->mate)) != NULL)
+		c = peer_at(end_other(e->mate))->conn;
+	if (c == NULL)
+		return;
+	d = (e->side == 1) == received ? FL_C2S : FL_S2C;
+	if (received)
+		timing_received(&c->timing[d], world_of(c), n);
+	else if (!timing_sent(&c->timing[d], world_of(c), n))
+		world_fail(world_of(c), "(6) connection %u (server's %u): %s passes bytes on too early: %llu received, %llu sent, "
+		    "delay %lld ns, rate %lld KB/s", c->client->id, c->server ? c->server->id : 0, d == FL_C2S ? "c2s" : "s2c",
+		    (unsigned long long)c->timing[d].received, (unsigned long long)c->timing[d].sent,
+		    (long long)c->timing[d].delay_min, (long long)c->timing[d].rate);
 }
 
 void
@@ -160,4 +222,5 @@ conn_check_end(struct conn *c)
 		world_fail(world_of(c), "(4) connection %u (server's %u) was reset by nobody", client->id, server->id);
 	if ((!client->eof_got && !client->closed_early) || (!server->eof_got && !server->closed_early))
 		world_fail(world_of(c), "(4) connection %u ended without the end of a stream", client->id);
+	mark_hit(MARK_WHOLE_CONNS, 1);
 }

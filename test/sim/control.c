@@ -4,6 +4,7 @@
 #include "audit_line.h"
 #include "fault_draw.h"
 #include "io_sim.h"
+#include "mark.h"
 #include "base/assert.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void
 faults_changed(struct run *r, struct sim_line *l)
 {
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
-		if (c->line == l && !conn_done(c))
+		if (c->line == l)
 			conn_faults(c);
 }
 
@@ -110,11 +111,11 @@ control_line_set(struct run *r, struct sim_line *l)
 	struct control_line *cl = state(l);
 
 	renew_conf(l);
+	faults_changed(r, l);
 	if (cl->line != NULL) {
 		control_wake(r);
 		fl_assert(proxy_line_set(control_of(r)->proxy, cl->line, cl->conf) == 0);
 	}
-	faults_changed(r, l);
 }
 
 /* ---- lines ---- */
@@ -143,6 +144,7 @@ control_line_open(struct run *r, struct sim_line *l)
 		cl->line = NULL;
 		return res;
 	}
+	mark_hit(MARK_LINE_REOPENS, cl->opened > 0);
 	cl->opened++;
 	l->open = true;
 	return 0;
@@ -180,6 +182,7 @@ control_line_close(struct run *r, struct sim_line *l)
 	control_wake(r);
 	cut_off(r, l);
 	proxy_line_counters(cl->line, &last);
+	mark_hit(MARK_LINE_CLOSES, last.active > 0);
 	proxy_line_close(control_of(r)->proxy, cl->line);
 	/* Those that were open are not seen again: take them as stopped. */
 	uint64_t ended = 0;
@@ -228,7 +231,21 @@ fault_forget(struct control_line *cl, struct fault_spec *f)
 	memmove(f, f + 1, (--cl->fault_count - i) * sizeof(*f));
 }
 
-/* obj: the line, arg: fault id. */
+unsigned
+control_forget_faults(struct sim_line *l, bool (*which)(const struct fault_spec *f))
+{
+	struct control_line *cl = state(l);
+	unsigned n = 0;
+
+	for (uint32_t i = cl->fault_count; i-- > 0;) {
+		if (!which(&cl->faults[i]))
+			continue;
+		fault_forget(cl, &cl->faults[i]);
+		n++;
+	}
+	return n;
+}
+
 struct lease {
 	struct run *run;
 	struct sim_line *line;
@@ -243,6 +260,7 @@ lease_ends(void *obj, uint64_t id)
 	if (f == NULL)
 		return;
 	world_note(e->run->world, "control: lease of fault %lld on line %lld ends", (long long)id, e->line->number, 0);
+	mark_hit(MARK_LEASES, 1);
 	fault_forget(state(e->line), f);
 	control_line_set(e->run, e->line);
 }
@@ -258,6 +276,8 @@ control_fault_add(struct run *r, struct sim_line *l)
 	fault_draw(r->swarm, &r->ops, f);
 	f->id = ++control_of(r)->next_fault_id;
 	f->version = 1;
+	if (f->id < FL_ARRAY_LEN(control_of(r)->fault_kind))
+		control_of(r)->fault_kind[f->id] = (uint8_t)f->kind;
 	f->since_ns = r->world->now;
 	snprintf(f->name, sizeof(f->name), "fault%llu", (unsigned long long)f->id);
 	f->key = spec_key(r->swarm->seed, cl->conf->name, f->name);
@@ -284,6 +304,7 @@ fault_update(struct run *r, struct sim_line *l)
 	struct fault_spec *f = &cl->faults[rnd_below(&r->ops, cl->fault_count)];
 	fault_redraw(r->swarm, &r->ops, f);
 	f->version++;
+	mark_hit(MARK_FAULT_UPDATES, 1);
 	world_note(r->world, "control: line %lld changes fault %lld", l->number, (long long)f->id, 0);
 	control_line_set(r, l);
 }
@@ -297,6 +318,7 @@ fault_remove(struct run *r, struct sim_line *l)
 		return;
 	struct fault_spec *f = &cl->faults[rnd_below(&r->ops, cl->fault_count)];
 	world_note(r->world, "control: line %lld loses fault %lld", l->number, (long long)f->id, 0);
+	mark_hit(MARK_FAULT_REMOVALS, 1);
 	fault_forget(cl, f);
 	control_line_set(r, l);
 }
@@ -325,7 +347,17 @@ cut(struct run *r, struct sim_line *l)
 	cut_off(r, l);
 	control_wake(r);
 	n = proxy_line_cut(control_of(r)->proxy, state(l)->line, reset);
+	mark_hit(MARK_CUTS, n);
 	world_note(r->world, "control: cuts %lld connections of line %lld, reset %lld", (long long)n, l->number, reset);
+}
+
+static void
+mark_event(const struct control *c, const struct proxy_event *e)
+{
+	bool applied = strcmp(e->what, "applies") == 0 || strcmp(e->what, "refuse") == 0 || strcmp(e->what, "connect_delay") == 0;
+
+	if (e->fault_id > 0 && e->fault_id < FL_ARRAY_LEN(c->fault_kind) && applied)
+		mark_hit(MARK_FAULT + c->fault_kind[e->fault_id], 1);
 }
 
 void
@@ -340,8 +372,13 @@ control_take_events(struct run *r)
 		n = proxy_events(c->proxy, batch, EVENTS_BATCH, &lost);
 		c->events += n;
 		c->events_lost += lost;
-		for (size_t i = 0; i < n && c->on_event != NULL; i++)
-			c->on_event(c->on_event_ud, &batch[i]);
+		mark_hit(MARK_EVENTS, n);
+		mark_hit(MARK_EVENTS_LOST, lost);
+		for (size_t i = 0; i < n; i++) {
+			mark_event(c, &batch[i]);
+			if (c->on_event != NULL)
+				c->on_event(c->on_event_ud, &batch[i]);
+		}
 	} while (n > 0);
 }
 

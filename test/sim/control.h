@@ -27,6 +27,7 @@ struct control {
 	struct proxy *proxy;
 	uint64_t next_fault_id;
 	uint64_t events, events_lost;
+	uint8_t fault_kind[256];        /* by id; later ones are not told apart */
 	void (*on_event)(void *ud, const struct proxy_event *e);        /* may be NULL */
 	void *on_event_ud;
 };
@@ -44,6 +45,8 @@ void control_line_close(struct run *r, struct sim_line *l);
 void control_line_set(struct run *r, struct sim_line *l);
 /* A random fault of a kind in play, of version 1. false: the line has as many as it may. */
 bool control_fault_add(struct run *r, struct sim_line *l);
+/* Forget those of its faults that `which` names (control_line_set() then makes it so). returns how many. */
+unsigned control_forget_faults(struct sim_line *l, bool (*which)(const struct fault_spec *f));
 /* Counters of the line over all its openings. */
 void control_counters(struct run *r, struct sim_line *l, struct line_counters *ret);
 void control_take_events(struct run *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* equal.c - see equal.h. */
 #include "equal.h"
+#include "mark.h"
 #include "base/assert.h"
 #include "proxy/proxy.h"
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct story {
 static bool
 is_decision(const struct proxy_event *e)
 {
-	static const char *const whats[] = { "applies", "cut", "flip", "duplicate", "drop", "limit", "stall", "refuse" };
+	static const char *const whats[] = { "applies", "cut", "flip", "duplicate", "drop", "limit", "stall", "refuse", "connect_delay" };
 
 	for (size_t i = 0; e->fault_id != 0 && i < FL_ARRAY_LEN(whats); i++)
 		if (strcmp(e->what, whats[i]) == 0)
@@ -124,6 +125,7 @@ compare_stories(const struct story *a, const struct story *b, bool complete, con
 				break;
 			if (has_a && has_b ? !same(&a->list[i], &b->list[k]) : complete)
 				differ(a, b, i, has_a, k, has_b, repeat);
+			mark_hit(MARK_DECISIONS, has_a && has_b);
 			i += has_a;
 			k += has_b;
 		}
@@ -153,7 +155,8 @@ draw_common(struct swarm *s, uint64_t seed)
 		s->ending_weight[i] = i == PEER_FIN_WHEN_SENT;
 	s->conns_max = 1000;
 	s->line_conns_max = 0;
-	s->events_max = 1 << 16;
+	s->events_max = 1 << 17;
+	s->bytes_max = FL_MIN(s->bytes_max, 5000);
 	s->buffer_bytes = 64 << 20;
 	s->connect_timeout = 20 * FL_SEC;
 	s->faults_at_start = (unsigned)rnd_range(&r, 1, 4);

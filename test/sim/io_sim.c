@@ -12,6 +12,7 @@
  *  (3) Memory lent by io_send() has the same sum from the call to IO_SENT or IO_CLOSED.
  */
 #include "io_sim.h"
+#include "mark.h"
 #include "base/assert.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -79,6 +80,14 @@ static void
 note(struct io_sock *s, const char *what, long long value)
 {
 	world_note(s->io->net->world, what, s->io->number, s->id, value);
+}
+
+/* Tell the one who checks. */
+static void
+moved(struct io_sock *s, bool received, size_t n)
+{
+	if (n > 0 && s->io->net->on_moved != NULL)
+		s->io->net->on_moved(s->end, received, n);
 }
 
 static struct rnd *
@@ -303,8 +312,10 @@ next_accept(struct io_sock *s, struct io_event *ev)
 	if (s->paused || s->listener->count == 0)
 		return false;
 	queue(s);
-	if (rnd_chance(&n->rnd, n->trouble.accept_fails))
+	if (rnd_chance(&n->rnd, n->trouble.accept_fails)) {
+		mark_hit(MARK_ACCEPT_FAILED, 1);
 		return tell(ev, IO_ACCEPT, s, errors[rnd_below(&n->rnd, FL_ARRAY_LEN(errors))]);
+	}
 	e = listener_accept(s->listener);
 	return tell(ev, IO_ACCEPT, s, net_token_add(n, NULL, e));
 }
@@ -357,8 +368,12 @@ send_more(struct io_sock *s)
 		s->send_done = true;
 		return;
 	}
-	if (n > 0)
+	if (n > 0) {
+		if (s->send_at > 0)
+			mark_hit(MARK_SLOW_SENDS, 1);
 		end_write(s->end, s->send_p + s->send_at, n);
+		moved(s, false, n);
+	}
 	s->send_at += n;
 	s->end->unsent += n;
 	s->send_done = s->send_at == s->send_n;
@@ -386,7 +401,10 @@ next_data(struct io_sock *s, struct io_event *ev)
 
 	if (n > 1 && rnd_chance(dice(io), io->net->trouble.short_recv))
 		n = (size_t)rnd_log(dice(io), 1, (int64_t)n);
+	mark_hit(MARK_SHORT_RECV, n < end_readable(s->end) && n < s->recv_max);
+	mark_hit(MARK_EXTRA_RECV, s->one_more);
 	n = end_read(s->end, io->scratch, n);
+	moved(s, true, n);
 	io->scratch_lent = n;
 	s->one_more = false;
 	tell(ev, IO_RECV, s, (int)n);
@@ -417,7 +435,9 @@ next_recv(struct io_sock *s, struct io_event *ev)
 		if (!on)
 			return false;
 		err = 0;
+		mark_hit(MARK_RESET_AS_EOF, 1);
 	}
+	mark_hit(MARK_RESET_STOPPED, !on);
 	s->error_told = true;
 	s->one_more = s->receiving = false;
 	return tell(ev, IO_RECV, s, err);
@@ -551,8 +571,10 @@ io_attach(struct io *io, int token, void *ud, struct io_sock **ret_sock)
 	net_token_get(io->net, token, &l, &e);
 	if (e == NULL)
 		world_fail(io->net->world, "io.h: io_attach() of token %d, which is no connection", token);
-	if (io->sock_count >= io->socks_max || rnd_chance(dice(io), io->net->trouble.attach_fails))
+	if (io->sock_count >= io->socks_max || rnd_chance(dice(io), io->net->trouble.attach_fails)) {
+		mark_hit(MARK_ATTACH_FAILED, 1);
 		return -ENFILE;
+	}
 	s = sock_new(io, SOCK_CONN, ud);
 	s->end = e;
 	s->accepted = true;
@@ -622,8 +644,10 @@ io_connect(struct io *io, const struct io_addr *addr, void *ud, struct io_sock *
 
 	if (io->sock_count >= io->socks_max)
 		return -ENFILE;
-	if (rnd_chance(dice(io), io->net->trouble.connect_fails_now))
+	if (rnd_chance(dice(io), io->net->trouble.connect_fails_now)) {
+		mark_hit(MARK_CONNECT_FAILED, 1);
 		return errors[rnd_below(dice(io), FL_ARRAY_LEN(errors))];
+	}
 	if (from.sa.sa_family == AF_INET)
 		from.in.sin_port = 0;
 	else if (from.sa.sa_family == AF_INET6)
@@ -684,7 +708,10 @@ io_push(struct io *io, struct io_sock *s, const void *p, size_t n)
 		room = 0;
 	else if (room > 1 && rnd_chance(dice(io), t->short_push))
 		room = (size_t)rnd_log(dice(io), 1, (int64_t)room);
+	mark_hit(MARK_SHORT_PUSH, room > 0 && room < n);
+	mark_hit(MARK_ZERO_PUSH, room == 0);
 	end_write(s->end, p, room);
+	moved(s, false, room);
 	note(s, "io %lld: push %lld takes %lld", (long long)room);
 	return (int64_t)room;
 }
@@ -731,6 +758,7 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 	rule(s, s->phase == SOCK_LIVE, "(6) io_close() twice");
 	note(s, "io %lld: close %lld reset %lld", reset);
 	s->phase = SOCK_CLOSING;
+	mark_hit(MARK_SEND_CUT, s->sending);
 	if (s->kind == SOCK_LISTENER)
 		listener_close(s->listener);
 	else if (reset)

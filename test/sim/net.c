@@ -148,7 +148,8 @@ rst_arrive(void *obj, uint64_t side)
 		in->read = in->arrived;
 	}
 	e->rst_seen = true;
-	e->err = in->fin_arrived && in->purged == 0 ? -EPIPE : -ECONNRESET;
+	e->err = w->broken && w->broken_err != -ECONNRESET ? w->broken_err :
+	    in->fin_arrived && in->purged == 0 ? -EPIPE : -ECONNRESET;
 	world_note(n->world, "net: reset arrives at end %lld.%lld", w->id, (long long)side, 0);
 	notify(e);
 }
@@ -174,6 +175,9 @@ wire_break(struct wire *w)
 	if (w->broken || w->end[0].state == END_CONNECTING || w->end[0].state == END_FAILED)
 		return;
 	w->broken = true;
+	w->broken_err = -ECONNRESET;
+	if (rnd_chance(&w->net->rnd, w->net->trouble.rst_other))
+		w->broken_err = rnd_chance(&w->net->rnd, 500) ? -ETIMEDOUT : -EHOSTUNREACH;
 	rst_send(w, 0);
 	rst_send(w, 1);
 }

@@ -23,6 +23,7 @@ struct net_trouble {
 	uint32_t snd_bytes_min, snd_bytes_max, rcv_bytes_min, rcv_bytes_max;
 	uint32_t segment_bytes_max;     /* per delivery; 0: any */
 	unsigned rst;                   /* per delivery: both ends are reset */
+	unsigned rst_other;             /* share of those that show as another error (ETIMEDOUT, EHOSTUNREACH) */
 	unsigned rst_overtakes, rst_purges, rst_unnoticed, rst_error_once;
 	unsigned connect_fails_now, connect_refused, connect_silent, syn_lost;
 	/* What the system calls of the proxy do. */
@@ -37,6 +38,9 @@ struct net_trouble {
 };
 
 typedef void net_notify_fn(void *owner);
+struct end;
+/* The proxy received (or sent) n bytes at this end of its. */
+typedef void net_moved_fn(struct end *e, bool received, size_t n);
 
 struct flow {
 	uint8_t *ring;
@@ -75,6 +79,7 @@ struct wire {
 	struct flow flow[2];            /* [side of the sender] */
 	struct end end[2];
 	bool broken;                    /* the network itself reset it */
+	int broken_err;                 /* what its ends see, -errno */
 	unsigned syn_tries;
 };
 
@@ -103,6 +108,7 @@ struct net {
 	uint32_t wire_count, listener_count;
 	uint16_t next_port;
 	bool byte_lost;
+	net_moved_fn *on_moved;         /* may be NULL */
 };
 
 /* There is one network at a time: io_bind() and its like do not say which. */

@@ -27,6 +27,12 @@ damages(const struct fault_spec *f)
 	return timed(f) && (f->kind == FAULT_TIMEOUT || f->kind == FAULT_RESET_PEER);
 }
 
+static uint64_t
+mix(uint64_t sum, const struct fault_spec *f)
+{
+	return (sum ^ f->id) * UINT64_C(0x9fb21c651e98df25) + f->version;
+}
+
 void
 oracle_give_up(struct oracle *o)
 {
@@ -37,14 +43,19 @@ oracle_give_up(struct oracle *o)
 void
 oracle_faults(struct oracle *o, const struct fault_set *set, enum fl_dir dir)
 {
-	uint64_t damaging = 0, limit = UINT64_MAX;
+	uint64_t damaging = 0, cutters = 0, limit = UINT64_MAX;
+	unsigned cutter_count = 0;
 	const struct fault_spec *only = NULL;
 	unsigned count = 0;
 
 	for (uint32_t i = 0; i < set->count; i++) {
 		const struct fault_spec *f = &set->specs[i];
 
-		o->cutting = o->cutting || ends_streams(f) || f->kind == FAULT_CONNECT_REFUSE;
+		if (ends_streams(f) || f->kind == FAULT_CONNECT_REFUSE) {
+			o->cutting = true;
+			cutters = mix(cutters, f);
+			cutter_count++;
+		}
 		if (f->dir != dir || kind_info(f->kind)->place != KIND_STREAM)
 			continue;
 		if (f->kind == FAULT_LIMIT_DATA && !timed(f) && f->toxicity >= 1 && !f->scope.has_client && f->scope.every == 0 &&
@@ -52,10 +63,13 @@ oracle_faults(struct oracle *o, const struct fault_set *set, enum fl_dir dir)
 			limit = FL_MIN(limit, (uint64_t)f->values[LIMIT_DATA_BYTES].i);
 		if (!damages(f))
 			continue;
-		damaging = (damaging ^ f->id) * UINT64_C(0x9fb21c651e98df25) + f->version;
+		damaging = mix(damaging, f);
 		only = f;
 		count++;
 	}
+	o->only_limit = cutter_count == 1 && limit < UINT64_MAX && count == 0 &&
+	    (!o->born || (o->only_limit && cutters == o->cutters));
+	o->cutters = cutters;
 	if (!o->born) {
 		o->born = true;
 		o->damaging = damaging;

@@ -19,6 +19,8 @@ struct oracle {
 	enum oracle_mode mode;
 	bool born;                      /* the faults at the start are known */
 	bool cutting;                   /* a fault that ends streams early was there at some time */
+	bool only_limit;                /* and it was one limit_data, the same all the time, for all connections */
+	uint64_t cutters;               /* a sum over those faults, to see changes */
 	uint64_t limit;                 /* no more than that may come out; UINT64_MAX no limit */
 	uint64_t damaging;              /* a sum over the damaging faults, to see changes */
 	/* ORACLE_DAMAGE */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CALM_NS_MAX (600 * FL_SEC)
+#define SLOW_NS_MAX (1000000 * FL_SEC)
 #define TURNS_MAX 20000000
 #define CLIENT_STREAM 0xc11e
 #define SERVER_STREAM 0x5e7e
@@ -269,41 +270,69 @@ all_over(struct run *r)
 	return true;
 }
 
+/* Let it run until everything is over, or for a time. */
+static void
+run_down(struct run *r, fl_ns limit)
+{
+	fl_ns end = r->world->now + limit;
+
+	while (!all_over(r) && r->world->now < end)
+		while (step(r, FL_MIN(r->world->now + FL_SEC, end)))
+			;
+}
+
+/* The trouble on the network ends, the peers do what they can to come to an end. */
 static void
 phase_calm(struct run *r)
 {
-	fl_ns end = r->world->now + CALM_NS_MAX;
-
 	world_note(r->world, "---- calm ----", 0, 0, 0);
 	r->calm = true;
 	r->net->trouble = swarm_calm(r->swarm);
 	for (unsigned i = 0; i < r->swarm->lines; i++)
 		server_up(&r->servers[i]);
-	if (r->subject->calm != NULL)
-		r->subject->calm(r);
 	for (struct conn *c = r->conns; c != NULL; c = c->next) {
 		peer_finish(c->client);
 		if (c->server != NULL)
 			peer_finish(c->server);
 	}
-	for (unsigned i = 0; !all_over(r); i++) {
-		fl_ns slice = FL_MIN(r->world->now + FL_SEC, end);
+}
 
-		while (step(r, slice))
-			;
-		if (r->world->now >= end)
-			break;
-	}
+static void
+check_over(struct run *r, const char *when)
+{
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
 		if (conn_alive(c))
-			world_fail(r->world, "connection %u (server's %d) does not end: client %s, sent %llu got %llu; "
-			    "server %s, sent %llu got %llu", c->client->id, c->server ? (int)c->server->id : -1, c->client->over ? "over" : "waits",
+			world_fail(r->world, "%s connection %u (server's %d) does not end: client %s, sent %llu got %llu; "
+			    "server %s, sent %llu got %llu", when, c->client->id, c->server ? (int)c->server->id : -1,
+			    c->client->over ? "over" : "waits",
 			    (unsigned long long)c->client->sent, (unsigned long long)c->client->got,
 			    c->server == NULL ? "none" : c->server->over ? "over" : "waits",
 			    (unsigned long long)(c->server ? c->server->sent : 0), (unsigned long long)(c->server ? c->server->got : 0));
 	if (!all_over(r))
-		world_fail(r->world, "%s keeps %llu connections whose peers are gone", r->subject->name,
+		world_fail(r->world, "%s %s keeps %llu connections whose peers are gone", when, r->subject->name,
 		    (unsigned long long)r->subject->open_conns(r));
+}
+
+static void
+phases(struct run *r)
+{
+	fl_ns end = r->world->now + r->swarm->trouble_ns;
+
+	while (step(r, end))
+		;
+	r->over_before_calm = r->conn_count == r->swarm->conns && all_over(r);
+	phase_calm(r);
+	if (r->subject->unblock != NULL && rnd_chance(&r->ops, 500)) {
+		r->subject->unblock(r);
+		run_down(r, SLOW_NS_MAX);
+		check_over(r, "with faults still there,");
+	}
+	if (r->subject->calm != NULL)
+		r->subject->calm(r);
+	run_down(r, CALM_NS_MAX);
+	check_over(r, "without faults");
+	while (step(r, r->world->now + FL_SEC))         /* sockets that are closing */
+		;
 }
 
 uint64_t
@@ -332,6 +361,7 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	r->on_event = opts->on_event;
 	r->on_event_ud = opts->on_event_ud;
 	r->net = net_new(w, s->net_seed);
+	r->net->on_moved = conn_moved;
 	r->traffic = rnd_init(s->traffic_seed, 0x7a);
 	r->ops = rnd_init(s->ops_seed, 0x09);
 	r->net->trouble = swarm_calm(s);
@@ -341,16 +371,13 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	r->net->trouble.lose_a_byte = opts->lose_a_byte;
 	for (unsigned i = 0; i < s->ops; i++)
 		world_at(w, start + rnd_range(&r->ops, 0, s->trouble_ns), operate, r, 0);
-	while (step(r, start + s->trouble_ns))
-		;
-	bool over = r->conn_count == s->conns && all_over(r);
-	phase_calm(r);
+	phases(r);
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
 		conn_check_end(c);
 	subject->finish(r);
 	if (net_tokens_open(r->net) > 0)
 		world_fail(w, "%u accepted connections or listeners were neither attached nor discarded", net_tokens_open(r->net));
-	struct run_result res = { .hash = w->hash, .notes = w->note_count, .took = w->now - start, .over_before_calm = over };
+	struct run_result res = { .hash = w->hash, .notes = w->note_count, .took = w->now - start, .over_before_calm = r->over_before_calm };
 	net_free(r->net);
 	world_free(w);
 	return res;

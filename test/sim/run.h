@@ -3,8 +3,10 @@
  * run.h - one run of one seed: a network, servers, clients, and the proxy (or the relay) between them.
  *
  * Phase 1: traffic, trouble on the network, control operations; the safety rules of conn.h are checked as bytes arrive.
- * Phase 2: no more trouble, faults gone, every peer reads on and ends its connection: everything must come to an end and all
- * memory be given back.
+ * Phase 2: no more trouble on the network, every peer reads on and ends its connection, and faults that hold bytes for ever
+ * are gone: everything must come to an end, slowly perhaps. (Half of the seeds; the others take all faults away first, which
+ * is another way to the end.)
+ * Phase 3: no faults; every connection is over, and all memory is given back.
  */
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
@@ -26,7 +28,8 @@ struct subject {
 	void (*turn)(struct run *r, unsigned worker);
 	/* A control operation, or NULL. */
 	void (*operate)(struct run *r);
-	/* No more faults, lines as they were. */
+	/* Faults that hold bytes for ever go; or all of them. Lines are open. */
+	void (*unblock)(struct run *r);
 	void (*calm)(struct run *r);
 	/* Connections that have not ended. */
 	uint64_t (*open_conns)(struct run *r);
@@ -69,7 +72,8 @@ struct run {
 	unsigned conn_count;
 	void (*on_event)(void *ud, const struct proxy_event *e);        /* takes the proxy's events; may be NULL */
 	void *on_event_ud;
-	bool calm;                      /* phase 2 */
+	bool calm;                      /* phases 2 and 3 */
+	bool over_before_calm;          /* every connection ended in phase 1 */
 	uint64_t turns;
 };
 

@@ -10,6 +10,7 @@
  * (those that found something once) run first. Exit: 0 all passed, 1 some failed, 2 usage.
  */
 #include "check.h"
+#include "mark.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,12 +22,13 @@
 
 #define SEED_SECONDS_MAX 300    /* of real time; a seed takes some 20 ms */
 #define KNOWN_MAX 1000
+#define MARK_SEEDS_MIN 200      /* after as many, no mark may be missing */
 #define KNOWN_FILE "test/sim/seeds.txt"
 
 struct options {
 	uint64_t seed, seeds;
 	bool seed_given;
-	bool canary, selftest;
+	bool canary, selftest, marks;
 	struct check_opts check;
 };
 
@@ -190,6 +192,23 @@ finish(struct tally t)
 	return t.failed > 0;
 }
 
+/* After many seeds everything that the simulator is there for must have happened. */
+static void
+look_at_marks(const struct options *o, struct tally *t)
+{
+	char text[128];
+
+	for (unsigned m = 0; m < MARK_COUNT; m++) {
+		mark_text(m, text, sizeof(text));
+		if (o->marks)
+			printf("# %12llu %s\n", (unsigned long long)mark_count(m), text);
+		if (mark_count(m) == 0 && o->seeds >= MARK_SEEDS_MIN && !mark_optional(m)) {
+			printf("not ok: never seen: %s\n", text);
+			t->failed++;
+		}
+	}
+}
+
 /* The network is sound, and a network that is not is found out. */
 static int
 selftest(struct options *o)
@@ -241,6 +260,8 @@ main(int argc, char **argv)
 			o.canary = o.check.lose_a_byte = true;
 		else if (strcmp(argv[i], "--selftest") == 0)
 			o.selftest = true;
+		else if (strcmp(argv[i], "--marks") == 0)
+			o.marks = true;
 		else if (strcmp(argv[i], "--seeds") == 0 && number(argv[i + 1], &o.seeds) && o.seeds > 0 && o.seeds < 1u << 31)
 			i++;
 		else if (strcmp(argv[i], "--seed") == 0 && number(argv[i + 1], &o.seed))
@@ -252,7 +273,11 @@ main(int argc, char **argv)
 	}
 	if (o.seeds == 0)
 		o.seeds = o.canary ? 20 : o.selftest ? 100 : o.seed_given ? 1 : 200;
+	mark_init();
 	if (o.selftest)
 		return selftest(&o);
-	return finish(run_all(&o));
+	struct tally t = run_all(&o);
+	if (!o.check.relay && !o.canary)
+		look_at_marks(&o, &t);
+	return finish(t);
 }

@@ -48,19 +48,39 @@ turn(struct run *r, unsigned worker)
 	worker_turn(proxy_worker(control_of(r)->proxy, worker), FL_NEVER);
 }
 
+/* Bytes may wait for this fault until it goes. */
+static bool
+holds_for_ever(const struct fault_spec *f)
+{
+	return (f->kind == FAULT_BANDWIDTH && f->values[BANDWIDTH_RATE].i == 0) ||
+	    (f->kind == FAULT_TIMEOUT && f->values[TIMEOUT_TIMEOUT].i == 0) ||
+	    f->kind == FAULT_HALF_OPEN || (f->kind == FAULT_STALL && f->values[STALL_DURATION].i == 0);
+}
+
+static bool
+any(const struct fault_spec *f)
+{
+	(void)f;
+	return true;
+}
+
+/* Lines that lose no fault are left alone: a timer that was forgotten must not be made up for. */
+static void
+unblock(struct run *r)
+{
+	for (unsigned i = 0; i < r->swarm->lines; i++)
+		if (control_forget_faults(&r->lines[i], holds_for_ever) > 0)
+			control_line_set(r, &r->lines[i]);
+}
+
 /* The faults go, one line after the other; closed lines open again. */
 static void
 calm(struct run *r)
 {
 	for (unsigned i = 0; i < r->swarm->lines; i++) {
 		struct sim_line *l = &r->lines[i];
-		struct control_line *cl = l->subject;
 
-		for (uint32_t k = 0; k < cl->fault_count; k++) {
-			spec_samples_unref(cl->faults[k].samples);
-			spec_shared_unref(cl->faults[k].shared);
-		}
-		cl->fault_count = 0;
+		control_forget_faults(l, any);
 		control_line_set(r, l);
 		if (!l->open && control_line_open(r, l) < 0)
 			world_fail(r->world, "line %u cannot be opened again", i);
@@ -115,6 +135,7 @@ const struct subject subject_proxy = {
 	.line_open = control_line_open,
 	.turn = turn,
 	.operate = control_operate,
+	.unblock = unblock,
 	.calm = calm,
 	.open_conns = open_conns,
 	.finish = finish,

@@ -17,6 +17,7 @@ draw_network(struct rnd *dice, struct net_trouble *t)
 	t->delay_ns_max = rnd_chance(dice, 200) ? 0 : rnd_log(dice, 1000, 200 * FL_MS);
 	t->segment_bytes_max = rnd_chance(dice, 500) ? 0 : (uint32_t)rnd_log(dice, 1, 65536);
 	t->rst = share(dice, 20);
+	t->rst_other = share(dice, 1000);
 	t->rst_overtakes = share(dice, 1000);
 	t->rst_purges = share(dice, 1000);
 	t->rst_unnoticed = share(dice, 1000);

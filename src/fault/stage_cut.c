@@ -2,16 +2,35 @@
 /* stage_cut.c - faults that count bytes: slicer, limit_data; and noop. */
 #include "fault/stage.h"
 
-/* Where the piece that holds offset ends, and its size. Every second cut is a multiple of twice the average: see decide_cut(). */
+/* The piece that holds offset. Every second cut is a multiple of twice the average: see decide_cut(). */
 static uint64_t
 slicer_end(const struct stage_turn *t, const struct chain_stage *s, uint64_t offset, uint64_t *ret_bytes)
 {
 	uint64_t pair_bytes = 2 * (uint64_t)s->fault->values[SLICER_AVERAGE_SIZE].i;
 	uint64_t pair = offset / pair_bytes, start = pair * pair_bytes;
-	uint64_t first = decide_cut(s->fault, t->conn, 2 * pair);
+	uint64_t first_bytes = decide_cut(s->fault, t->conn, 2 * pair);
+	bool first = offset < start + first_bytes;
 
-	*ret_bytes = offset < start + first ? first : pair_bytes - first;
-	return offset < start + first ? start + first : start + pair_bytes;
+	*ret_bytes = first ? first_bytes : pair_bytes - first_bytes;
+	return first ? start + first_bytes : start + pair_bytes;
+}
+
+/* Make the head end where its piece does, or earlier when the rest has not arrived. false: no memory. */
+static bool
+slicer_cut(struct stage_turn *t, struct chain_stage *s, bool *ret_cut)
+{
+	struct chain_seg *seg = s->queue.head;
+	uint64_t bytes, end = slicer_end(t, s, seg->offset, &bytes), left = end - seg->offset;
+
+	*ret_cut = left <= seg->len;
+	if (!*ret_cut)
+		return true;
+	if (!stage_cut_head(t, s, (uint32_t)left))
+		return false;
+	seg->cut = true;
+	s->hits++;
+	stage_tell(t, s, "cut", end, (int64_t)bytes);
+	return true;
 }
 
 static fl_ns
@@ -20,26 +39,15 @@ slicer_run(struct stage_turn *t, struct chain_stage *s)
 	fl_ns delay = s->fault->values[SLICER_DELAY].i * FL_US;
 
 	while (s->queue.head != NULL) {
-		struct chain_seg *seg = s->queue.head;
 		bool cut = false;
 
 		if (s->slicer.ready_at > t->now)
 			return s->slicer.ready_at;
 		if (!stage_room(t, s))
 			return FL_NEVER;
-		if (seg->kind == SEG_DATA) {
-			uint64_t bytes, left = slicer_end(t, s, seg->offset, &bytes) - seg->offset;
-
-			if (!stage_cut_head(t, s, left < seg->len ? (uint32_t)left : seg->len))
-				return FL_NEVER;
-			cut = left == seg->len;
-			if (cut) {
-				seg->cut = true;
-				s->hits++;
-				stage_tell(t, s, "cut", seg->offset + seg->len, (int64_t)bytes);
-			}
-		}
-		stage_pass(t, s, FL_MAX(seg->at, s->slicer.ready_at));
+		if (s->queue.head->kind == SEG_DATA && !slicer_cut(t, s, &cut))
+			return FL_NEVER;
+		stage_pass(t, s, FL_MAX(s->queue.head->at, s->slicer.ready_at));
 		/* Reckoned from now, not from when it was due: pieces stay apart even when a timer was late. */
 		if (cut && delay > 0)
 			s->slicer.ready_at = stage_time_add(t->now, delay);

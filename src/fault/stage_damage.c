@@ -18,17 +18,17 @@
 static uint64_t
 flip_find(const struct stage_turn *t, struct chain_stage *s, uint64_t offset)
 {
-	uint64_t cell = offset / FLIP_CELL, start = cell * FLIP_CELL;
+	uint64_t cell = offset / FLIP_CELL, start = cell * FLIP_CELL, gap;
 
 	if (!s->corrupt.valid || s->corrupt.cell != cell || offset < s->corrupt.from) {
 		s->corrupt.valid = true;
 		s->corrupt.cell = cell;
 		s->corrupt.ordinal = start;
-		s->corrupt.pos = start + FL_MIN(decide_flip_gap(s->fault, t->conn, start), FLIP_CELL);
+		gap = decide_flip_gap(s->fault, t->conn, start);
+		s->corrupt.pos = start + FL_MIN(gap, FLIP_CELL);
 	}
 	while (s->corrupt.pos < offset) {
-		uint64_t gap = decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal);
-
+		gap = decide_flip_gap(s->fault, t->conn, ++s->corrupt.ordinal);
 		s->corrupt.pos += 1 + FL_MIN(gap, FLIP_CELL);
 	}
 	s->corrupt.from = offset;

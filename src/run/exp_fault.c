@@ -125,7 +125,6 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 	exp_field_ref(r, n, "on", "line", r->x->line_names, &f->line);
 	if (fault_doc_read(n, actions[ACTION_FAULT].keys, r->d, &f->spec) != 0)
 		return;
-	f->spec.id = r->x->fault_count + 1;
 	/* A lease ends it like `for`, whichever is shorter. */
 	if (f->spec.ttl_ns > 0)
 		f->length = f->length > 0 ? FL_MIN(f->length, f->spec.ttl_ns) : f->spec.ttl_ns;
@@ -190,4 +189,10 @@ exp_fault_list(struct exp_reader *r, const struct doc_node *root)
 	}
 	for (uint32_t i = 0; i < list->count; i++)
 		read_fault(r, list->items[i]);
+	for (uint32_t i = 0; i < x->fault_count; i++) {
+		x->faults[i].first = x->rounds;
+		x->rounds += x->faults[i].times;
+	}
+	if (x->rounds > EXPERIMENT_ROUNDS_MAX)
+		doc_complain(r->d, list, "found faults that happen %u times together, expected at most %d", x->rounds, EXPERIMENT_ROUNDS_MAX);
 }

@@ -21,6 +21,7 @@
 #define EXPERIMENT_PROCESSES_MAX 32
 #define EXPERIMENT_PROBES_MAX 64
 #define EXPERIMENT_FAULTS_MAX 256
+#define EXPERIMENT_ROUNDS_MAX 2000      /* of all faults together */
 #define EXPERIMENT_GUARDS_MAX 16
 #define EXPERIMENT_CLIENTS_MAX 512
 #define EXPERIMENT_KEYS_MAX 10000
@@ -84,10 +85,11 @@ struct experiment_fault {
 	fl_ns at, length;               /* length 0: an instant, or until the end for those that last */
 	fl_ns every;                    /* 0: once */
 	uint32_t times;                 /* how often in all; at least 1 */
+	uint32_t first;                 /* rounds of the faults before it: its rounds are numbered from here */
 	int line, process;              /* -1: the other one */
 	int sig;                        /* ACTION_KILL */
 	bool reset;                     /* ACTION_CUT */
-	struct fault_spec spec;         /* ACTION_FAULT; id is its place in the list, from 1 */
+	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
 
 enum guard_kind { GUARD_ERRORS, GUARD_P99, GUARD_PROBE, GUARD_MEMORY, GUARD_EXIT };
@@ -116,6 +118,7 @@ struct experiment {
 	bool has_seed;
 	fl_ns duration;                 /* of load and timeline */
 	fl_ns heal_within;
+	uint32_t rounds;                /* of all faults */
 	uint32_t port_count, line_count, process_count, probe_count, fault_count, guard_count;
 	const char *ports[EXPERIMENT_PORTS_MAX + 1];    /* names, NULL-terminated */
 	const char *line_names[EXPERIMENT_LINES_MAX + 1], *process_names[EXPERIMENT_PROCESSES_MAX + 1],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lines.c - an experiment's lines in a proxy. */
-#include "run/lines.h"
+/* line_set.c - an experiment's lines in a proxy. */
+#include "run/line_set.h"
 
 #include "base/arena.h"
 #include "base/assert.h"
@@ -27,10 +27,10 @@ struct open_line {
 struct switched {
 	bool on;
 	fl_ns since;
-	uint32_t version;
+	uint32_t version, round;
 	struct spec_shared *shared;
 };
-struct lines {
+struct line_set {
 	struct proxy *proxy;
 	const struct experiment *x;
 	uint64_t seed;
@@ -42,7 +42,7 @@ struct lines {
 };
 
 static uint32_t
-collect(const struct lines *l, uint32_t line, enum fl_dir dir, struct fault_spec *specs, uint32_t n)
+collect(const struct line_set *l, uint32_t line, enum fl_dir dir, struct fault_spec *specs, uint32_t n)
 {
 	for (uint32_t i = 0; i < l->x->fault_count; i++) {
 		const struct experiment_fault *f = &l->x->faults[i];
@@ -50,6 +50,7 @@ collect(const struct lines *l, uint32_t line, enum fl_dir dir, struct fault_spec
 		if (f->action != ACTION_FAULT || f->line != (int)line || f->spec.dir != dir || !s->on)
 			continue;
 		specs[n] = f->spec;
+		specs[n].id = f->first + s->round + 1;
 		specs[n].version = s->version;
 		specs[n].since_ns = s->since;
 		specs[n].key = spec_key(l->seed, l->x->lines[line].name, f->spec.name);
@@ -61,7 +62,7 @@ collect(const struct lines *l, uint32_t line, enum fl_dir dir, struct fault_spec
 
 /* The line's configuration as it is to be now; NULL: no memory. */
 static struct line_conf *
-make_conf(const struct lines *l, uint32_t line)
+make_conf(const struct line_set *l, uint32_t line)
 {
 	const struct open_line *o = &l->lines[line];
 	struct line_conf *c = line_conf_new(o->conf->name);
@@ -87,7 +88,7 @@ make_conf(const struct lines *l, uint32_t line)
 }
 
 static int
-apply(struct lines *l, uint32_t line)
+apply(struct line_set *l, uint32_t line)
 {
 	struct line_conf *c;
 	int rc;
@@ -103,7 +104,7 @@ apply(struct lines *l, uint32_t line)
 }
 
 static int
-bring_up(struct lines *l, uint32_t line)
+bring_up(struct line_set *l, uint32_t line)
 {
 	struct open_line *o = &l->lines[line];
 	struct line_conf *c = make_conf(l, line);
@@ -142,7 +143,7 @@ fix_port(struct open_line *o)
 }
 
 static int
-open_one(struct lines *l, uint32_t i, const struct subst_values *values, char *error)
+open_one(struct line_set *l, uint32_t i, const struct subst_values *values, char *error)
 {
 	struct open_line *o = &l->lines[i];
 	struct line_conf *probe = line_conf_new(l->x->lines[i].name);
@@ -155,11 +156,11 @@ open_one(struct lines *l, uint32_t i, const struct subst_values *values, char *e
 	if (probe == NULL || o->listen == NULL || o->upstream == NULL)
 		rc = -ENOMEM;
 	else if (line_conf_upstream(probe, o->upstream) < 0)
-		snprintf(error, LINES_ERROR_MAX, "line %s: upstream %.100s is not HOST:PORT or unix:PATH", o->conf->name, o->upstream);
+		snprintf(error, LINE_SET_ERROR_MAX, "line %s: upstream %.100s is not HOST:PORT or unix:PATH", o->conf->name, o->upstream);
 	else if (addr_parse(o->listen, &o->addr) < 0)
-		snprintf(error, LINES_ERROR_MAX, "line %s: listen %.100s is not IP:PORT or unix:PATH", o->conf->name, o->listen);
+		snprintf(error, LINE_SET_ERROR_MAX, "line %s: listen %.100s is not IP:PORT or unix:PATH", o->conf->name, o->listen);
 	else if ((rc = fix_port(o)) < 0 || (rc = bring_up(l, i)) < 0)
-		snprintf(error, LINES_ERROR_MAX, "line %s cannot listen on %.100s: %s", o->conf->name, o->listen, strerror(-rc));
+		snprintf(error, LINE_SET_ERROR_MAX, "line %s cannot listen on %.100s: %s", o->conf->name, o->listen, strerror(-rc));
 	line_conf_unref(probe);
 	if (rc == 0 && o->line == NULL)
 		rc = -EINVAL;
@@ -169,12 +170,12 @@ open_one(struct lines *l, uint32_t i, const struct subst_values *values, char *e
 }
 
 int
-lines_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct subst_values *values, struct lines **ret_lines, char *error)
+line_set_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct subst_values *values, struct line_set **ret_lines, char *error)
 {
-	struct lines *l = calloc(1, sizeof(*l));
+	struct line_set *l = calloc(1, sizeof(*l));
 	int rc = 0;
 
-	snprintf(error, LINES_ERROR_MAX, "no memory for the lines");
+	snprintf(error, LINE_SET_ERROR_MAX, "no memory for the lines");
 	if (l == NULL)
 		return -ENOMEM;
 	arena_init(&l->mem, 1u << 20);
@@ -194,7 +195,7 @@ lines_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct su
 	for (; rc == 0 && l->count < x->line_count; l->count++)
 		rc = open_one(l, l->count, values, error);
 	if (rc < 0) {
-		lines_free(l);
+		line_set_free(l);
 		return rc;
 	}
 	values->lines = l->addresses;
@@ -203,21 +204,21 @@ lines_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct su
 }
 
 static void
-take_down(struct lines *l, uint32_t line)
+take_down(struct line_set *l, uint32_t line)
 {
 	struct open_line *o = &l->lines[line];
 
 	if (o->line == NULL)
 		return;
 	(void)proxy_line_cut(l->proxy, o->line, false);
-	lines_counters(l, line, &o->before);
+	line_set_counters(l, line, &o->before);
 	o->before.active = 0;
 	proxy_line_close(l->proxy, o->line);
 	o->line = NULL;
 }
 
 void
-lines_free(struct lines *l)
+line_set_free(struct line_set *l)
 {
 	if (l == NULL)
 		return;
@@ -236,28 +237,28 @@ lines_free(struct lines *l)
 }
 
 const char *
-lines_address(const struct lines *l, uint32_t line)
+line_set_address(const struct line_set *l, uint32_t line)
 {
 	fl_assert(line < l->count);
 	return l->lines[line].text;
 }
 
 const char *
-lines_upstream(const struct lines *l, uint32_t line)
+line_set_upstream(const struct line_set *l, uint32_t line)
 {
 	fl_assert(line < l->count);
 	return l->lines[line].upstream;
 }
 
 const struct io_addr *
-lines_listen(const struct lines *l, uint32_t line)
+line_set_listen(const struct line_set *l, uint32_t line)
 {
 	fl_assert(line < l->count);
 	return &l->lines[line].addr;
 }
 
 int
-lines_fault(struct lines *l, uint32_t fault, bool on)
+line_set_fault(struct line_set *l, uint32_t fault, uint32_t round, bool on)
 {
 	const struct experiment_fault *f = &l->x->faults[fault];
 	struct switched *s = &l->faults[fault];
@@ -266,13 +267,14 @@ lines_fault(struct lines *l, uint32_t fault, bool on)
 	if (s->on == on)
 		return 0;
 	s->on = on;
+	s->round = round;
 	s->since = clock_mono();
 	s->version++;
 	return apply(l, (uint32_t)f->line);
 }
 
 int
-lines_down(struct lines *l, uint32_t line, bool down)
+line_set_down(struct line_set *l, uint32_t line, bool down)
 {
 	fl_assert(line < l->count);
 	if (down)
@@ -283,14 +285,14 @@ lines_down(struct lines *l, uint32_t line, bool down)
 }
 
 uint64_t
-lines_cut(struct lines *l, uint32_t line, bool reset)
+line_set_cut(struct line_set *l, uint32_t line, bool reset)
 {
 	fl_assert(line < l->count);
 	return l->lines[line].line == NULL ? 0 : proxy_line_cut(l->proxy, l->lines[line].line, reset);
 }
 
 int
-lines_heal(struct lines *l)
+line_set_heal(struct line_set *l)
 {
 	int rc = 0;
 
@@ -304,13 +306,13 @@ lines_heal(struct lines *l)
 }
 
 unsigned
-lines_lives(const struct lines *l, uint32_t line)
+line_set_lives(const struct line_set *l, uint32_t line)
 {
 	return l->lines[line].lives;
 }
 
 void
-lines_counters(const struct lines *l, uint32_t line, struct line_counters *ret)
+line_set_counters(const struct line_set *l, uint32_t line, struct line_counters *ret)
 {
 	const struct open_line *o = &l->lines[line];
 	struct line_counters now = { 0 };

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* conduct.c - the phases of a run, in the order of time. */
+#include "run/conduct.h"
+
+#include "base/assert.h"
+#include "base/units.h"
+#include "io/clock.h"
+#include "run/auditor.h"
+#include "run/enact.h"
+#include "run/publish.h"
+#include "run/watch.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEM_BYTES_MAX ((size_t)256 << 20)
+#define SETTLE_NS (2 * FL_SEC)          /* beyond its duration and timeouts, before a load is called off */
+
+struct conduct {
+	const struct conduct_opts *opts;
+	const struct experiment *x;
+	struct watch w;
+	int64_t wall;
+	bool after_ran;
+	struct auditor *auditor;
+	const struct verdict_outcome *audit;
+	uint32_t full_logs;
+	struct result_load load;
+	struct hist *latency;
+};
+
+/* ---- system: processes start one after the other, each when the one before it is ready ---- */
+
+static void
+start_process(struct watch *w, uint32_t i)
+{
+	const struct experiment_process *p = &w->x->processes[i];
+	const fl_ns limit = clock_mono() + p->ready_timeout;
+	char error[SYSTEM_ERROR_MAX], took[32];
+
+	if (system_start(w->rig.system, i, error) < 0) {
+		watch_stop(w, JUDGE_BROKEN, "%s", error);
+		return;
+	}
+	watch_turn(w, 0);
+	while (watch_going(w) && !w->is_ready[i] && w->crash_count == 0 && clock_mono() < limit)
+		watch_turn(w, limit);
+	if (w->crash_count > 0)
+		watch_stop(w, JUDGE_BROKEN, "%s", w->crashes[0]);
+	else if (!w->is_ready[i])
+		watch_stop(w, JUDGE_BROKEN, "%s was not ready within %s; see logs/%s.log", p->name,
+		    units_duration(took, sizeof(took), p->ready_timeout), p->name);
+}
+
+static void
+phase_system(struct watch *w)
+{
+	watch_phase(w, OBSERVE_BEFORE, "system");
+	for (uint32_t i = 0; i < w->x->process_count && watch_going(w); i++)
+		start_process(w, i);
+}
+
+/* ---- before: the steady state must hold, or nothing can be learnt ---- */
+
+static void
+phase_before(struct watch *w)
+{
+	bool held = true;
+
+	watch_phase(w, OBSERVE_BEFORE, "before");
+	watch_probes_start(w, PROBE_BEFORE);
+	while (watch_going(w) && !watch_probes_measured(w, PROBE_BEFORE, &held))
+		watch_turn(w, FL_NEVER);
+	watch_probes_stop(w);
+	for (uint32_t i = 0; i < w->x->probe_count && watch_going(w) && !held; i++) {
+		const struct observe_probe *p = &w->obs.probes[i];
+		if ((w->x->probes[i].when & PROBE_BEFORE) != 0 && !p->last[OBSERVE_BEFORE])
+			watch_stop(w, JUDGE_BROKEN, "not in its steady state before any fault: probe \"%s\": %s", w->x->probes[i].name,
+			    p->worst == NULL ? "failed" : p->worst);
+	}
+}
+
+/* ---- load: clients work while the timeline goes by ---- */
+
+static bool
+load_running(const struct watch *w)
+{
+	return w->load != NULL && !load_redis_done(w->load);
+}
+
+static void
+start_load(struct watch *w, uint64_t seed)
+{
+	const struct experiment_load *l = &w->x->load;
+	struct load_redis_opts opts = { .load = l, .seed = seed, .epoch = w->epoch };
+	char error[LOAD_REDIS_ERROR_MAX];
+	int rc;
+
+	if (!w->x->has_load)
+		return;
+	opts.server = *line_set_listen(w->rig.lines, (uint32_t)l->line);
+	if (load_redis_prepare(&opts, w->rig.signal_fd, error) < 0) {
+		watch_signals(w);
+		watch_stop(w, JUDGE_BROKEN, "line %s: %s", w->x->line_names[l->line], error);
+		return;
+	}
+	rc = load_redis_start(&opts, &w->load);
+	if (rc < 0)
+		watch_stop(w, JUDGE_BROKEN, "the load cannot be started: %s", strerror(-rc));
+}
+
+static void
+follow_timeline(struct watch *w, const struct timeline_step *steps, uint32_t count)
+{
+	const fl_ns end = w->load_start + w->x->duration;
+	const fl_ns give_up = end + w->x->load.timeout + w->x->load.connect_timeout + SETTLE_NS;
+	uint32_t next = 0;
+
+	while (watch_going(w) && (clock_mono() < end || load_running(w))) {
+		const fl_ns now = clock_mono(), at = next < count ? w->load_start + steps[next].at : end;
+		if (next < count && now >= at)
+			enact(w, &steps[next++]);
+		else
+			watch_turn(w, at > now ? at : FL_NEVER);
+		if (now > give_up && load_running(w))
+			load_redis_stop(w->load);
+	}
+}
+
+static void
+phase_load(struct watch *w, uint64_t seed)
+{
+	struct timeline_step *steps = NULL;
+	uint32_t count = 0;
+
+	if (timeline_new(w->x, &steps, &count) < 0)
+		watch_stop(w, JUDGE_BROKEN, "no memory for the timeline");
+	watch_phase(w, OBSERVE_DURING, "load");
+	if (watch_going(w))
+		start_load(w, seed);
+	if (watch_going(w))
+		watch_probes_start(w, PROBE_DURING);
+	w->load_start = clock_mono();
+	observe_say(&w->obs, w->load_start, "load", "starts", "");
+	follow_timeline(w, steps, count);
+	free(steps);
+	if (load_running(w))
+		load_redis_stop(w->load);
+	while (load_running(w))
+		watch_turn(w, FL_NEVER);
+	watch_probes_stop(w);
+}
+
+/* ---- heal: all faults go; when the run goes on, wait until everything is as it should be again ---- */
+
+static void
+end_rounds(struct watch *w)
+{
+	const fl_ns now = clock_mono();
+
+	for (uint32_t i = 0; i < w->x->fault_count; i++)
+		for (uint32_t r = 0; r < w->x->faults[i].times; r++) {
+			const struct observe_round *o = &w->obs.rounds[w->x->faults[i].first + r];
+			if (o->begun && o->to == FL_NEVER)
+				observe_round(&w->obs, now, i, r, false, 0);
+		}
+}
+
+/* returns whether the probes had their chance. */
+static bool
+await_healed(struct watch *w)
+{
+	const fl_ns start = clock_mono(), limit = start + w->x->heal_within;
+	bool held = false;
+	char took[32];
+
+	system_heal(w->rig.system);
+	watch_probes_start(w, PROBE_AFTER);
+	do {
+		watch_turn(w, limit);
+		(void)watch_probes_measured(w, PROBE_AFTER, &held);
+	} while (watch_going(w) && !(held && watch_all_ready(w)) && clock_mono() < limit);
+	watch_probes_stop(w);
+	if (!watch_going(w))
+		return false;
+	if (held)
+		observe_mark(&w->obs, clock_mono(), false, "healed, %s after the faults",
+		    units_duration(took, sizeof(took), (clock_mono() - start) / FL_MS * FL_MS));
+	return true;
+}
+
+static bool
+phase_heal(struct watch *w)
+{
+	int rc;
+
+	watch_phase(w, OBSERVE_AFTER, "heal");
+	observe_proxy(&w->obs, w->rig.proxy, w->rig.lines);
+	rc = line_set_heal(w->rig.lines);
+	end_rounds(w);
+	if (rc < 0)
+		watch_stop(w, JUDGE_BROKEN, "a line cannot be healed: %s", strerror(-rc));
+	return watch_going(w) && await_healed(w);
+}
+
+static void
+phase_final_reads(struct conduct *c)
+{
+	struct watch *w = &c->w;
+	int rc;
+
+	if (w->load == NULL)
+		return;
+	c->full_logs = load_redis_full(w->load);
+	if (!watch_going(w) || !c->x->load.final_reads)
+		return;
+	watch_phase(w, OBSERVE_AFTER, "reads");
+	rc = load_redis_final(w->load, w->rig.signal_fd);
+	watch_turn(w, 0);
+	if (rc < 0 && rc != -ECANCELED)
+		watch_stop(w, JUDGE_BROKEN, "the last reads: %s", strerror(-rc));
+}
+
+/* ---- stop: processes end in the reverse order of their start; each has its grace ---- */
+
+static void
+phase_stop(struct watch *w)
+{
+	watch_phase(w, OBSERVE_AFTER, "stop");
+	for (uint32_t n = w->x->process_count; n > 0; n--) {
+		const uint32_t i = n - 1;
+		system_stop(w->rig.system, i, clock_mono());
+		while (system_pid(w->rig.system, i) != 0) {
+			watch_turn(w, FL_NEVER);
+			if (w->hurry)
+				system_kill(w->rig.system, i, SIGKILL);
+		}
+	}
+	watch_turn(w, 0);
+}
+
+/* ---- audit ---- */
+
+static int
+write_history(struct conduct *c)
+{
+	struct watch *w = &c->w;
+	uint32_t count;
+	struct oplog *const *logs = load_redis_logs(w->load, &count);
+	int write_err = 0;
+	int rc = -ENOMEM;
+
+	c->latency = malloc(sizeof(*c->latency));
+	if (c->latency != NULL)
+		rc = tally_load(logs, count, w->x->duration, &w->mem, c->latency, &c->load);
+	if (rc == 0)
+		rc = auditor_new(logs, count, w->x->load.prefix, rundir_file(&w->rig.dir, "history.jsonl"), &write_err, &c->auditor);
+	if (write_err != 0)
+		watch_write_failed(w, "history.jsonl", write_err);
+	return rc;
+}
+
+static void
+phase_audit(struct conduct *c)
+{
+	struct watch *w = &c->w;
+	int rc;
+
+	if (w->load == NULL)
+		return;
+	watch_phase(w, OBSERVE_AFTER, "audit");
+	watch_turn(w, 0);
+	rc = write_history(c);
+	if (rc == 0 && w->x->has_audit)
+		rc = auditor_check(c->auditor, w->rig.signal_fd, &c->audit);
+	watch_signals(w);
+	if (rc < 0 && rc != -ECANCELED)
+		watch_stop(w, JUDGE_BROKEN, "the audit: %s", strerror(-rc));
+}
+
+/* ---- the result ---- */
+
+static int
+fill_result(struct conduct *c, struct run_result *r)
+{
+	struct watch *w = &c->w;
+	struct judge_case jc = {
+		.x = c->x, .obs = &w->obs, .probes = w->rig.probes, .stop = w->stop, .why = w->why, .after_ran = c->after_ran,
+		.crash_count = w->crash_count, .audit = c->audit, .full_logs = c->full_logs,
+	};
+	int rc;
+
+	*r = (struct run_result){
+		.name = c->x->name, .description = c->x->description, .experiment_path = c->opts->path, .run_dir = w->rig.dir.path,
+		.command = c->opts->command, .seed = c->opts->seed, .start_wall_ns = c->wall, .duration_ns = clock_mono() - w->epoch,
+		.load = c->load,
+	};
+	memcpy(jc.crashes, w->crashes, sizeof(jc.crashes));
+	rc = judge_fill(&jc, &w->mem, r);
+	return rc < 0 ? rc : publish_describe(c->x, &w->rig, &w->mem, r);
+}
+
+static void
+judge_and_publish(struct conduct *c, struct conduct_outcome *ret)
+{
+	struct watch *w = &c->w;
+	struct run_result r;
+	int rc;
+
+	if (append_flush(&w->obs.events) < 0)
+		watch_write_failed(w, "events.jsonl", w->obs.events.err);
+	rc = fill_result(c, &r);
+	if (rc < 0) {
+		snprintf(ret->error, sizeof(ret->error), "no report: %s", strerror(-rc));
+		return;
+	}
+	rc = publish_write(&w->rig.dir, &r, ret->error, sizeof(ret->error));
+	if (w->write_failed)
+		snprintf(ret->error, sizeof(ret->error), "%s", w->why);
+	if (rc < 0 || w->write_failed)
+		r.exit_code = 4;
+	ret->exit_code = r.exit_code;
+	publish_say(&r, c->opts->colour, c->opts->columns, &ret->text, &ret->json);
+}
+
+static void
+run_phases(struct conduct *c)
+{
+	struct watch *w = &c->w;
+
+	phase_system(w);
+	if (watch_going(w))
+		phase_before(w);
+	if (watch_going(w))
+		phase_load(w, c->opts->seed);
+	c->after_ran = phase_heal(w);
+	phase_final_reads(c);
+	phase_stop(w);
+	phase_audit(c);
+}
+
+static int
+set_up(struct conduct *c, struct conduct_outcome *ret)
+{
+	const struct conduct_opts *o = c->opts;
+	struct rig_opts ro = { .x = o->x, .runs_dir = o->runs_dir, .here = o->here, .seed = o->seed, .wall_ns = c->wall };
+	struct watch *w = &c->w;
+	char error[RIG_ERROR_MAX] = "";
+	int rc = rig_up(&w->rig, &ro, error);
+
+	w->epoch = clock_mono();
+	if (w->rig.dir.path != NULL)
+		snprintf(ret->run_dir, sizeof(ret->run_dir), "%s", w->rig.dir.path);
+	if (rc < 0) {
+		snprintf(ret->error, sizeof(ret->error), "%s", error);
+		return rc;
+	}
+	rc = publish_start(&w->rig.dir, o, c->wall);
+	if (rc == 0)
+		rc = watch_init(w, o->verbose);
+	if (rc < 0)
+		snprintf(ret->error, sizeof(ret->error), "%.600s cannot be written: %s", w->rig.dir.path, strerror(-rc));
+	return rc;
+}
+
+void
+conduct(const struct conduct_opts *opts, struct conduct_outcome *ret)
+{
+	struct conduct *c = calloc(1, sizeof(*c));
+
+	fl_assert(c != NULL);
+	*ret = (struct conduct_outcome){ .exit_code = 4 };
+	buf_init(&ret->text, 1u << 20);
+	buf_init(&ret->json, 64u << 20);
+	c->opts = opts;
+	c->x = c->w.x = opts->x;
+	c->wall = clock_wall();
+	arena_init(&c->w.mem, MEM_BYTES_MAX);
+	progress_init(&c->w.progress, opts->quiet || opts->verbose);
+	if (set_up(c, ret) == 0) {
+		run_phases(c);
+		progress_clear(&c->w.progress);
+		judge_and_publish(c, ret);
+	}
+	watch_fini(&c->w);
+	rig_down(&c->w.rig, opts->keep);
+	auditor_free(c->auditor);
+	free(c->latency);
+	arena_fini(&c->w.mem);
+	free(c);
+}
+
+void
+conduct_fini(struct conduct_outcome *o)
+{
+	buf_fini(&o->text);
+	buf_fini(&o->json);
+}

@@ -117,6 +117,14 @@ stall_strike(struct stage_turn *t, struct chain_stage *s, uint64_t offset)
 	stage_tell(t, s, "stall", offset, s->fault->values[STALL_DURATION].i * FL_MS);
 }
 
+/* The stages above have run already and found no room: they run once more, as if something had moved. */
+static void
+stall_open(struct stage_turn *t, struct chain_stage *s)
+{
+	s->stall.struck = s->shut = false;
+	t->moved = true;
+}
+
 static bool
 stall_due(const struct chain_stage *s)
 {
@@ -134,9 +142,8 @@ stall_start(struct stage_turn *t, struct chain_stage *s)
 static void
 stall_stop(struct stage_turn *t, struct chain_stage *s, bool gone)
 {
-	(void)t;
 	(void)gone;
-	s->stall.struck = s->shut = false;
+	stall_open(t, s);
 }
 
 static void
@@ -144,7 +151,7 @@ stall_change(struct stage_turn *t, struct chain_stage *s, const struct fault_spe
 {
 	(void)old;
 	if (s->stall.struck && !stall_due(s))
-		s->stall.struck = s->shut = false;
+		stall_open(t, s);
 	else if (!s->stall.struck && stall_due(s))
 		stall_strike(t, s, t->c->in_bytes - s->queue.bytes);
 }
@@ -159,7 +166,7 @@ stall_end(struct stage_turn *t, struct chain_stage *s)
 	if (t->now < end)
 		return end;
 	s->stall.over = true;
-	s->stall.struck = s->shut = false;
+	stall_open(t, s);
 	return 0;
 }
 

@@ -213,7 +213,8 @@ watch_turn(struct watch *w, fl_ns until)
 	watch_signals(w);
 	if (w->phase == OBSERVE_DURING && watch_going(w) && observe_tripped(&w->obs, now, why))
 		watch_stop(w, JUDGE_GUARD, "abort_if: %s", why);
-	if (w->obs.events.err != 0)
+	/* What happened is on disk soon, whatever becomes of us. */
+	if (append_flush(&w->obs.events) < 0)
 		watch_write_failed(w, "events.jsonl", w->obs.events.err);
 	draw(w, now);
 }

@@ -52,7 +52,7 @@ call(int fd, const char *method, const char *path, const char *body, int expect)
 		reply[have] = '\0';
 	}
 	start = now_ns() - start;
-	if (atoi(reply + 9) != expect)
+	if (strtol(reply + 9, NULL, 10) != expect)
 		die("%s %s: expected %d:\n%.400s", method, path, expect, reply);
 	return start;
 }
@@ -73,6 +73,7 @@ main(int argc, char **argv)
 	struct samples get = { 0 }, post = { 0 }, del = { 0 }, all = { 0 };
 	struct timespec t = { .tv_nsec = pause };
 	struct timeval limit = { .tv_sec = 20 };
+	static const char body[] = "{\"name\":\"probe\",\"type\":\"latency\",\"attributes\":{\"latency\":1}}";
 	char toxics[256], toxic[300];
 	int fd;
 
@@ -83,7 +84,7 @@ main(int argc, char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	for (until = now_ns() + (int64_t)(opt_num(argc, argv, "--seconds", 2) * 1e9); now_ns() < until;) {
 		sample_add(&get, call(fd, "GET", "/proxies", "", 200));
-		sample_add(&post, call(fd, "POST", toxics, "{\"name\":\"probe\",\"type\":\"latency\",\"attributes\":{\"latency\":1}}", 200));
+		sample_add(&post, call(fd, "POST", toxics, body, 200));
 		sample_add(&del, call(fd, "DELETE", toxic, "", 204));
 		sample_add(&all, get.v[get.n - 1]);
 		sample_add(&all, post.v[post.n - 1]);

@@ -120,13 +120,15 @@ addr_of(const char *text)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	const char *colon = strrchr(text, ':');
-	char host[64] = "";
+	char host[64] = "", *end;
+	long port;
 
 	if (colon == NULL || (size_t)(colon - text) >= sizeof(host))
 		die("%s is not HOST:PORT", text);
 	memcpy(host, text, (size_t)(colon - text));
-	a.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1 || a.sin_port == 0)
+	port = strtol(colon + 1, &end, 10);
+	a.sin_port = htons((uint16_t)port);
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1 || port < 1 || port > 65535 || *end != '\0')
 		die("%s is not an IPv4 address with a port", text);
 	return a;
 }
@@ -278,14 +280,27 @@ usage_add_process(struct usage *u, int pid)
 		fclose(f);
 }
 
+/* The first process id of "12,13"; *p moves to the next one, or becomes NULL. */
+static inline int
+next_pid(const char **p)
+{
+	char *end;
+	long pid = strtol(*p, &end, 10);
+
+	if (pid < 1 || pid > INT32_MAX || (*end != '\0' && *end != ','))
+		die("--pids: %s is not a list of process ids", *p);
+	*p = *end == ',' ? end + 1 : NULL;
+	return (int)pid;
+}
+
 /* Usage so far of the processes in "12,13" (NULL: of none). */
 static inline struct usage
 usage_read(const char *pids)
 {
 	struct usage u = { 0 };
 
-	for (const char *p = pids; p != NULL && *p != '\0'; p = strchr(p, ',') == NULL ? NULL : strchr(p, ',') + 1)
-		usage_add_process(&u, atoi(p));
+	for (const char *p = pids; p != NULL;)
+		usage_add_process(&u, next_pid(&p));
 	return u;
 }
 
@@ -314,12 +329,12 @@ memory_bytes(const char *pids)
 {
 	int64_t sum = 0;
 
-	for (const char *p = pids; p != NULL && *p != '\0'; p = strchr(p, ',') == NULL ? NULL : strchr(p, ',') + 1) {
+	for (const char *p = pids; p != NULL;) {
 		char path[64], line[256];
 		long long kb;
 		FILE *f;
 
-		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", atoi(p));
+		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", next_pid(&p));
 		if ((f = fopen(path, "r")) == NULL)
 			die("%s: %s", path, strerror(errno));
 		while (fgets(line, sizeof(line), f) != NULL)

@@ -117,14 +117,6 @@ stall_strike(struct stage_turn *t, struct chain_stage *s, uint64_t offset)
 	stage_tell(t, s, "stall", offset, s->fault->values[STALL_DURATION].i * FL_MS);
 }
 
-/* The stages above have run already and found no room: they run once more, as if something had moved. */
-static void
-stall_open(struct stage_turn *t, struct chain_stage *s)
-{
-	s->stall.struck = s->shut = false;
-	t->moved = true;
-}
-
 static bool
 stall_due(const struct chain_stage *s)
 {
@@ -139,11 +131,19 @@ stall_start(struct stage_turn *t, struct chain_stage *s)
 		stall_strike(t, s, t->c->in_bytes - s->queue.bytes);
 }
 
+/* Those above may have been waiting for this: moved, though nothing did. */
+static void
+stall_over(struct stage_turn *t, struct chain_stage *s)
+{
+	s->stall.struck = s->shut = false;
+	t->moved = true;
+}
+
 static void
 stall_stop(struct stage_turn *t, struct chain_stage *s, bool gone)
 {
 	(void)gone;
-	stall_open(t, s);
+	stall_over(t, s);
 }
 
 static void
@@ -151,7 +151,7 @@ stall_change(struct stage_turn *t, struct chain_stage *s, const struct fault_spe
 {
 	(void)old;
 	if (s->stall.struck && !stall_due(s))
-		stall_open(t, s);
+		stall_over(t, s);
 	else if (!s->stall.struck && stall_due(s))
 		stall_strike(t, s, t->c->in_bytes - s->queue.bytes);
 }
@@ -166,7 +166,7 @@ stall_end(struct stage_turn *t, struct chain_stage *s)
 	if (t->now < end)
 		return end;
 	s->stall.over = true;
-	stall_open(t, s);
+	stall_over(t, s);
 	return 0;
 }
 

@@ -13,15 +13,13 @@
 
 #define READ_BYTES 65536
 
-int
-file_read(const char *path, struct buf *b)
+/* Read to the end and close. */
+static int
+read_all(int fd, struct buf *b)
 {
 	size_t before = buf_len(b);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = 0;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		char chunk[READ_BYTES];
 		ssize_t n = read(fd, chunk, sizeof(chunk));
@@ -39,6 +37,29 @@ file_read(const char *path, struct buf *b)
 	if (rc != 0)
 		b->end = b->start + before;
 	return rc;
+}
+
+int
+file_read(const char *path, struct buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : read_all(fd, b);
+}
+
+int
+file_read_regular(const char *path, struct buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -EINVAL;
+	}
+	return read_all(fd, b);
 }
 
 static int

@@ -7,6 +7,8 @@
 
 /* Append the regular file (or pipe) at path to b. 0; -EFBIG more than b may hold; -errno. b is unchanged on failure. */
 int file_read(const char *path, struct buf *b);
+/* The same for a regular file only, so that it cannot wait: -EINVAL for anything else. */
+int file_read_regular(const char *path, struct buf *b);
 
 /*
  * file_replace - put n bytes at path, so that at every moment path is the whole old or the whole new file.

@@ -10,6 +10,7 @@
  *  (2) build->failed is set once a complaint was made; nothing more is read then.
  */
 #include "base/assert.h"
+#include "proto/utf8.h"
 #include "proto/yaml.h"
 #include <errno.h>
 #include <libfyaml.h>
@@ -135,7 +136,7 @@ build_add(struct build *b, const struct doc_node *n)
 	}
 	l->node->weight += n->weight;
 	if (l->node->weight > DOC_NODES_MAX) {
-		build_fail(b, -E2BIG, n, "found more values than allowed (400000, each use of an alias counted)");
+		build_fail(b, -E2BIG, l->node, "found more values than allowed (400000, each use of an alias counted)");
 		return;
 	}
 	c = build_alloc(b, sizeof(*c));
@@ -425,23 +426,6 @@ build_run(struct build *b, const char *text, size_t n)
 	}
 	fy_parser_destroy(fp);
 	fy_diag_destroy(fd);
-}
-
-/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no surrogates, nothing overlong). */
-static size_t
-utf8_len(const unsigned char *p, size_t n)
-{
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf && n >= 2 && (p[1] & 0xc0) == 0x80)
-		return 2;
-	if ((p[0] & 0xf0) == 0xe0 && n >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
-	    !(p[0] == 0xe0 && p[1] < 0xa0) && !(p[0] == 0xed && p[1] >= 0xa0))
-		return 3;
-	if (p[0] >= 0xf0 && p[0] <= 0xf4 && n >= 4 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
-	    (p[3] & 0xc0) == 0x80 && !(p[0] == 0xf0 && p[1] < 0x90) && !(p[0] == 0xf4 && p[1] >= 0x90))
-		return 4;
-	return 0;
 }
 
 /* Is the text UTF-8 without control characters? Complains where it is not. */

@@ -2,6 +2,7 @@
 /* experiment.c - an experiment from its file: names first, then the parts, each checked against the names. */
 #include "run/experiment.h"
 
+#include "io/file.h"
 #include "proto/yaml.h"
 #include "run/exp_fault.h"
 #include "run/exp_load.h"
@@ -86,4 +87,16 @@ experiment_parse(const char *text, size_t text_bytes, struct doc_diag *d, struct
 		rc = experiment_read(doc->root, d, ret_x);
 	doc_free(doc);
 	return rc == -E2BIG ? -EINVAL : rc;
+}
+
+int
+experiment_load(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x)
+{
+	int rc = file_read(path, text);
+
+	if (rc < 0) {
+		doc_complain(d, NULL, "cannot be read: %s", strerror(-rc));
+		return -EINVAL;
+	}
+	return experiment_parse(buf_str(text), buf_len(text), d, ret_x);
 }

@@ -141,6 +141,11 @@ struct experiment {
 int experiment_read(const struct doc_node *root, struct doc_diag *d, struct experiment **ret_x);
 /* The same from the text of a file; d->name is what the complaints call it. */
 int experiment_parse(const char *text, size_t text_bytes, struct doc_diag *d, struct experiment **ret_x);
+/*
+ * The same from a file. text (given initialised) gets what the file holds.
+ * returns    as experiment_read(); a file that cannot be read is a complaint too
+ */
+int experiment_load(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x);
 void experiment_free(struct experiment *x);     /* NULL is fine */
 
 #endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES_BYTES_MAX (64u << 20)
-#define SAMPLES_MAX 4000000u
+#define SAMPLES_BYTES_MAX (16u << 20)
+#define SAMPLES_MAX 1000000u
 #define EXTRA_MAX 32
 
 /* What a bare number in an attribute counts, so that "100ms" or "10KB" can stand for it. */
@@ -453,7 +453,7 @@ fault_doc_samples(const char *path, char *error, struct spec_samples **ret_sampl
 		return -ENAMETOOLONG;
 	}
 	buf_init(&b, SAMPLES_BYTES_MAX);
-	rc = file_read(path, &b);
+	rc = file_read_regular(path, &b);
 	if (rc != 0)
 		snprintf(error, SPEC_ERROR_MAX, "%.150s: %s", path, strerror(-rc));
 	else

@@ -20,9 +20,13 @@
 #define PAUSE_NS (20 * FL_MS)
 #define TEXT_BYTES_MAX 120
 
-/* One command, so that it happens as a whole. An absent key compares as the empty text. */
+/* Values travel as ten digits: what a client sends has the same length whatever it knows, so a replay sends the same bytes. */
+#define VALUE_FORMAT "%010" PRId64
+#define VALUE_DIGITS 10
+
+/* One command, so that it happens as a whole. An absent key compares as 0, which nobody writes. */
 static const char cas_script[] =
-    "if (redis.call('GET',KEYS[1]) or '')==ARGV[1] then redis.call('SET',KEYS[1],ARGV[2]) return 1 else return 0 end";
+    "if (redis.call('GET',KEYS[1]) or '0000000000')==ARGV[1] then redis.call('SET',KEYS[1],ARGV[2]) return 1 else return 0 end";
 
 struct client {
 	struct load_redis *load;
@@ -94,13 +98,10 @@ keep_text(struct oplog *log, const char *s, size_t n)
 static bool
 parse_value(const char *s, size_t n, int64_t *ret)
 {
-	char *end;
-
-	if (n == 0 || n > 19 || s[0] < '1' || s[0] > '9' || strspn(s, "0123456789") != n)
+	if (n != VALUE_DIGITS || strspn(s, "0123456789") != n)
 		return false;
-	errno = 0;
-	*ret = strtoll(s, &end, 10);
-	return errno == 0;
+	*ret = strtoll(s, NULL, 10);
+	return *ret > 0;
 }
 
 static enum oplog_error
@@ -154,15 +155,14 @@ remember(struct client *c, const struct oplog_op *op)
 static enum oplog_error
 call(struct client *c, const struct oplog_op *op, redisReply **ret_reply)
 {
-	char key[128], value[32], expect[32] = "";
+	char key[128], value[32], expect[32];
 	const char *const get[] = { "GET", key };
 	const char *const set[] = { "SET", key, value };
 	const char *const cas[] = { "EVAL", cas_script, "1", key, expect, value };
 
 	snprintf(key, sizeof(key), "%s%u", c->load->conf.prefix, op->key);
-	snprintf(value, sizeof(value), "%" PRId64, op->value);
-	if (!op->expect_nil)
-		snprintf(expect, sizeof(expect), "%" PRId64, op->expect);
+	snprintf(value, sizeof(value), VALUE_FORMAT, op->value);
+	snprintf(expect, sizeof(expect), VALUE_FORMAT, op->expect);
 	if (op->f == HISTORY_READ)
 		return redis_client_call(&c->redis, 2, get, ret_reply);
 	if (op->f == HISTORY_WRITE)

@@ -6,13 +6,14 @@
 #include "vars.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DAEMONS_MAX 8
@@ -137,7 +138,7 @@ launch(struct daemon *d, unsigned port)
 static bool
 ready(struct daemon *d, pid_t pid, int *ret_code)
 {
-	const struct timespec turn = { .tv_nsec = 2000000 };
+	struct pollfd gone = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
 	bool ended = false;
 	int fd;
 
@@ -147,9 +148,11 @@ ready(struct daemon *d, pid_t pid, int *ret_code)
 		if (fd >= 0)
 			close(fd);
 		if (ended || fd >= 0)
-			return !ended;
-		nanosleep(&turn, NULL);         /* between two looks at a condition, see (1) */
+			break;
+		poll(&gone, 1, 2);              /* until it ends, or it is time for another look */
 	}
+	close(gone.fd);
+	return !ended;
 }
 
 static void
@@ -270,7 +273,7 @@ daemon_restart(const struct command *c)
 {
 	struct daemon *d = find(words_need(c, 1, "name"), false);
 
-	start(d, (unsigned)atoi(strchr(d->api, ':') + 1));
+	start(d, (unsigned)strtoul(strchr(d->api, ':') + 1, NULL, 10));
 }
 
 struct cli {

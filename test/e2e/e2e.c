@@ -6,7 +6,8 @@
  *   e2e --canary SCRIPT...                                         every script must fail: does this tool notice?
  *
  * A script is a list of commands: test TEXT, feature files N | ipv6, faultline, kill, restart, cli (daemon.h), line, toxic,
- * api (rest.h), server, client (peer.h, step.h), swarm (swarm.h), barrier, sync, expect, mark, elapsed, file (vars.h).
+ * api (rest.h), server, client (peer.h, step.h), swarm (swarm.h), barrier, sync, expect, mark, elapsed (vars.h),
+ * file PATH TEXT, await PATH [-without] REGEX.
  * ${tmp} is a directory of the script's own.
  *
  *  (1) Each script runs in a process and process group of its own, which is ended whole when the script has ended: nothing
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +33,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define JOBS_MAX 16
@@ -40,6 +42,7 @@
 struct job {
 	const char *script;
 	pid_t pid;
+	int pidfd;
 	char dir[64], log[96];
 	int64_t deadline_ns;
 	bool late;
@@ -64,10 +67,12 @@ feature(const struct command *c)
 
 	if (words_is(c, 1, "files")) {
 		need = (rlim_t)words_number(c, 2, "count");
-		if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_max < need)
-			fail_skip("%llu descriptors are needed", (unsigned long long)need);
+		if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+			fail_test("getrlimit: %s", strerror(errno));
+		r.rlim_max = r.rlim_max < need ? need : r.rlim_max;
 		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
+		if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+			fail_skip("%llu descriptors are needed", (unsigned long long)need);
 	} else if (words_is(c, 1, "ipv6")) {
 		if (access("/proc/net/if_inet6", R_OK) != 0)
 			fail_skip("no IPv6 here");
@@ -87,6 +92,24 @@ write_file(const struct command *c)
 		fail_test("%s: %s", path, strerror(errno));
 }
 
+/* await PATH [-without] REGEX: until the file is there and its text matches (or does not). */
+static void
+await_file(const struct command *c)
+{
+	bool without = words_is(c, 2, "-without");
+	const char *path = words_need(c, 1, "path"), *regex = words_need(c, 2 + without, "expression");
+
+	for (bool found = false; !found; poll(NULL, 0, found ? 0 : 2)) {
+		FILE *f = fopen(path, "r");
+		char text[65536] = "";
+
+		if (f != NULL && fread(text, 1, sizeof(text) - 1, f) > 0)
+			found = vars_matches(text, regex) != without;
+		if (f != NULL)
+			fclose(f);
+	}
+}
+
 /* false: no such command here. */
 static bool
 plain_command(const struct command *c)
@@ -97,6 +120,8 @@ plain_command(const struct command *c)
 		feature(c);
 	else if (words_is(c, 0, "file"))
 		write_file(c);
+	else if (words_is(c, 0, "await"))
+		await_file(c);
 	else if (words_is(c, 0, "barrier"))
 		vars_barrier(c);
 	else if (words_is(c, 0, "sync"))
@@ -197,6 +222,11 @@ job_start(struct job *j, const char *script)
 	if (j->pid == 0)
 		run_script(j);
 	setpgid(j->pid, j->pid);
+	j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
+	if (j->pidfd < 0) {
+		perror("e2e: pidfd_open");
+		exit(2);
+	}
 }
 
 static void
@@ -243,6 +273,7 @@ job_end(struct job *j)
 	kill(-j->pid, SIGKILL);         /* what the script left running; the pid is ours until it is waited for */
 	if (waitpid(j->pid, &status, 0) != j->pid)
 		status = 1 << 8;
+	close(j->pidfd);
 	skip = WIFEXITED(status) && WEXITSTATUS(status) == FAIL_EXIT_SKIPPED;
 	good = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !j->late;
 	if (opt.canary && !skip)
@@ -259,22 +290,29 @@ job_end(struct job *j)
 static void
 reap(struct job *jobs)
 {
-	const struct timespec turn = { .tv_nsec = 5000000 };
+	struct pollfd fds[JOBS_MAX];
 
-	for (;; nanosleep(&turn, NULL)) {
+	for (;;) {
+		int64_t now = vars_now_ns(), wait = INT64_C(1000) * 1000000;
+
 		for (int i = 0; i < opt.jobs; i++) {
-			siginfo_t info = { 0 };
-
-			if (jobs[i].pid == 0)
+			fds[i] = (struct pollfd){ .fd = jobs[i].pid == 0 ? -1 : jobs[i].pidfd, .events = POLLIN };
+			if (jobs[i].pid == 0 || jobs[i].late)
 				continue;
-			if (waitid(P_PID, (id_t)jobs[i].pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-				job_end(&jobs[i]);
-				return;
-			}
-			if (!jobs[i].late && vars_now_ns() > jobs[i].deadline_ns) {
+			if (now >= jobs[i].deadline_ns) {
 				jobs[i].late = true;
 				kill(-jobs[i].pid, SIGKILL);
+			} else if (jobs[i].deadline_ns - now < wait) {
+				wait = jobs[i].deadline_ns - now;
 			}
+		}
+		if (poll(fds, (nfds_t)opt.jobs, (int)(wait / 1000000) + 1) <= 0)
+			continue;
+		for (int i = 0; i < opt.jobs; i++) {
+			if (fds[i].revents == 0)
+				continue;
+			job_end(&jobs[i]);
+			return;
 		}
 	}
 }
@@ -307,7 +345,7 @@ default_program(void)
 	for (int up = 0; up < 3 && n > 0; up++)
 		while (n > 0 && path[--n] != '/')
 			;
-	strcpy(path + (n > 0 ? n : 0), "/faultline");
+	memcpy(path + (n > 0 ? n : 0), "/faultline", sizeof("/faultline"));
 	return path;
 }
 
@@ -333,9 +371,9 @@ options(int argc, char **argv)
 		else if (i + 1 >= argc)
 			usage();
 		else if (strcmp(argv[i], "-j") == 0)
-			opt.jobs = atoi(argv[++i]);
+			opt.jobs = (int)strtol(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "-t") == 0)
-			opt.limit_ns = atoi(argv[++i]) * INT64_C(1000000000);
+			opt.limit_ns = strtol(argv[++i], NULL, 10) * INT64_C(1000000000);
 		else if (strcmp(argv[i], "--program") == 0)
 			opt.program = argv[++i];
 		else

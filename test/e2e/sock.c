@@ -22,7 +22,7 @@ parse_unix(const char *path, struct sockaddr_storage *ret)
 
 	if (strlen(path) >= sizeof(un.sun_path))
 		fail_test("the path is too long: %s", path);
-	strcpy(un.sun_path, path);
+	memcpy(un.sun_path, path, strlen(path) + 1);
 	memcpy(ret, &un, sizeof(un));
 	return sizeof(un);
 }
@@ -162,7 +162,7 @@ sock_free_port(void)
 {
 	int fd = sock_listen("127.0.0.1:0", -1);
 	char text[SOCK_TEXT_MAX];
-	unsigned port = (unsigned)atoi(strrchr(sock_name(fd, text), ':') + 1);
+	unsigned port = (unsigned)strtoul(strrchr(sock_name(fd, text), ':') + 1, NULL, 10);
 
 	close(fd);
 	return port;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon.h - `faultline serve`: proxy, table of lines, API, events and state, and the control loop that holds them together. */
+#ifndef CONTROL_DAEMON_H
+#define CONTROL_DAEMON_H
+
+#include "control/config.h"
+#include "control/log.h"
+
+struct daemon_opts {
+	const char *program;            /* "faultline serve", "toxiproxy-server": for messages */
+	bool toxiproxy;                 /* behave as toxiproxy-server where the two differ */
+	const char *host, *port;        /* of the API */
+	const char *token;              /* NULL: none */
+	const char *config_path;        /* NULL: none */
+	struct config *config;          /* read from it; NULL when there is none or it is wrong (toxiproxy) */
+	const char *state_path, *events_path;   /* NULL: none */
+	bool has_seed;
+	uint64_t seed;
+	bool proxy_metrics, runtime_metrics;
+	unsigned workers;               /* 0: the proxy's choice, as below */
+	uint32_t conns_max;
+	size_t buffer_bytes;
+	uint32_t pipe_bytes;
+	fl_ns drain;                    /* how long to wait for open connections at the end */
+	enum log_level log_level;
+	int log_fd;
+};
+
+/* Run until a signal ends it. returns the exit code; messages about a failed start go to stderr. */
+int daemon_run(const struct daemon_opts *opts);
+
+#endif

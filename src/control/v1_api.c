@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/* v1_api.c - the daemon's own API. */
+#include "control/v1_api.h"
+#include "base/units.h"
+#include "base/version.h"
+#include "control/event_tail.h"
+#include "control/line_json.h"
+#include "io/io.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNS_MAX 10000u        /* in one answer */
+
+struct call {
+	struct api_env *env;
+	const struct api_request *q;
+	struct api_reply *r;
+	struct lines_line *line;
+	struct jsonw w;
+	int rc;                         /* -EINPROGRESS: not yet */
+};
+
+/* The value of a parameter of the query, cut to fit; false: not given. Only plain values: no decoding. */
+static bool
+parameter(const struct api_request *q, const char *name, char *ret, size_t ret_bytes)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = q->path->query; *p != '\0'; p += *p == '&') {
+		size_t len = strcspn(p, "&");
+
+		if (len > n && strncmp(p, name, n) == 0 && p[n] == '=') {
+			size_t value = FL_MIN(len - n - 1, ret_bytes - 1);
+
+			memcpy(ret, p + n + 1, value);
+			ret[value] = '\0';
+			return true;
+		}
+		p += len;
+	}
+	return false;
+}
+
+static uint64_t
+parameter_number(const struct api_request *q, const char *name, uint64_t def, uint64_t max)
+{
+	char text[24], *end;
+	uint64_t v;
+
+	if (!parameter(q, name, text, sizeof(text)))
+		return def;
+	v = strtoull(text, &end, 10);
+	return *end == '\0' && text[0] != '-' ? FL_MIN(v, max) : def;
+}
+
+/* ---- the daemon ---- */
+
+static void
+version(struct call *c)
+{
+	jsonw_object(&c->w);
+	jsonw_str(&c->w, "version", VERSION_FAULTLINE);
+	jsonw_num(&c->w, "api", VERSION_API);
+	jsonw_str(&c->w, "toxiproxy", VERSION_TOXIPROXY);
+	jsonw_end(&c->w);
+	api_env_json(c->r, 200);
+}
+
+static void
+status(struct call *c)
+{
+	struct lines *t = c->env->lines;
+
+	jsonw_object(&c->w);
+	jsonw_str(&c->w, "version", VERSION_FAULTLINE);
+	line_json_ms(&c->w, "uptime_ms", (io_now(c->env->io) - c->env->started) / FL_MS * FL_MS);
+	jsonw_key(&c->w, "seed");
+	jsonw_uint(&c->w, t->seed);
+	jsonw_num(&c->w, "workers", proxy_workers(c->env->proxy));
+	jsonw_num(&c->w, "lines", t->by_name.count);
+	jsonw_key(&c->w, "connections");
+	jsonw_uint(&c->w, proxy_conns(c->env->proxy));
+	jsonw_num(&c->w, "connections_max", proxy_conns_max(c->env->proxy));
+	jsonw_key(&c->w, "events");
+	jsonw_uint(&c->w, c->env->events->next);
+	jsonw_key(&c->w, "events_lost");
+	jsonw_uint(&c->w, c->env->events->lost + c->env->events->unwritten);
+	jsonw_flag(&c->w, "draining", t->draining);
+	jsonw_end(&c->w);
+	api_env_json(c->r, 200);
+}
+
+static const char *
+type_name(enum kind_attr_type t)
+{
+	static const char *const names[] = { "integer", "number", "boolean", "choice", "file" };
+
+	return names[t];
+}
+
+static void
+put_bound(struct jsonw *w, const char *key, double v)
+{
+	if (v <= -0x1p63 || v >= 0x1p63)
+		return;
+	jsonw_key(w, key);
+	jsonw_float(w, v);
+}
+
+static void
+put_attribute(struct jsonw *w, const struct kind_attr *a)
+{
+	jsonw_object(w);
+	jsonw_str(w, "name", a->name);
+	jsonw_str(w, "type", type_name(a->type));
+	jsonw_str(w, "doc", a->doc);
+	if (a->type == ATTR_INT || a->type == ATTR_FLOAT) {
+		put_bound(w, "min", a->min);
+		put_bound(w, "max", a->max);
+		put_bound(w, "default", a->def);
+	} else if (a->type == ATTR_BOOL) {
+		jsonw_flag(w, "default", a->def != 0);
+	} else if (a->type == ATTR_ENUM) {
+		jsonw_key(w, "choices");
+		jsonw_array(w);
+		for (size_t i = 0; a->values[i] != NULL; i++)
+			jsonw_string(w, a->values[i]);
+		jsonw_end(w);
+		jsonw_str(w, "default", a->values[(size_t)a->def]);
+	}
+	jsonw_end(w);
+}
+
+static void
+faults(struct call *c)
+{
+	jsonw_array(&c->w);
+	for (unsigned k = 0; k < FAULT_KIND_COUNT; k++) {
+		const struct kind_info *info = kind_info((enum fault_kind)k);
+
+		jsonw_object(&c->w);
+		jsonw_str(&c->w, "type", info->name);
+		jsonw_str(&c->w, "doc", info->doc);
+		jsonw_str(&c->w, "acts_on", info->place == KIND_CONNECT ? "connect" : "stream");
+		jsonw_flag(&c->w, "toxiproxy", info->go_type[0] != '\0');
+		jsonw_key(&c->w, "attributes");
+		jsonw_array(&c->w);
+		for (size_t i = 0; i < info->attr_count; i++)
+			put_attribute(&c->w, &info->attrs[i]);
+		jsonw_end(&c->w);
+		jsonw_end(&c->w);
+	}
+	jsonw_end(&c->w);
+	api_env_json(c->r, 200);
+}
+
+static void
+events(struct call *c)
+{
+	char line[LINE_NAME_MAX];
+	bool one = parameter(c->q, "line", line, sizeof(line));
+
+	while (event_tail_take(c->env->events))
+		continue;
+	event_tail_write(c->env->events, parameter_number(c->q, "from", 0, UINT64_MAX), parameter_number(c->q, "max", 1000, EVENT_TAIL_MAX),
+	    one ? line : NULL, &c->r->body);
+	c->r->status = 200;
+	c->r->content_type = "application/x-ndjson";
+}
+
+static void
+reload(struct call *c)
+{
+	struct buf report;
+	int rc;
+
+	buf_init(&report, 65536);
+	rc = c->env->reload(c->env->ud, &report);
+	if (rc == -EINPROGRESS) {
+		c->rc = rc;
+	} else if (rc != 0) {
+		api_env_error_json(c->r, 400, buf_str(&report));
+	} else {
+		jsonw_object(&c->w);
+		jsonw_str(&c->w, "report", buf_str(&report));
+		jsonw_end(&c->w);
+		api_env_json(c->r, 200);
+	}
+	buf_fini(&report);
+}
+
+static void
+drain(struct call *c)
+{
+	char text[32];
+	fl_ns limit = -1;
+
+	if (parameter(c->q, "limit", text, sizeof(text)) && (units_parse_duration(text, &limit) != 0 || limit < 0)) {
+		api_env_error_json(c->r, 400, "limit: expected a duration such as 10s");
+		return;
+	}
+	c->env->drain(c->env->ud, limit);
+	jsonw_object(&c->w);
+	jsonw_flag(&c->w, "draining", true);
+	jsonw_key(&c->w, "connections");
+	jsonw_uint(&c->w, proxy_conns(c->env->proxy));
+	jsonw_end(&c->w);
+	api_env_json(c->r, 202);
+}
+
+/* ---- lines ---- */
+
+static void
+put_direction(struct jsonw *w, const char *key, uint64_t received, uint64_t sent)
+{
+	jsonw_key(w, key);
+	jsonw_object(w);
+	jsonw_key(w, "received_bytes");
+	jsonw_uint(w, received);
+	jsonw_key(w, "sent_bytes");
+	jsonw_uint(w, sent);
+	jsonw_end(w);
+}
+
+static void
+put_toxic(struct jsonw *w, const struct lines_toxic *x, fl_ns now)
+{
+	jsonw_object(w);
+	jsonw_key(w, "id");
+	jsonw_uint(w, x->spec.id);
+	jsonw_num(w, "version", x->spec.version);
+	line_json_toxic_pairs(w, &x->spec);
+	line_json_ms(w, "age_ms", (now - x->spec.since_ns) / FL_MS * FL_MS);
+	if (x->expires != FL_NEVER)
+		line_json_ms(w, "lease_left_ms", FL_MAX(x->expires - now, 0) / FL_MS * FL_MS);
+	jsonw_end(w);
+}
+
+static void
+put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
+{
+	struct line_counters n;
+
+	lines_counters(l, &n);
+	jsonw_object(w);
+	line_json_line_pairs(w, l);
+	jsonw_str(w, "from", l->origin != NULL ? "config" : "api");
+	jsonw_key(w, "connections");
+	jsonw_uint(w, n.active);
+	jsonw_key(w, "accepted");
+	jsonw_uint(w, n.accepted);
+	put_direction(w, "upstream_traffic", n.received_bytes[FL_C2S], n.sent_bytes[FL_C2S]);
+	put_direction(w, "downstream_traffic", n.received_bytes[FL_S2C], n.sent_bytes[FL_S2C]);
+	jsonw_key(w, "closed");
+	jsonw_object(w);
+	for (int i = 0; i < LINE_CLOSE_COUNT; i++) {
+		if (n.closed[i] == 0)
+			continue;
+		jsonw_key(w, line_close_name((enum line_close)i));
+		jsonw_uint(w, n.closed[i]);
+	}
+	jsonw_end(w);
+	jsonw_key(w, "toxics");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < l->toxic_count; i++)
+		put_toxic(w, l->toxics[i], now);
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+line_index(struct call *c)
+{
+	struct map_entry **sorted = map_sorted(&c->env->lines->by_name);
+
+	jsonw_array(&c->w);
+	for (uint32_t i = 0; sorted != NULL && i < c->env->lines->by_name.count; i++)
+		put_line(&c->w, sorted[i]->value, io_now(c->env->io));
+	jsonw_end(&c->w);
+	free(sorted);
+	api_env_json(c->r, 200);
+}
+
+static void
+line_show(struct call *c)
+{
+	put_line(&c->w, c->line, io_now(c->env->io));
+	api_env_json(c->r, 200);
+}
+
+static void
+put_addr(struct jsonw *w, const char *key, const struct io_addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	jsonw_key(w, key);
+	if (a->len == 0)
+		jsonw_null(w);
+	else
+		jsonw_string(w, addr_format(a, text, sizeof(text)));
+}
+
+static const char *
+fault_name(const struct lines_line *l, uint64_t id)
+{
+	for (uint32_t i = 0; i < l->toxic_count; i++) {
+		if (l->toxics[i]->spec.id == id)
+			return l->toxics[i]->spec.name;
+	}
+	return "";
+}
+
+static void
+put_conn_fault(struct jsonw *w, const struct lines_line *l, const struct proxy_conn_fault *f)
+{
+	jsonw_object(w);
+	jsonw_str(w, "name", fault_name(l, f->fault_id));
+	jsonw_str(w, "stream", f->dir == FL_C2S ? "upstream" : "downstream");
+	jsonw_flag(w, "applies", f->active);
+	jsonw_key(w, "seen_bytes");
+	jsonw_uint(w, f->in_bytes);
+	jsonw_key(w, "hits");
+	jsonw_uint(w, f->hits);
+	jsonw_num(w, "held_bytes", f->held_bytes);
+	jsonw_end(w);
+}
+
+static void
+put_conn(struct jsonw *w, const struct lines_line *l, const struct proxy_conn *p, fl_ns now)
+{
+	jsonw_object(w);
+	jsonw_key(w, "conn");
+	jsonw_uint(w, p->ordinal);
+	jsonw_key(w, "key");
+	jsonw_printf(w, "%016" PRIx64, p->key);
+	jsonw_str(w, "state", p->state);
+	line_json_ms(w, "age_ms", FL_MAX(now - p->opened_ns, 0) / FL_MS * FL_MS);
+	put_addr(w, "client", &p->client);
+	put_addr(w, "listener", &p->proxy_client_side);
+	put_addr(w, "source", &p->proxy_server_side);
+	put_addr(w, "server", &p->server);
+	for (int d = 0; d < 2; d++) {
+		jsonw_key(w, d == FL_C2S ? "upstream" : "downstream");
+		jsonw_object(w);
+		jsonw_key(w, "received_bytes");
+		jsonw_uint(w, p->received_bytes[d]);
+		jsonw_key(w, "sent_bytes");
+		jsonw_uint(w, p->sent_bytes[d]);
+		jsonw_num(w, "held_bytes", p->held_bytes[d]);
+		jsonw_flag(w, "ended", p->eof[d]);
+		jsonw_end(w);
+	}
+	jsonw_key(w, "faults");
+	jsonw_array(w);
+	for (unsigned i = 0; i < p->fault_count; i++)
+		put_conn_fault(w, l, &p->faults[i]);
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+line_connections(struct call *c)
+{
+	uint64_t max = parameter_number(c->q, "max", 1000, CONNS_MAX), total = 0;
+	struct proxy_conn *conns = calloc(max + 1, sizeof(*conns));
+
+	if (conns == NULL) {
+		api_env_error_json(c->r, 503, "out of memory");
+		return;
+	}
+	if (c->line->line != NULL)
+		total = proxy_line_conns(c->env->proxy, c->line->line, conns, max);
+	jsonw_object(&c->w);
+	jsonw_key(&c->w, "count");
+	jsonw_uint(&c->w, total);
+	jsonw_key(&c->w, "connections");
+	jsonw_array(&c->w);
+	for (uint64_t i = 0; i < FL_MIN(total, max); i++)
+		put_conn(&c->w, c->line, &conns[i], io_now(c->env->io));
+	jsonw_end(&c->w);
+	jsonw_end(&c->w);
+	free(conns);
+	api_env_json(c->r, 200);
+}
+
+/* DELETE: end the connections, not the line. */
+static void
+line_cut(struct call *c)
+{
+	bool reset = parameter_number(c->q, "reset", 0, 1) != 0;
+	uint64_t n = c->line->line != NULL ? proxy_line_cut(c->env->proxy, c->line->line, reset) : 0;
+
+	jsonw_object(&c->w);
+	jsonw_key(&c->w, "closed");
+	jsonw_uint(&c->w, n);
+	jsonw_end(&c->w);
+	api_env_json(c->r, 200);
+}
+
+/* ---- routes ---- */
+
+static const struct route {
+	const char *method;
+	const char *segments[3];        /* behind "v1"; "{}" is a line's name */
+	void (*run)(struct call *c);
+} routes[] = {
+	{ "GET", { "version" }, version },
+	{ "GET", { "status" }, status },
+	{ "GET", { "faults" }, faults },
+	{ "GET", { "events" }, events },
+	{ "GET", { "lines" }, line_index },
+	{ "GET", { "lines", "{}" }, line_show },
+	{ "GET", { "lines", "{}", "connections" }, line_connections },
+	{ "DELETE", { "lines", "{}", "connections" }, line_cut },
+	{ "POST", { "reload" }, reload },
+	{ "POST", { "drain" }, drain },
+};
+
+static bool
+matches(const struct route *route, const struct url_path *p)
+{
+	unsigned n = 0;
+
+	while (n < 3 && route->segments[n] != NULL)
+		n++;
+	if (p->count != n + 1)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (route->segments[i][0] != '{' && strcmp(route->segments[i], p->segments[i + 1]) != 0)
+			return false;
+	}
+	return true;
+}
+
+int
+v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply *r)
+{
+	struct call c = { .env = env, .q = q, .r = r };
+	bool known = false;
+
+	if (q->path->count < 2 || strcmp(q->path->segments[0], "v1") != 0)
+		return 1;
+	jsonw_init(&c.w, &r->body);
+	for (size_t i = 0; i < FL_ARRAY_LEN(routes); i++) {
+		if (!matches(&routes[i], q->path))
+			continue;
+		known = true;
+		if (!api_env_is(q, routes[i].method))
+			continue;
+		if (routes[i].segments[1] != NULL) {
+			c.line = lines_find(env->lines, q->path->segments[2]);
+			if (c.line == NULL) {
+				api_env_error_json(r, 404, "line not found");
+				return 0;
+			}
+		}
+		routes[i].run(&c);
+		return c.rc;
+	}
+	if (known)
+		api_env_error_json(r, 405, "the method does not fit the path");
+	else
+		api_env_error_json(r, 404, "no such path under /v1");
+	return 0;
+}

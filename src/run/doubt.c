@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* doubt.c - experiments that can show nothing. */
+#include "run/doubt.h"
+
+#include "audit/history.h"
+#include <stdarg.h>
+#include <string.h>
+
+struct doubts {
+	const char *path;
+	struct buf *out;
+	unsigned count;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+doubt(struct doubts *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	d->count++;
+	buf_printf(d->out, "%s: ", d->path);
+	va_start(ap, fmt);
+	buf_vprintf(d->out, fmt, ap);
+	va_end(ap);
+	buf_putc(d->out, '\n');
+}
+
+static bool
+expects_something(const struct experiment_expect *e)
+{
+	return (e->errors >= 0 && e->errors < 1) || e->p50 >= 0 || e->p95 >= 0 || e->p99 >= 0 || e->max >= 0 || e->operations > 0;
+}
+
+static void
+doubt_judges(struct doubts *d, const struct experiment *x)
+{
+	bool judged = x->has_audit || expects_something(&x->expect);
+
+	for (uint32_t i = 0; i < x->probe_count; i++) {
+		const struct experiment_probe *p = &x->probes[i];
+		judged = judged || (p->when & (PROBE_DURING | PROBE_AFTER)) != 0;
+		if ((p->when & PROBE_DURING) != 0 && (p->when & PROBE_AFTER) == 0 && p->tolerance <= 0)
+			doubt(d, "the probe \"%s\" can never fail: its tolerance is 0%%", p->name);
+	}
+	if (!judged)
+		doubt(d, "it can never find anything: there is no audit, no expectation, and no probe during or after the faults");
+	if (x->has_audit && x->load.mix[HISTORY_WRITE] == 0 && x->load.mix[HISTORY_CAS] == 0)
+		doubt(d, "the audit can never find anything: the load writes nothing");
+	if (x->has_audit && x->load.mix[HISTORY_READ] == 0 && x->load.mix[HISTORY_CAS] == 0 && !x->load.final_reads)
+		doubt(d, "the audit can never find anything: the load reads nothing");
+	if (x->expect.errors >= 1)
+		doubt(d, "expect errors can never fail: it allows 100%%");
+}
+
+/* Does the text name the line, as {line:NAME}? */
+static bool
+names_line(const char *text, const char *line)
+{
+	const char *p = text;
+	size_t n = strlen(line);
+
+	while (p != NULL && (p = strstr(p, "{line:")) != NULL) {
+		p += 6;
+		if (strncmp(p, line, n) == 0 && p[n] == '}')
+			return true;
+	}
+	return false;
+}
+
+static bool
+list_names_line(const char *const *list, const char *line)
+{
+	for (; list != NULL && *list != NULL; list++)
+		if (names_line(*list, line))
+			return true;
+	return false;
+}
+
+/* Can anything go through the line? A fixed address may be known to anybody. */
+static bool
+is_used(const struct experiment *x, uint32_t line)
+{
+	const char *name = x->line_names[line];
+
+	if ((x->has_load && x->load.line == (int)line) || strcmp(x->lines[line].listen, "127.0.0.1:0") != 0)
+		return true;
+	for (uint32_t i = 0; i < x->process_count; i++)
+		if (list_names_line(x->processes[i].argv, name) || list_names_line(x->processes[i].env, name))
+			return true;
+	for (uint32_t i = 0; i < x->probe_count; i++)
+		if (names_line(x->probes[i].target, name) || names_line(x->probes[i].send, name))
+			return true;
+	return false;
+}
+
+static void
+doubt_faults(struct doubts *d, const struct experiment *x)
+{
+	if (x->fault_count == 0)
+		doubt(d, "there are no faults: it only shows that all is well when all is well");
+	for (uint32_t i = 0; i < x->fault_count; i++) {
+		const struct experiment_fault *f = &x->faults[i];
+		if (f->line >= 0 && !is_used(x, (uint32_t)f->line))
+			doubt(d, "the fault %s can touch nothing: nothing goes through line %s", f->name, x->line_names[f->line]);
+		if (f->action == ACTION_FAULT && f->spec.toxicity <= 0)
+			doubt(d, "the fault %s can touch nothing: its toxicity is 0", f->name);
+	}
+}
+
+unsigned
+doubt_experiment(const struct experiment *x, const char *path, struct buf *out)
+{
+	struct doubts d = { .path = path, .out = out };
+
+	doubt_judges(&d, x);
+	doubt_faults(&d, x);
+	return d.count;
+}

@@ -11,6 +11,7 @@
 #include "control/cli_toxic.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "control/cli_api.h"
 #include "control/cli_table.h"
 #include "proto/jsonw.h"
@@ -438,38 +439,51 @@ cli_toxic_sorted(const struct doc_node *map)
 	return sorted;
 }
 
-/* " key=value" for each scalar; maps inside with their key before a dot. */
+/* "key=value key=value" of the scalars of a map. */
 static void
-describe_map(const struct doc_node *map, const char *prefix, struct buf *out)
+describe_scalars(const struct doc_node *map, struct buf *out)
 {
 	const struct doc_pair **sorted = cli_toxic_sorted(map);
 
 	for (uint32_t i = 0; sorted != NULL && i < map->count; i++) {
-		const struct doc_node *v = sorted[i]->value;
-
-		if (v->kind == DOC_SCALAR) {
-			buf_printf(out, "%s%s%s=%s", buf_len(out) > 0 ? " " : "", prefix, sorted[i]->key->text, v->text);
-		} else if (v->kind == DOC_MAP && prefix[0] == '\0') {
-			char inner[64];
-
-			snprintf(inner, sizeof(inner), "%.60s.", sorted[i]->key->text);
-			describe_map(v, inner, out);
-		}
+		if (sorted[i]->value->kind == DOC_SCALAR)
+			buf_printf(out, "%s%s=%s", buf_len(out) > 0 ? " " : "", sorted[i]->key->text, sorted[i]->value->text);
 	}
 	free(sorted);
+}
+
+/* A time in milliseconds, as people write it and the options take it. */
+static char *
+time_text(const struct doc_node *map, const char *key, char *buf, size_t bytes)
+{
+	double ms = cli_api_float(map, key);
+	char spaced[32];
+	size_t n = 0;
+
+	units_duration(spaced, sizeof(spaced), (fl_ns)(FL_MIN(FL_MAX(ms, 0.0), 1e12) * (double)FL_MS));
+	for (const char *p = spaced; *p != '\0' && n + 1 < bytes; p++)
+		if (*p != ' ')
+			buf[n++] = *p;
+	buf[n] = '\0';
+	return buf;
 }
 
 void
 cli_toxic_describe(const struct doc_node *toxic, struct buf *out)
 {
-	const struct doc_node *attributes = doc_get(toxic, "attributes"), *scope = doc_get(toxic, "scope"), *ttl = doc_get(toxic, "ttl");
+	const struct doc_node *attributes = cli_api_items(toxic, "attributes"), *scope = cli_api_items(toxic, "scope");
+	const struct doc_node *window = doc_get(scope, "window"), *duty = doc_get(scope, "duty");
+	char a[32], b[32];
 
-	if (attributes != NULL)
-		describe_map(attributes, "", out);
-	if (scope != NULL)
-		describe_map(scope, "", out);
-	if (ttl != NULL && ttl->kind == DOC_SCALAR)
-		buf_printf(out, "%sttl=%sms", buf_len(out) > 0 ? " " : "", ttl->text);
+	describe_scalars(attributes, out);
+	describe_scalars(scope, out);
+	if (window != NULL)
+		buf_printf(out, " window=%s..%s", time_text(window, "from", a, sizeof(a)),
+		    cli_api_float(window, "to") > 0 ? time_text(window, "to", b, sizeof(b)) : "");
+	if (duty != NULL)
+		buf_printf(out, " duty=%s/%s", time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b, sizeof(b)));
+	if (doc_get(toxic, "ttl") != NULL)
+		buf_printf(out, " ttl=%s", time_text(toxic, "ttl", a, sizeof(a)));
 }
 
 void

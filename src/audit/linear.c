@@ -281,7 +281,7 @@ apply(struct search *s, uint32_t number)
 		return 0;
 	if (o->kind == KEYHIST_WRITE && !useful(s, number))
 		return 0;
-	if (!keyhist_required(o) && o->value == configs_value(s->parent))
+	if (o->kind == KEYHIST_CAS && !keyhist_required(o) && o->value == o->expect)
 		return 0;
 	memcpy(row, s->parent, s->work->stride * sizeof(row[0]));
 	row[0] = o->value;

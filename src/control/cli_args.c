@@ -11,6 +11,8 @@
 
 #define NAMES_MAX 64
 
+#define LOCAL_FROM 2            /* from here on they make sense without a daemon as well */
+
 const struct cli_opt cli_args_common[] = {
 	{ 0, "url", "URL", "the daemon; default $FAULTLINE_URL, else http://127.0.0.1:8474" },
 	{ 0, "token", "TOKEN", "sent as bearer token; default $FAULTLINE_TOKEN" },
@@ -193,7 +195,7 @@ print_verb_help(const struct cli_group *g, const struct cli_verb *v, const char 
 		print_opts(v->opts);
 	}
 	printf("\noptions of every command:\n");
-	print_opts(cli_args_common);
+	print_opts(cli_args_common + (g->local ? LOCAL_FROM : 0));
 	if (v->examples != NULL)
 		printf("\nexamples:\n%s", v->examples);
 }
@@ -211,7 +213,7 @@ print_group_help(const struct cli_group *g)
 	if (g->more != NULL)
 		printf("\n%s", g->more);
 	printf("\noptions of every command:\n");
-	print_opts(cli_args_common);
+	print_opts(cli_args_common + (g->local ? LOCAL_FROM : 0));
 	printf("\n`faultline %s COMMAND --help` says more.\n", g->name);
 }
 

@@ -309,6 +309,12 @@ cli_toxiproxy_flag(const struct cli_toxiproxy *t, const char *name)
 	return strcmp(cli_toxiproxy_value(t, name), "true") == 0;
 }
 
+bool
+cli_toxiproxy_is(const struct cli_toxiproxy_given *g, const char *name)
+{
+	return strcmp(g->flag->name, name) == 0;
+}
+
 /* ---- commands ---- */
 
 static const struct command *
@@ -419,10 +425,21 @@ cli_toxiproxy_fini(struct cli_toxiproxy *t)
 bool
 cli_toxiproxy_number(const char *s, double *ret)
 {
-	const char *digits = s + (*s == '-' || *s == '+');
-	bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+	const char *digits;
+	char plain[400];
+	bool hex;
 	char *end;
 	double v;
+	size_t n = 0;
+
+	/* Underscores may separate digits. */
+	for (const char *p = s; *p != '\0' && n + 1 < sizeof(plain); p++)
+		if (*p != '_' || p == s || !isxdigit((unsigned char)p[-1]) || !isxdigit((unsigned char)p[1]))
+			plain[n++] = *p;
+	plain[n] = '\0';
+	s = plain;
+	digits = s + (*s == '-' || *s == '+');
+	hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
 
 	/* What strtod() takes beyond Go: leading space, hexadecimals without an exponent, nan(...). */
 	if (isspace((unsigned char)*s) || (hex && strpbrk(digits, "pP") == NULL) || strchr(s, '(') != NULL)
@@ -446,12 +463,12 @@ cli_toxiproxy_print(double v, char *buf, size_t buf_bytes)
 		snprintf(buf, buf_bytes, "%s", isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
 		return buf;
 	}
-	/* The fewest digits that read back as v; then Go's choice of form: an exponent below 1e-4 and from 1e21 on. */
+	/* The fewest digits that read back as v; then Go's choice of form: an exponent below 1e-4 and from 1e6 on. */
 	do
 		snprintf(digits, sizeof(digits), "%.*e", precision, v);
 	while (strtod(digits, NULL) != v && ++precision < 17);
 	exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
-	if (exponent < -4 || exponent >= 21)
+	if (exponent < -4 || exponent >= 6)
 		snprintf(buf, buf_bytes, "%s", digits);
 	else
 		snprintf(buf, buf_bytes, "%.*f", FL_MAX(precision - exponent, 0), v);

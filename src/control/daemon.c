@@ -96,7 +96,7 @@ static int
 fit_descriptors(struct daemon *d, uint32_t *ret_conns_max)
 {
 	uint64_t asked = d->opts->conns_max, wanted = asked > 0 ? asked * 2 + DESCRIPTORS_KEPT : DESCRIPTORS_WANTED;
-	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, limit / 2);
+	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, limit / 20);
 	uint64_t conns = (limit - kept) / 2;
 
 	if (asked > conns)

@@ -320,8 +320,8 @@ spec_samples_new(const char *path, const fl_ns *values, uint32_t count)
 	atomic_init(&s->refs, 1);
 	s->count = count;
 	snprintf(s->path, sizeof(s->path), "%s", path);
-	if (count > 0)
-		memcpy(s->values, values, count * sizeof(values[0]));
+	for (uint32_t i = 0; i < count; i++)
+		s->values[i] = FL_MAX(values[i], 0);
 	qsort(s->values, count, sizeof(values[0]), ns_order);
 	return s;
 }

@@ -3,7 +3,7 @@
 #include "fault/stage.h"
 #include "base/assert.h"
 
-/* Bytes with equal arrival times travel as one; in out, time means nothing any more. */
+/* Bytes with equal arrival times travel as one, but the head of a stage may be planned already. In out, time means nothing. */
 void
 stage_take(struct chain *c, const struct chain_env *env, struct chain_stage *s, struct chain_seg *seg)
 {
@@ -11,7 +11,7 @@ stage_take(struct chain *c, const struct chain_env *env, struct chain_stage *s, 
 
 	if (s != NULL)
 		s->in_bytes += seg->len;
-	if (seg_joins(q, seg) && (s == NULL || q->tail->at == seg->at)) {
+	if (seg_joins(q, seg) && (s == NULL || (q->tail != q->head && q->tail->at == seg->at))) {
 		seg_join(env->mem, q, seg);
 		c->segs--;
 		return;
@@ -67,7 +67,7 @@ below_has_room(const struct stage_turn *t, const struct chain_stage *s)
 
 	if (s->next != NULL)
 		return !s->next->shut && seg_queue_cost(&s->next->queue) < s->next->cap;
-	return out->head == NULL || seg_queue_cost(out) < t->env->bound_bytes;
+	return out->head == NULL || seg_queue_cost(out) < t->env->bound_bytes || s->queue.head->kind != SEG_DATA;
 }
 
 bool

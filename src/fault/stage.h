@@ -24,7 +24,7 @@ struct stage_turn {
 	const struct chain_env *env;
 	const struct decide_conn *conn;
 	fl_ns now;
-	bool moved;             /* a segment went on */
+	bool moved;             /* a segment went on, or a stage lets in again: those above may go on */
 	bool blocked;           /* a stage had something due and the one below no room */
 	bool starved;           /* no memory: try again soon */
 };

@@ -131,12 +131,19 @@ stall_start(struct stage_turn *t, struct chain_stage *s)
 		stall_strike(t, s, t->c->in_bytes - s->queue.bytes);
 }
 
+/* Those above may have been waiting for this: moved, though nothing did. */
+static void
+stall_over(struct stage_turn *t, struct chain_stage *s)
+{
+	s->stall.struck = s->shut = false;
+	t->moved = true;
+}
+
 static void
 stall_stop(struct stage_turn *t, struct chain_stage *s, bool gone)
 {
-	(void)t;
 	(void)gone;
-	s->stall.struck = s->shut = false;
+	stall_over(t, s);
 }
 
 static void
@@ -144,7 +151,7 @@ stall_change(struct stage_turn *t, struct chain_stage *s, const struct fault_spe
 {
 	(void)old;
 	if (s->stall.struck && !stall_due(s))
-		s->stall.struck = s->shut = false;
+		stall_over(t, s);
 	else if (!s->stall.struck && stall_due(s))
 		stall_strike(t, s, t->c->in_bytes - s->queue.bytes);
 }
@@ -159,7 +166,7 @@ stall_end(struct stage_turn *t, struct chain_stage *s)
 	if (t->now < end)
 		return end;
 	s->stall.over = true;
-	s->stall.struck = s->shut = false;
+	stall_over(t, s);
 	return 0;
 }
 

@@ -139,7 +139,7 @@ pipe_run(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 		p->next = chain_run(&p->chain, &w->env, &conn, now);
 		if (!send_ready(w, s, d, &moved))
 			return PIPE_TO_BROKEN;
-	} while (moved && p->chain.stages != NULL && p->chain.held_bytes > 0 && p->inflight_bytes == 0);
+	} while (moved && p->chain.stages != NULL && p->chain.segs > 0 && p->inflight_bytes == 0);
 	if (p->chain.verdict != CHAIN_OPEN && !s->half_opened)
 		return verdict_result(&p->chain);
 	if (p->chain.eof_out && p->inflight_bytes == 0)

@@ -289,6 +289,8 @@ control_fault_add(struct run *r, struct sim_line *l)
 		world_at(r->world, r->world->now + f->ttl_ns, lease_ends, e, f->id);
 	}
 	world_note(r->world, "control: line %lld gets fault %lld of kind %lld", l->number, (long long)f->id, f->kind);
+	if (r->world->verbose)
+		fault_print(f);
 	return true;
 }
 
@@ -306,6 +308,8 @@ fault_update(struct run *r, struct sim_line *l)
 	f->version++;
 	mark_hit(MARK_FAULT_UPDATES, 1);
 	world_note(r->world, "control: line %lld changes fault %lld", l->number, (long long)f->id, 0);
+	if (r->world->verbose)
+		fault_print(f);
 	control_line_set(r, l);
 }
 

@@ -207,6 +207,9 @@ rig_turn(struct rig *r)
 		}
 	} while (sent);
 	assert_true(r->wake > r->now);
+	/* It had really come to rest. */
+	assert_true(chain_run(&r->c, &r->env, &r->conn, r->now) >= r->wake);
+	assert_true(r->closed_window || chain_peek(&r->c, &p) == 0);
 }
 
 /* Let time pass, waking exactly when the chain asks for it. */

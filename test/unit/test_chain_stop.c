@@ -244,6 +244,40 @@ test_stall(void **state)
 	rig_free(r);
 }
 
+/* When a stall ends that holds nothing itself, what waits above it goes on. */
+static void
+test_stall_ends_for_those_above(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	struct fault_spec *f;
+
+	(void)state;
+	rig_add(r, FAULT_LATENCY, 10, 0, 0);
+	rig_add(r, FAULT_STALL, 100, 1000, 0);
+	rig_put(r, 100);
+	rig_pass(r, 10 * FL_MS);
+	rig_put(r, 100);
+	rig_put_eof(r);
+	rig_pass(r, 999 * FL_MS);
+	rig_assert_out(r, 100);
+	rig_pass(r, FL_MS);
+	rig_assert_out(r, 200);
+	assert_true(r->c.eof_out);
+	rig_free(r);
+
+	r = rig_new(BUDGET, BOUND);
+	rig_add(r, FAULT_LATENCY, 10, 0, 0);
+	f = rig_want(r, FAULT_STALL, 0, 0, 0);
+	f->scope.window_to = FL_SEC;
+	assert_int_equal(rig_apply(r), 0);
+	rig_put(r, 100);
+	rig_pass(r, FL_SEC - 1);
+	rig_assert_out(r, 0);
+	rig_pass(r, 1);
+	rig_assert_out(r, 100);
+	rig_free(r);
+}
+
 static void
 test_stall_for_ever(void **state)
 {
@@ -326,6 +360,7 @@ main(void)
 		cmocka_unit_test(test_limit_data_end_of_stream_passes),
 		cmocka_unit_test(test_limit_time),
 		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_stall_ends_for_those_above),
 		cmocka_unit_test(test_stall_for_ever),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_verdict_survives_new_sets),

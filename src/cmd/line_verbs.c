@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* line.c - `faultline line`: the lines of a running daemon. */
+/* line_verbs.c - `faultline line`: the lines of a running daemon. */
 #include "cmd/cmd.h"
 #include "base/units.h"
 #include "control/cli_api.h"

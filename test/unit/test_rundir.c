@@ -17,7 +17,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/fl-rundir-XXXXXX");
+	snprintf(root, sizeof(root), "/tmp/fl-rundir-XXXXXX");
 	return mkdtemp(root) == NULL ? -1 : 0;
 }
 

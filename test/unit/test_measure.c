@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_probe.c - probes by TCP and HTTP, of processes, and probes at work. */
+/* test_measure.c - probes by TCP and HTTP, of processes, and probes at work. */
 #include "answerer.h"
 
 #include "io/clock.h"
@@ -10,10 +10,10 @@
 #define SOON (20 * FL_SEC)              /* a timeout that only a hang reaches */
 
 static int
-check(const struct probe_job *job, const char *want_say)
+check(const struct measure *job, const char *want_say)
 {
-	char say[PROBE_SAY_MAX] = "nothing";
-	int rc = probe_check(job, -1, say);
+	char say[MEASURE_SAY_MAX] = "nothing";
+	int rc = measure_probe(job, -1, say);
 
 	if (want_say != NULL)
 		assert_string_equal(say, want_say);
@@ -25,7 +25,7 @@ test_tcp(void **state)
 {
 	struct answerer a;
 	struct experiment_probe p = { .kind = PROBE_TCP, .timeout = SOON };
-	struct probe_job job = { .conf = &p };
+	struct measure job = { .conf = &p };
 	(void)state;
 
 	answerer_start(&a, ANSWER, "hello +PONG\r\n");
@@ -56,7 +56,7 @@ static int
 http(const char *answer, enum answerer_way way, struct experiment_probe p, const char *want_say)
 {
 	struct answerer a;
-	struct probe_job job = { .conf = &p, .path = "/up?x=1" };
+	struct measure job = { .conf = &p, .path = "/up?x=1" };
 	int rc;
 
 	answerer_start(&a, way, answer);
@@ -95,7 +95,7 @@ test_process(void **state)
 {
 	atomic_bool alive;
 	struct experiment_probe p = { .kind = PROBE_PROCESS };
-	struct probe_job job = { .conf = &p, .alive = &alive };
+	struct measure job = { .conf = &p, .alive = &alive };
 	(void)state;
 
 	atomic_init(&alive, true);
@@ -108,19 +108,19 @@ static void
 test_what_is_wanted_in_words(void **state)
 {
 	struct experiment_probe p = { .kind = PROBE_TCP, .timeout = FL_SEC, .tolerance = 1, .expect = "a\r\n" };
-	struct probe_job job = { .conf = &p, .target = "h:1", .path = "/x" };
+	struct measure job = { .conf = &p, .target = "h:1", .path = "/x" };
 	char text[256];
 	(void)state;
 
-	assert_string_equal(probe_want(&job, text, sizeof(text)), "h:1 answers \"a\\r\\n\" within 1 s");
+	assert_string_equal(measure_want(&job, text, sizeof(text)), "h:1 answers \"a\\r\\n\" within 1 s");
 	p.expect = NULL;
 	p.tolerance = 0.5;
-	assert_string_equal(probe_want(&job, text, sizeof(text)),
+	assert_string_equal(measure_want(&job, text, sizeof(text)),
 	    "h:1 accepts a connection within 1 s, in 50% of the checks during the faults");
 	p.kind = PROBE_HTTP;
 	p.tolerance = 1;
 	p.status = 201;
-	assert_string_equal(probe_want(&job, text, sizeof(text)), "http://h:1/x answers 201 within 1 s");
+	assert_string_equal(measure_want(&job, text, sizeof(text)), "http://h:1/x answers 201 within 1 s");
 }
 
 static struct prober_result

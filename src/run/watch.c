@@ -60,7 +60,7 @@ watch_write_failed(struct watch *w, const char *file, int err)
 static void
 process_started(struct watch *w, const struct system_event *e, fl_ns now)
 {
-	const struct probe_job *job = &w->rig.ready[e->process];
+	const struct measure *job = &w->rig.ready[e->process];
 	struct prober_item item = { .job = *job, .tag = e->process };
 
 	observe_say(&w->obs, now, "process", w->x->process_names[e->process], e->text);

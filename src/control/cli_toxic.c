@@ -37,6 +37,7 @@ struct ask {
 	enum fault_kind kind;           /* FAULT_KIND_COUNT: the daemon has one that is unknown here */
 	unsigned count;
 	struct attribute *attributes;   /* CLI_TOXIC_ATTRIBUTES_MAX */
+	bool has_scope;                 /* something of it was typed */
 	struct fault_spec spec;         /* what was typed, over what is there */
 };
 
@@ -150,18 +151,23 @@ check_scope_key(struct ask *q, const char *option, const char *key, const struct
 	r = tell(q, name, &d);
 	if (r < 0)
 		return r;
-	if (s.has_client) {
-		all->has_client = true;
+	if (strcmp(key, "client") == 0) {
+		all->has_client = s.has_client;
 		memcpy(all->client_ip, s.client_ip, sizeof(s.client_ip));
 		all->client_prefix = s.client_prefix;
 		memcpy(all->client_text, s.client_text, sizeof(s.client_text));
+	} else if (strcmp(key, "every") == 0) {
+		all->every = s.every;
+	} else if (strcmp(key, "first") == 0) {
+		all->first = s.first;
+	} else if (strcmp(key, "window") == 0) {
+		all->window_from = s.window_from;
+		all->window_to = s.window_to;
+	} else {
+		all->duty_period = s.duty_period;
+		all->duty_on = s.duty_on;
 	}
-	all->every = FL_MAX(all->every, s.every);
-	all->first = FL_MAX(all->first, s.first);
-	all->window_from = FL_MAX(all->window_from, s.window_from);
-	all->window_to = FL_MAX(all->window_to, s.window_to);
-	all->duty_period = FL_MAX(all->duty_period, s.duty_period);
-	all->duty_on = FL_MAX(all->duty_on, s.duty_on);
+	q->has_scope = true;
 	return 0;
 }
 
@@ -187,12 +193,19 @@ check_pair(struct ask *q, const char *option, const char *key, const char *betwe
 	return check_scope_key(q, option, key, &map);
 }
 
+/* A scope is sent as a whole: what was typed, over what the toxic has. */
 static int
-check_scope(struct ask *q)
+check_scope(struct ask *q, const struct doc_node *current)
 {
 	static const char *const options[3][2] = { { "scope-client", "client" }, { "every", "every" }, { "first", "first" } };
+	const struct doc_node *held = current != NULL ? doc_get(current, "scope") : NULL;
+	struct doc_diag ignored;
 	int bad = 0;
 
+	doc_diag_init(&ignored, NULL);
+	if (held != NULL)
+		(void)fault_doc_scope(held, true, &ignored, &q->spec.scope);
+	doc_diag_fini(&ignored);
 	for (int i = 0; i < 3; i++) {
 		const char *text = cli_args_value(q->args, options[i][0]);
 		struct doc_node value = scalar(text);
@@ -305,8 +318,6 @@ put_attributes(struct jsonw *w, const struct ask *q)
 static void
 put_scope(struct jsonw *w, const struct spec_scope *s)
 {
-	if (!s->has_client && s->every == 0 && s->first == 0 && s->window_from == 0 && s->window_to == 0 && s->duty_period == 0)
-		return;
 	jsonw_key(w, "scope");
 	jsonw_object(w);
 	if (s->has_client)
@@ -392,7 +403,7 @@ cli_toxic_body(const struct cli_args *a, const struct doc_node *current, struct 
 	if (r == 0 && q.kind != FAULT_KIND_COUNT)
 		r = check_attributes(&q, current);
 	if (r == 0)
-		r = check_scope(&q);
+		r = check_scope(&q, current);
 	if (r == 0)
 		r = check_share_and_lease(&q);
 	if (r < 0)
@@ -406,7 +417,8 @@ cli_toxic_body(const struct cli_args *a, const struct doc_node *current, struct 
 		jsonw_key(&w, "toxicity");
 		jsonw_float32(&w, q.spec.toxicity);
 	}
-	put_scope(&w, &q.spec.scope);
+	if (q.has_scope)
+		put_scope(&w, &q.spec.scope);
 	if (cli_args_has(a, "ttl"))
 		put_ms(&w, "ttl", q.spec.ttl_ns);
 	jsonw_end(&w);
@@ -439,6 +451,12 @@ cli_toxic_sorted(const struct doc_node *map)
 	return sorted;
 }
 
+static const char *
+gap(const struct buf *out)
+{
+	return buf_len(out) > 0 ? " " : "";
+}
+
 /* "key=value key=value" of the scalars of a map. */
 static void
 describe_scalars(const struct doc_node *map, struct buf *out)
@@ -447,7 +465,7 @@ describe_scalars(const struct doc_node *map, struct buf *out)
 
 	for (uint32_t i = 0; sorted != NULL && i < map->count; i++) {
 		if (sorted[i]->value->kind == DOC_SCALAR)
-			buf_printf(out, "%s%s=%s", buf_len(out) > 0 ? " " : "", sorted[i]->key->text, sorted[i]->value->text);
+			buf_printf(out, "%s%s=%s", gap(out), sorted[i]->key->text, sorted[i]->value->text);
 	}
 	free(sorted);
 }
@@ -478,12 +496,12 @@ cli_toxic_describe(const struct doc_node *toxic, struct buf *out)
 	describe_scalars(attributes, out);
 	describe_scalars(scope, out);
 	if (window != NULL)
-		buf_printf(out, " window=%s..%s", time_text(window, "from", a, sizeof(a)),
+		buf_printf(out, "%swindow=%s..%s", gap(out), time_text(window, "from", a, sizeof(a)),
 		    cli_api_float(window, "to") > 0 ? time_text(window, "to", b, sizeof(b)) : "");
 	if (duty != NULL)
-		buf_printf(out, " duty=%s/%s", time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b, sizeof(b)));
+		buf_printf(out, "%sduty=%s/%s", gap(out), time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b, sizeof(b)));
 	if (doc_get(toxic, "ttl") != NULL)
-		buf_printf(out, " ttl=%s", time_text(toxic, "ttl", a, sizeof(a)));
+		buf_printf(out, "%sttl=%s", gap(out), time_text(toxic, "ttl", a, sizeof(a)));
 }
 
 void

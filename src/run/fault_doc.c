@@ -387,10 +387,11 @@ parse_sample(char *line, fl_ns *ret)
 
 	line[strcspn(line, "#\r")] = '\0';
 	line += strspn(line, " \t");
+	for (end = line + strlen(line); end > line && (end[-1] == ' ' || end[-1] == '\t'); end--)
+		end[-1] = '\0';
 	if (*line == '\0')
 		return 1;
 	ms = strtod(line, &end);
-	end += strspn(end, " \t");
 	if (*end == '\0' && end != line && isfinite(ms)) {
 		if (ms < 0 || ms > 1e9)
 			return -EINVAL;

@@ -60,7 +60,7 @@ watch_write_failed(struct watch *w, const char *file, int err)
 static void
 process_started(struct watch *w, const struct system_event *e, fl_ns now)
 {
-	const struct probe_job *job = &w->rig.ready[e->process];
+	const struct measure *job = &w->rig.ready[e->process];
 	struct prober_item item = { .job = *job, .tag = e->process };
 
 	observe_say(&w->obs, now, "process", w->x->process_names[e->process], e->text);
@@ -213,7 +213,8 @@ watch_turn(struct watch *w, fl_ns until)
 	watch_signals(w);
 	if (w->phase == OBSERVE_DURING && watch_going(w) && observe_tripped(&w->obs, now, why))
 		watch_stop(w, JUDGE_GUARD, "abort_if: %s", why);
-	if (w->obs.events.err != 0)
+	/* What happened is on disk soon, whatever becomes of us. */
+	if (append_flush(&w->obs.events) < 0)
 		watch_write_failed(w, "events.jsonl", w->obs.events.err);
 	draw(w, now);
 }

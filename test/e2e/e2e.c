@@ -207,12 +207,15 @@ run_script(const struct job *j)
 static void
 job_start(struct job *j, const char *script)
 {
-	*j = (struct job){ .script = script, .dir = "/tmp/e2e-XXXXXX", .deadline_ns = vars_now_ns() + opt.limit_ns };
-	if (mkdtemp(j->dir) == NULL) {
+	char dir[] = "/tmp/e2e-XXXXXX";
+
+	*j = (struct job){ .script = script, .deadline_ns = vars_now_ns() + opt.limit_ns };
+	if (mkdtemp(dir) == NULL) {
 		perror("e2e: mkdtemp");
 		exit(2);
 	}
-	snprintf(j->log, sizeof(j->log), "%s/script.out", j->dir);
+	memcpy(j->dir, dir, sizeof(dir));
+	snprintf(j->log, sizeof(j->log), "%s/script.out", dir);
 	fflush(stdout);
 	j->pid = fork();
 	if (j->pid < 0) {

@@ -10,7 +10,8 @@
 
 static const struct cli_opt opts[] = {
 	{ 't', "type", "TYPE", "" }, { 'n', "name", "NAME", "" }, { 'u', "upstream", NULL, "" }, { 'd', "downstream", NULL, "" },
-	{ 'a', "attribute", "KEY=VALUE", "" }, { 0, "toxicity", "SHARE", "" }, { 0, "scope-client", "ADDRESS", "" }, { 0, "every", "N", "" },
+	{ 'a', "attribute", "KEY=VALUE", "" }, { 0, "toxicity", "SHARE", "" }, { 0, "scope-client", "ADDRESS", "" },
+	{ 0, "every", "N", "" },
 	{ 0, "first", "N", "" }, { 0, "window", "FROM..TO", "" }, { 0, "duty", "ON/PERIOD", "" }, { 0, "ttl", "TIME", "" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -66,7 +67,8 @@ test_new(void **state)
 		{ "-t latency -a latency=100 -a jitter=10ms -n slow -u",
 		  "{\"name\":\"slow\",\"type\":\"latency\",\"stream\":\"upstream\",\"attributes\":{\"latency\":100,\"jitter\":10}}" },
 		{ "-t latency -a latency=1.5s", "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"latency\":1500}}" },
-		{ "-t latency -a latency=1 -a LATENCY=2", "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"LATENCY\":2}}" },
+		{ "-t latency -a latency=1 -a LATENCY=2",
+		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"LATENCY\":2}}" },
 		{ "-t latency -a distribution=normal -a latency=5",
 		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"distribution\":\"normal\",\"latency\":5}}" },
 		{ "-t slicer -a average_size=2KB -a delay=250us",
@@ -181,7 +183,8 @@ static void
 test_hostile_daemon(void **state)
 {
 	static const char *const currents[] = {
-		"null", "[]", "7", "{}", "{\"type\":null}", "{\"type\":[],\"attributes\":7}", "{\"type\":\"latency\",\"attributes\":[1,2]}",
+		"null", "[]", "7", "{}", "{\"type\":null}", "{\"type\":[],\"attributes\":7}",
+		"{\"type\":\"latency\",\"attributes\":[1,2]}",
 		"{\"type\":\"latency\",\"attributes\":{\"nonsense\":{\"a\":1}}}",
 	};
 	struct buf out;

@@ -2,7 +2,8 @@
 /*
  * timing.h - is a direction delayed as much as its faults say, and slowed down?
  *
- * Checks the bound on what is held, the lower bound of delays and the upper bound of rates, for connections whose latency and bandwidth faults are plain
+ * Checks the bound on what is held, the lower bound of delays and the upper bound of rates, for connections whose
+ * latency and bandwidth faults are plain
  * (no scope, all connections, no jitter) and stay as they are. Damaging faults move bytes about: then nothing is checked.
  */
 #ifndef SIM_TIMING_H

@@ -533,7 +533,8 @@ test_everything_that_can_be_said(void **state)
 static void
 test_json_is_yaml(void **state)
 {
-	struct experiment *x = right("{\"name\": \"j\", \"duration\": \"1s\", \"lines\": {\"m\": {\"upstream\": \"g:1\"}, \"l\": {\"upstream\": \"h:1\"}},\n"
+	struct experiment *x = right("{\"name\": \"j\", \"duration\": \"1s\", \"lines\": {\"m\": {\"upstream\": \"g:1\"}, "
+	    "\"l\": {\"upstream\": \"h:1\"}},\n"
 	    " \"faults\": [{\"at\": \"0s\", \"for\": \"500ms\", \"on\": \"l\", \"type\": \"latency\", \"attributes\": {\"latency\": 5}}]}");
 	(void)state;
 

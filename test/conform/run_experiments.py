@@ -151,7 +151,7 @@ class Checks:
         check(report["verdict"] == "finding" and report["audit"]["verdict"] == "invalid", "verdict")
         self.judge_dir(report["run_dir"])
         evidence = report["audit"]["evidence"]
-        check(len(evidence) > 0 and len(evidence[0]["ops"]) >= 2, "no operations as evidence")
+        check(len(evidence) > 0 and len(evidence[0]["operations"]) >= 2, "no operations as evidence")
         page = read(os.path.join(report["run_dir"], "report.html"))
         check("acknowledged" in page, "the page does not tell of the lost write")
 

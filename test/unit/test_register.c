@@ -677,7 +677,7 @@ test_keys(void **state)
 	(void)state;
 	history_init(&h, MEMORY);
 	for (int i = 0; i < 40; i++) {
-		char key[8];
+		char key[16];
 		const struct row bad[] = { { 'w', 1, "1", NULL, 0, 5, "ok" }, { 'r', 2, i % 2 == 0 ? "1" : "N", NULL, 6, 7, "ok" } };
 
 		snprintf(key, sizeof(key), "k%d", i);

@@ -431,6 +431,7 @@ session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, ui
 		refuse(w, wl, token, s == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
+	worker_trim_later(w, now);
 	*dial = (struct dial){ .start_at = now, .result = 1 };
 	s->dial = dial;
 	s->wline = wl;

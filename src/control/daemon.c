@@ -28,7 +28,7 @@
 #define DESCRIPTORS_KEPT 2500u          /* API connections, listeners, files, threads' own */
 #define DESCRIPTORS_WANTED (1u << 20)
 #define EVENTS_WITH_FILE 32768u
-#define EVENTS_WITHOUT 1024u
+#define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
 #define DRAIN_LOOK (20 * FL_MS)

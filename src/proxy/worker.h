@@ -122,7 +122,7 @@ static inline void
 worker_trim_later(struct worker *w, fl_ns now)
 {
 	if (w->trim_at == FL_NEVER)
-		w->trim_at = now + FL_SEC;
+		w->trim_at = now + 100 * FL_MS;
 }
 /* Take the messages that are there. worker_turn() does; the control side does when workers have no threads. */
 void worker_mail(struct worker *w);

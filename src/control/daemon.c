@@ -13,6 +13,7 @@
 #include "control/state.h"
 #include "io/io.h"
 #include "io/signals.h"
+#include "io/thread.h"
 #include "io/sysinfo.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -436,6 +437,7 @@ daemon_run(const struct daemon_opts *opts)
 	if (rc == 0) {
 		snprintf(seed, sizeof(seed), "%" PRIu64, d.lines.seed);
 		log_event(&d.log, LOG_INFO, "ready", "seed", seed, NULL);
+		thread_short_slices();
 		loop(&d);
 		log_event(&d.log, LOG_INFO, "stopped", NULL);
 	}

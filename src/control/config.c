@@ -241,10 +241,9 @@ read_json(struct config *c, const char *text, size_t n, struct doc_diag *d)
 }
 
 static int
-read_file(struct config *c, const struct buf *text, struct doc_diag *d)
+parse(struct config *c, const char *p, size_t n, struct doc_diag *d)
 {
-	const char *p = buf_len(text) > 0 ? buf_data(text) : "";
-	size_t n = buf_len(text), space = 0;
+	size_t space = 0;
 	int rc;
 
 	while (space < n && strchr(" \t\r\n", p[space]) != NULL)
@@ -264,11 +263,10 @@ read_file(struct config *c, const struct buf *text, struct doc_diag *d)
 }
 
 int
-config_read(const char *path, struct buf *complaints, struct config **ret_config)
+config_parse(const char *path, const char *text, size_t n, struct buf *complaints, struct config **ret_config)
 {
 	struct config *c = calloc(1, sizeof(*c));
 	struct doc_diag d;
-	struct buf text;
 	int rc;
 
 	if (c == NULL)
@@ -277,14 +275,8 @@ config_read(const char *path, struct buf *complaints, struct config **ret_config
 	arena_init(&c->mem, MEM_MAX);
 	buf_init(&c->path, 8192);
 	buf_puts(&c->path, path);
-	buf_init(&text, FILE_BYTES_MAX);
 	doc_diag_init(&d, buf_str(&c->path));
-	rc = file_read(path, &text);
-	if (rc != 0)
-		doc_complain(&d, NULL, "%s", rc == -EFBIG ? "larger than 16 MB" : strerror(-rc));
-	else
-		rc = read_file(c, &text, &d);
-	buf_fini(&text);
+	rc = parse(c, text, n, &d);
 	buf_puts(complaints, buf_str(&d.text));
 	if (d.count > 20)
 		buf_printf(complaints, "\nand %u more", d.count - 20);
@@ -295,6 +287,22 @@ config_read(const char *path, struct buf *complaints, struct config **ret_config
 	}
 	*ret_config = c;
 	return 0;
+}
+
+int
+config_read(const char *path, struct buf *complaints, struct config **ret_config)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, FILE_BYTES_MAX);
+	rc = file_read(path, &text);
+	if (rc != 0)
+		buf_printf(complaints, "%s: %s", path, rc == -EFBIG ? "larger than 16 MB" : strerror(-rc));
+	else
+		rc = config_parse(path, buf_str(&text), buf_len(&text), complaints, ret_config);
+	buf_fini(&text);
+	return rc;
 }
 
 /* ---- use ---- */

@@ -2,6 +2,7 @@
 /* toxic.c - `faultline toxic`: the toxics on the lines of a running daemon. */
 #include "cmd/cmd.h"
 #include "control/cli_api.h"
+#include "control/cli_table.h"
 #include "control/cli_toxic.h"
 #include "fault/kind.h"
 
@@ -25,8 +26,8 @@ toxic_add(const struct cli_args *a)
 	if (r == CLI_OK && cli_call_json(&c))
 		cli_api_print(&c.answer);
 	else if (r == CLI_OK)
-		printf("added %s %s toxic %s on line %s\n", cli_api_text(toxic, "stream"), cli_api_text(toxic, "type"), cli_api_text(toxic, "name"),
-		    a->words[0]);
+		cli_table_say("added %s %s toxic %s on line %s\n", cli_api_text(toxic, "stream"), cli_api_text(toxic, "type"),
+		    cli_api_text(toxic, "name"), a->words[0]);
 	cli_call_fini(&c);
 	return r;
 }
@@ -44,7 +45,8 @@ toxic_name(const struct cli_args *a)
 	if (name == NULL && a->word_count > 1)
 		name = a->words[1];
 	if (name == NULL)
-		cli_args_wrong(a, "expected the name of the toxic behind the line's; `faultline toxic list %s` shows them", a->words[0]);
+		cli_args_wrong(a, "expected the toxic's name behind the line's; `faultline toxic list %s` shows them",
+		    a->words[0]);
 	return name;
 }
 

@@ -206,7 +206,8 @@ listen_bind(const char *text, const struct io_addr *addr, char *error, int *ret_
 	if (rc == 0)
 		return 0;
 	name_place(text, addr, place, sizeof(place));
-	snprintf(error, LISTEN_ERROR_MAX, "listen %s: %s: %s", place, rc == -EMFILE || rc == -ENFILE ? "socket" : "bind", listen_errno_text(-rc, why));
+	snprintf(error, LISTEN_ERROR_MAX, "listen %s: %s: %s", place, rc == -EMFILE || rc == -ENFILE ? "socket" : "bind",
+	    listen_errno_text(-rc, why));
 	return rc;
 }
 

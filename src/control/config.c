@@ -317,15 +317,23 @@ find(const struct config *c, const char *name)
 	return NULL;
 }
 
-/* The same ask, but the address that the line has now where port 0 asked for any. */
+/* The same ask, but with the port that the line has now where any port is asked for and the host is the same. */
 static struct lines_ask
-settled(const struct lines_ask *a, const struct lines_line *l)
+settled(const struct lines *t, const struct lines_ask *a, const struct lines_line *l)
 {
 	struct lines_ask wanted = *a;
 	struct io_addr asked, now;
+	char error[LISTEN_ERROR_MAX];
 
-	if (addr_parse(a->listen, &asked) == 0 && addr_port(&asked) == 0 && asked.sa.sa_family != AF_UNIX &&
-	    addr_parse(l->listen, &now) == 0 && addr_port(&now) != 0)
+	if (addr_parse(l->listen, &now) != 0 || listen_resolve(&t->lookup, a->listen, error, &asked) != 0)
+		return wanted;
+	if (asked.sa.sa_family == AF_UNIX || asked.sa.sa_family != now.sa.sa_family || addr_port(&asked) != 0)
+		return wanted;
+	if (asked.sa.sa_family == AF_INET)
+		asked.in.sin_port = now.in.sin_port;
+	else
+		asked.in6.sin6_port = now.in6.sin6_port;
+	if (listen_same(&asked, &now))
 		wanted.listen = l->listen;
 	return wanted;
 }
@@ -345,7 +353,7 @@ apply_one(struct lines *t, const struct lines_ask *a, struct lines_error *e, con
 	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0)
 		return 0;
 	*ret_done = "changed";
-	wanted = settled(a, l);
+	wanted = settled(t, a, l);
 	snprintf(listen, sizeof(listen), "%s", wanted.listen);
 	wanted.listen = listen;
 	rc = lines_update(t, l, &wanted, e);

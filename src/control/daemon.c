@@ -413,8 +413,9 @@ finish(struct daemon *d)
 	api_server_free(d->server);
 	if (d->api_token >= 0)
 		io_discard(d->api_token, false);
-	resolver_free(d->resolver);
+	resolver_stop(d->resolver);
 	proxy_free(d->proxy);
+	resolver_free(d->resolver);
 	event_tail_fini(&d->events);
 	lines_fini(&d->lines);
 	signals_free(d->signals);

@@ -60,8 +60,9 @@ rig_start(struct rig *r)
 static inline void
 rig_stop(struct rig *r)
 {
-	resolver_free(r->resolver);
+	resolver_stop(r->resolver);
 	proxy_free(r->proxy);
+	resolver_free(r->resolver);
 	lines_fini(&r->lines);
 	close(r->log.fd);
 	log_fini(&r->log);

@@ -110,9 +110,9 @@ test_refusals(void **state)
 	refuses("lines: {a: {listen: x, upstream: 'u:1'}}\n",
 	    "f.yaml:1:21: found \"x\", expected an address such as 127.0.0.1:6379 or unix:/run/x.sock");
 	refuses("lines:\n  a: {listen: ':0', upstream: 'u:1', faults: [{type: latncy}, {type: slicer}]}\n",
-	    "f.yaml:2:53: found \"latncy\", expected one of latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, noop, "
+	    "f.yaml:2:54: found \"latncy\", expected one of latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, noop, "
 	    "limit_time, corrupt, duplicate_chunk, drop_chunk, stall, half_open, connect_delay, connect_refuse; did you mean \"latency\"?\n"
-	    "f.yaml:2:62: average_size: found 0, expected at least 1");
+	    "f.yaml:2:63: average_size: found 0, expected at least 1");
 	refuses("lines:\n  a: {listen: ':0', upstream: 'u:1', faults: [{type: latency, attributes: {latency: 1.5ms, jiter: 2}}]}\n",
 	    "f.yaml:2:85: found \"1.5ms\", expected whole milliseconds\n"
 	    "f.yaml:2:92: found the attribute \"jiter\", but latency has only: latency, jitter, distribution, shape, samples; did you mean \"jitter\"?");

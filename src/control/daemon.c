@@ -13,6 +13,7 @@
 #include "control/state.h"
 #include "io/io.h"
 #include "io/signals.h"
+#include "io/thread.h"
 #include "io/sysinfo.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +29,7 @@
 #define DESCRIPTORS_KEPT 2500u          /* API connections, listeners, files, threads' own */
 #define DESCRIPTORS_WANTED (1u << 20)
 #define EVENTS_WITH_FILE 32768u
-#define EVENTS_WITHOUT 4096u
+#define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
 #define DRAIN_LOOK (20 * FL_MS)
@@ -436,6 +437,7 @@ daemon_run(const struct daemon_opts *opts)
 	if (rc == 0) {
 		snprintf(seed, sizeof(seed), "%" PRIu64, d.lines.seed);
 		log_event(&d.log, LOG_INFO, "ready", "seed", seed, NULL);
+		thread_short_slices();
 		loop(&d);
 		log_event(&d.log, LOG_INFO, "stopped", NULL);
 	}

@@ -3,69 +3,55 @@
 #include "audit/history_write.h"
 
 #include "base/assert.h"
+#include "proto/jsonw.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 static void
-put_text(struct buf *out, const char *s)
-{
-	buf_putc(out, '"');
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			buf_putc(out, '\\');
-		if (c < 0x20)
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_putc(out, (char)c);
-	}
-	buf_putc(out, '"');
-}
-
-static void
-put_value(const struct history *h, struct history_value v, struct buf *out)
+put_value(const struct history *h, struct history_value v, struct jsonw *w)
 {
 	switch (v.type) {
 	case HISTORY_NIL:
-		buf_puts(out, "null");
+		jsonw_null(w);
 		break;
 	case HISTORY_INT:
-		buf_printf(out, "%" PRId64, v.i);
+		jsonw_int(w, v.i);
 		break;
 	case HISTORY_TEXT:
-		put_text(out, history_text(h, v));
+		jsonw_string(w, history_text(h, v));
 		break;
 	}
 }
 
 /* What both lines of an operation share. A read carries a value only when it returned one. */
 static void
-put_event(const struct history *h, const struct history_op *op, const char *type, bool read_value, struct buf *out)
+start(struct jsonw *w, const struct history *h, const struct history_op *op, const char *type, bool read_value)
 {
-	buf_printf(out, "{\"process\":%" PRId64 ",\"type\":\"%s\",\"f\":\"%s\",\"key\":", op->process, type, history_f_name(op->f));
-	put_text(out, history_key(h, op->key));
-	buf_puts(out, ",\"value\":");
+	jsonw_object(w);
+	jsonw_num(w, "process", op->process);
+	jsonw_str(w, "type", type);
+	jsonw_str(w, "f", history_f_name(op->f));
+	jsonw_str(w, "key", history_key(h, op->key));
+	jsonw_key(w, "value");
 	if (op->f == HISTORY_CAS) {
-		buf_putc(out, '[');
-		put_value(h, op->expect, out);
-		buf_putc(out, ',');
-		put_value(h, op->value, out);
-		buf_putc(out, ']');
+		jsonw_array(w);
+		put_value(h, op->expect, w);
+		put_value(h, op->value, w);
+		jsonw_end(w);
 	} else if (op->f == HISTORY_READ && !read_value) {
-		buf_puts(out, "null");
+		jsonw_null(w);
 	} else {
-		put_value(h, op->value, out);
+		put_value(h, op->value, w);
 	}
 }
 
 static int
-end(struct buf *out)
+end(struct jsonw *w)
 {
-	buf_puts(out, "}\n");
-	return out->overflowed ? -ENOBUFS : 0;
+	jsonw_end(w);
+	buf_putc(w->out, '\n');
+	return w->out->overflowed ? -ENOBUFS : 0;
 }
 
 int
@@ -73,10 +59,12 @@ history_write_invoke(const struct history *h, uint32_t index, struct buf *out)
 {
 	fl_assert(index < h->count);
 	const struct history_op *op = &h->ops[index];
+	struct jsonw w;
 
-	put_event(h, op, "invoke", false, out);
-	buf_printf(out, ",\"time\":%" PRId64, op->invoke_ns);
-	return end(out);
+	jsonw_init(&w, out);
+	start(&w, h, op, "invoke", false);
+	jsonw_num(&w, "time", op->invoke_ns);
+	return end(&w);
 }
 
 int
@@ -84,14 +72,14 @@ history_write_complete(const struct history *h, uint32_t index, struct buf *out)
 {
 	fl_assert(index < h->count && h->ops[index].complete_pos != HISTORY_POS_NEVER);
 	const struct history_op *op = &h->ops[index];
+	struct jsonw w;
 
-	put_event(h, op, history_outcome_name(op->outcome), op->outcome == HISTORY_OK, out);
-	buf_printf(out, ",\"time\":%" PRId64, op->complete_ns);
-	if (op->mismatch || op->error != NULL) {
-		buf_puts(out, ",\"error\":");
-		put_text(out, op->mismatch ? "cas-mismatch" : op->error);
-	}
-	return end(out);
+	jsonw_init(&w, out);
+	start(&w, h, op, history_outcome_name(op->outcome), op->outcome == HISTORY_OK);
+	jsonw_num(&w, "time", op->complete_ns);
+	if (op->mismatch || op->error != NULL)
+		jsonw_str(&w, "error", op->mismatch ? "cas-mismatch" : op->error);
+	return end(&w);
 }
 
 int

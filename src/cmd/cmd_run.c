@@ -202,7 +202,7 @@ cmd_run(int argc, char **argv)
 	}
 	buf_init(&text, TEXT_BYTES_MAX);
 	doc_diag_init(&d, f.file);
-	if (experiment_load(f.file, &d, &text, &x) == 0) {
+	if (experiment_from_file(f.file, &d, &text, &x) == 0) {
 		code = conduct_it(&f, x, &text, command);
 	} else {
 		fprintf(stderr, "%s\n", d.count > 0 ? buf_str(&d.text) : "faultline run: no memory");

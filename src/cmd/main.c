@@ -13,6 +13,9 @@ static const struct command {
 	cmd_fn *run;
 	const char *summary;
 } commands[] = {
+	{ "run", cmd_run, "one experiment: verdict, run directory, report" },
+	{ "replay", cmd_replay, "a run once more: did outcome and decisions recur" },
+	{ "check", cmd_check, "is a recorded history linearizable" },
 	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },
 	{ "line", cmd_line, "create, list, change and inspect lines of the daemon" },

@@ -10,7 +10,9 @@
 
 #include "fault/spec.h"
 
-enum decide_purpose { DECIDE_TOXICITY = 1, DECIDE_JITTER, DECIDE_CUT, DECIDE_FLIP, DECIDE_FLIP_BITS, DECIDE_DUPLICATE, DECIDE_DROP, DECIDE_CONNECT };
+enum decide_purpose {
+	DECIDE_TOXICITY = 1, DECIDE_JITTER, DECIDE_CUT, DECIDE_FLIP, DECIDE_FLIP_BITS, DECIDE_DUPLICATE, DECIDE_DROP, DECIDE_CONNECT,
+};
 
 /* Who a connection is, to a fault. */
 struct decide_conn {
@@ -29,9 +31,12 @@ bool decide_active(const struct fault_spec *f, fl_ns now, fl_ns *ret_until);
 
 /* Latency of the chunk that starts at stream offset off: latency plus jitter by the distribution; never negative. */
 fl_ns decide_latency(const struct fault_spec *f, const struct decide_conn *c, uint64_t off);
-/* Size of the k-th piece of a slicer, >= 1. */
+/* Size of the k-th piece of a slicer, >= 1. Pieces 2i and 2i+1 together are always twice the average. */
 uint32_t decide_cut(const struct fault_spec *f, const struct decide_conn *c, uint64_t k);
-/* Bytes between the (k-1)th and the kth corrupted byte (geometric with the fault's rate), and the bits to flip in it. */
+/*
+ * Bytes left alone before the hit number k (geometric with the fault's rate; UINT64_MAX: for ever), and the bits to flip in it.
+ * Hits are counted anew in each 64 KB of the stream, from the offset where those start.
+ */
 uint64_t decide_flip_gap(const struct fault_spec *f, const struct decide_conn *c, uint64_t k);
 uint8_t decide_flip_mask(const struct fault_spec *f, const struct decide_conn *c, uint64_t k);
 /* Is the k-th cell (of the fault's size) of the stream duplicated / dropped? */

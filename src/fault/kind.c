@@ -22,59 +22,77 @@
 #define NUMBER(name, min, max, def, doc) { name, ATTR_FLOAT, OURS, min, max, def, NULL, doc }
 #define FLAG(name, doc) { name, ATTR_BOOL, OURS, 0, 1, 0, NULL, doc }
 #define CHOICE(name, max, list, doc) { name, ATTR_ENUM, OURS, 0, max, 0, list, doc }
-#define A_FILE(name, doc) { name, ATTR_FILE, OURS, 0, 0, 0, NULL, doc }
+#define PATH(name, doc) { name, ATTR_FILE, OURS, 0, 0, 0, NULL, doc }
 
 static const char *const distributions[] = { "uniform", "normal", "pareto", "lognormal", "samples", NULL };
 
-static const struct kind_info kinds[FAULT_KIND_COUNT] = {
-#define FAULT_ROW(id, text, go, where) [FAULT_##id] = { .name = text, .go_type = go, .place = KIND_##where, KIND_BODY_##id },
-#define KIND_BODY_LATENCY .doc = "every chunk arrives later", .attr_count = 5, .attrs = {                                        \
-	INTEGER("latency", TOXIPROXY, INT_MIN_EXACT, YEARS_100_MS, 0, "ms added to every chunk; negative is none"),              \
-	INTEGER("jitter", TOXIPROXY, INT_MIN_EXACT, YEARS_100_MS, 0, "ms of random spread; negative is none"),                   \
-	CHOICE("distribution", DIST_SAMPLES, distributions, "how the spread is drawn"),                                          \
-	NUMBER("shape", 0, 100, 0, "pareto: tail index above 1, lognormal: sigma; 0 is 3 for pareto, 1 for lognormal"),          \
-	A_FILE("samples", "file of latencies to draw from, added to latency, for distribution samples") }
-#define KIND_BODY_BANDWIDTH .doc = "bytes pass at a limited rate", .attr_count = 2, .attrs = {                                   \
-	INTEGER("rate", TOXIPROXY, 0, INT_MAX_EXACT, 0, "KB (1000 bytes) per second; 0 lets nothing pass"),                      \
-	FLAG("shared", "one rate for all connections of the line together") }
-#define KIND_BODY_SLOW_CLOSE .doc = "the end of the stream arrives later", .attr_count = 1, .attrs = {                           \
-	INTEGER("delay", TOXIPROXY, 0, YEARS_100_MS, 0, "ms for which the end is held back") }
-#define KIND_BODY_TIMEOUT .doc = "data is swallowed, then the connection is closed", .attr_count = 1, .attrs = {                 \
-	INTEGER("timeout", TOXIPROXY, 0, YEARS_100_MS, 0, "ms without a chunk until the connection is closed; 0 never") }
-#define KIND_BODY_RESET_PEER .doc = "the connection is reset at its first chunk or end", .attr_count = 1, .attrs = {             \
-	INTEGER("timeout", TOXIPROXY, 0, YEARS_100_MS, 0, "ms from the first chunk to the reset") }
-#define KIND_BODY_SLICER .doc = "data arrives in small pieces", .attr_count = 3, .attrs = {                                      \
-	INTEGER("average_size", TOXIPROXY, 1, 2147483647, 0, "bytes of a piece on average, at least 1"),                         \
-	INTEGER("size_variation", TOXIPROXY, 0, 2147483647, 0, "bytes by which pieces differ from it, at most average_size"),    \
-	INTEGER("delay", TOXIPROXY, 0, YEARS_100_US, 0, "microseconds after each piece") }
-#define KIND_BODY_LIMIT_DATA .doc = "the connection is closed after a number of bytes", .attr_count = 1, .attrs = {              \
-	INTEGER("bytes", TOXIPROXY, 0, INT_MAX_EXACT, 0, "bytes that pass; 0 closes at the first chunk") }
-#define KIND_BODY_NOOP .doc = "everything passes", .attr_count = 0
-#define KIND_BODY_LIMIT_TIME .doc = "the connection is closed after a time, traffic or not", .attr_count = 1, .attrs = {         \
-	INTEGER("time", OURS, 0, YEARS_100_MS, 0, "ms after the connection was opened") }
-#define KIND_BODY_CORRUPT .doc = "bits of the stream are flipped", .attr_count = 4, .attrs = {                                   \
-	NUMBER("rate", 0, 1, 0.001, "share of bytes that are hit"),                                                              \
-	INTEGER("bits", OURS, 1, 8, 1, "bits flipped in a byte that is hit"),                                                    \
-	INTEGER("offset", OURS, 0, INT_MAX_EXACT, 0, "bytes at the start of the stream that are left alone"),                    \
-	INTEGER("length", OURS, 0, INT_MAX_EXACT, 0, "bytes after offset that may be hit; 0 is no end") }
-#define KIND_BODY_DUPLICATE_CHUNK .doc = "pieces of the stream are sent twice", .attr_count = 2, .attrs = {                      \
-	NUMBER("rate", 0, 1, 0.1, "share of pieces that are sent twice"),                                                        \
-	INTEGER("size", OURS, 1, CELL_MAX, 1024, "bytes of a piece") }
-#define KIND_BODY_DROP_CHUNK .doc = "pieces of the stream are left out", .attr_count = 2, .attrs = {                             \
-	NUMBER("rate", 0, 1, 0.1, "share of pieces that are left out"),                                                          \
-	INTEGER("size", OURS, 1, CELL_MAX, 1024, "bytes of a piece") }
-#define KIND_BODY_STALL .doc = "nothing is read or passed, so that the sender's window closes", .attr_count = 2, .attrs = {      \
-	INTEGER("after", OURS, 0, INT_MAX_EXACT, 0, "bytes that pass before"),                                                   \
-	INTEGER("duration", OURS, 0, YEARS_100_MS, 0, "ms; 0 is as long as the fault lives") }
-#define KIND_BODY_HALF_OPEN .doc = "the sender goes away and the receiver does not notice", .attr_count = 1, .attrs = {          \
-	INTEGER("after", OURS, 0, YEARS_100_MS, 0, "ms after the fault was installed or the connection opened") }
-#define KIND_BODY_CONNECT_DELAY .doc = "the connection to the server is opened later", .attr_count = 2, .attrs = {               \
-	INTEGER("delay", OURS, 0, YEARS_100_MS, 0, "ms"),                                                                        \
-	INTEGER("jitter", OURS, 0, YEARS_100_MS, 0, "ms of uniform spread around delay") }
-#define KIND_BODY_CONNECT_REFUSE .doc = "the connection is refused", .attr_count = 1, .attrs = {                                 \
-	FLAG("reset", "with a reset instead of an ordinary close") }
-	FAULT_KINDS(FAULT_ROW)
+/* name_LATENCY, go_LATENCY, place_LATENCY and so on, from the rows of kind.h */
+#define FAULT_ROW(id, text, go, where) static const char name_##id[] = text, go_##id[] = go; enum { place_##id = KIND_##where };
+FAULT_KINDS(FAULT_ROW)
 #undef FAULT_ROW
+#define HEAD(id) .name = name_##id, .go_type = go_##id, .place = (enum kind_place)place_##id
+
+static const struct kind_info kinds[FAULT_KIND_COUNT] = {
+	[FAULT_LATENCY] = { HEAD(LATENCY), .doc = "every chunk arrives later", .attr_count = 5, .attrs = {
+		INTEGER("latency", TOXIPROXY, INT_MIN_EXACT, YEARS_100_MS, 0, "ms added to every chunk; negative is none"),
+		INTEGER("jitter", TOXIPROXY, INT_MIN_EXACT, YEARS_100_MS, 0, "ms of random spread; negative is none"),
+		CHOICE("distribution", DIST_SAMPLES, distributions, "how the spread is drawn"),
+		NUMBER("shape", 0, 100, 0, "pareto: tail index above 1, lognormal: sigma; 0 is 3 for pareto, 1 for lognormal"),
+		PATH("samples", "file of latencies to draw from, added to latency, for distribution samples"),
+	} },
+	[FAULT_BANDWIDTH] = { HEAD(BANDWIDTH), .doc = "bytes pass at a limited rate", .attr_count = 2, .attrs = {
+		INTEGER("rate", TOXIPROXY, 0, INT_MAX_EXACT, 0, "KB (1000 bytes) per second; 0 lets nothing pass"),
+		FLAG("shared", "one rate for all connections of the line together"),
+	} },
+	[FAULT_SLOW_CLOSE] = { HEAD(SLOW_CLOSE), .doc = "the end of the stream arrives later", .attr_count = 1, .attrs = {
+		INTEGER("delay", TOXIPROXY, 0, YEARS_100_MS, 0, "ms for which the end is held back"),
+	} },
+	[FAULT_TIMEOUT] = { HEAD(TIMEOUT), .doc = "data is swallowed, then the connection is closed", .attr_count = 1, .attrs = {
+		INTEGER("timeout", TOXIPROXY, 0, YEARS_100_MS, 0, "ms without a chunk until the connection is closed; 0 never"),
+	} },
+	[FAULT_RESET_PEER] = { HEAD(RESET_PEER), .doc = "the connection is reset at its first chunk or end", .attr_count = 1, .attrs = {
+		INTEGER("timeout", TOXIPROXY, 0, YEARS_100_MS, 0, "ms from the first chunk to the reset"),
+	} },
+	[FAULT_SLICER] = { HEAD(SLICER), .doc = "data arrives in small pieces", .attr_count = 3, .attrs = {
+		INTEGER("average_size", TOXIPROXY, 1, 2147483647, 0, "bytes of a piece on average, at least 1"),
+		INTEGER("size_variation", TOXIPROXY, 0, 2147483647, 0, "bytes by which pieces differ from it, at most average_size"),
+		INTEGER("delay", TOXIPROXY, 0, YEARS_100_US, 0, "microseconds after each piece"),
+	} },
+	[FAULT_LIMIT_DATA] = { HEAD(LIMIT_DATA), .doc = "the connection is closed after a number of bytes", .attr_count = 1, .attrs = {
+		INTEGER("bytes", TOXIPROXY, 0, INT_MAX_EXACT, 0, "bytes that pass; 0 closes at the first chunk"),
+	} },
+	[FAULT_NOOP] = { HEAD(NOOP), .doc = "everything passes" },
+	[FAULT_LIMIT_TIME] = { HEAD(LIMIT_TIME), .doc = "the connection is closed after a time, traffic or not", .attr_count = 1, .attrs = {
+		INTEGER("time", OURS, 0, YEARS_100_MS, 0, "ms after the connection was opened"),
+	} },
+	[FAULT_CORRUPT] = { HEAD(CORRUPT), .doc = "bits of the stream are flipped", .attr_count = 4, .attrs = {
+		NUMBER("rate", 0, 1, 0.001, "share of bytes that are hit"),
+		INTEGER("bits", OURS, 1, 8, 1, "bits flipped in a byte that is hit"),
+		INTEGER("offset", OURS, 0, INT_MAX_EXACT, 0, "bytes at the start of the stream that are left alone"),
+		INTEGER("length", OURS, 0, INT_MAX_EXACT, 0, "bytes after offset that may be hit; 0 is no end"),
+	} },
+	[FAULT_DUPLICATE_CHUNK] = { HEAD(DUPLICATE_CHUNK), .doc = "pieces of the stream are sent twice", .attr_count = 2, .attrs = {
+		NUMBER("rate", 0, 1, 0.1, "share of pieces that are sent twice"),
+		INTEGER("size", OURS, 1, CELL_MAX, 1024, "bytes of a piece"),
+	} },
+	[FAULT_DROP_CHUNK] = { HEAD(DROP_CHUNK), .doc = "pieces of the stream are left out", .attr_count = 2, .attrs = {
+		NUMBER("rate", 0, 1, 0.1, "share of pieces that are left out"),
+		INTEGER("size", OURS, 1, CELL_MAX, 1024, "bytes of a piece"),
+	} },
+	[FAULT_STALL] = { HEAD(STALL), .doc = "nothing is read or passed, so that the sender's window closes", .attr_count = 2, .attrs = {
+		INTEGER("after", OURS, 0, INT_MAX_EXACT, 0, "bytes that pass before"),
+		INTEGER("duration", OURS, 0, YEARS_100_MS, 0, "ms; 0 is as long as the fault lives"),
+	} },
+	[FAULT_HALF_OPEN] = { HEAD(HALF_OPEN), .doc = "the sender goes away and the receiver does not notice", .attr_count = 1, .attrs = {
+		INTEGER("after", OURS, 0, YEARS_100_MS, 0, "ms after the fault was installed or the connection opened"),
+	} },
+	[FAULT_CONNECT_DELAY] = { HEAD(CONNECT_DELAY), .doc = "the connection to the server is opened later", .attr_count = 2, .attrs = {
+		INTEGER("delay", OURS, 0, YEARS_100_MS, 0, "ms"),
+		INTEGER("jitter", OURS, 0, YEARS_100_MS, 0, "ms of uniform spread around delay"),
+	} },
+	[FAULT_CONNECT_REFUSE] = { HEAD(CONNECT_REFUSE), .doc = "the connection is refused", .attr_count = 1, .attrs = {
+		FLAG("reset", "with a reset instead of an ordinary close"),
+	} },
 };
 
 static const char *const names[FAULT_KIND_COUNT + 1] = {

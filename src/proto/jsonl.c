@@ -2,6 +2,8 @@
 /* jsonl.c - see jsonl.h. */
 #include "proto/jsonl.h"
 
+#include "proto/utf8.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -143,39 +145,6 @@ unicode(struct jsonl *j)
 	return low < 0xdc00 || low > 0xdfff ? -1 : 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
-static size_t
-utf8_put(int32_t c, char *p)
-{
-	if (c < 0x80) {
-		p[0] = (char)c;
-		return 1;
-	}
-	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-
-	for (size_t k = n; k-- > 1; c >>= 6)
-		p[k] = (char)(0x80 | (c & 0x3f));
-	p[0] = (char)(lead[n] | c);
-	return n;
-}
-
-/* Bytes of the UTF-8 character at p, 0 when it is none. Overlong forms and surrogates are none (RFC 3629, section 4). */
-static size_t
-utf8_len(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t k = 1; k < len; k++)
-		if ((p[k] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 /* One character behind a backslash, as UTF-8 into p (4 bytes). 0: error. */
 static size_t
 escape(struct jsonl *j, char *p)
@@ -198,7 +167,7 @@ escape(struct jsonl *j, char *p)
 		jsonl_fail(j, u == 0 ? "a text must not hold a NUL" : "expected a character behind the backslash");
 		return 0;
 	}
-	return utf8_put(u, p);
+	return utf8_put(p, u);
 }
 
 bool

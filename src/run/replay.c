@@ -108,7 +108,7 @@ replay(const struct replay_opts *opts, struct replay_outcome *ret)
 	if (publish_origin_read(opts->run_dir, origin, ret->error, sizeof(ret->error)) == 0) {
 		/* Files it names are looked for where the experiment was; complaints say so. */
 		snprintf(name, sizeof(name), "%.*s/experiment.yaml", CONDUCT_PATH_MAX, origin->here);
-		if (experiment_load(path, &d, &text, &x) == 0)
+		if (experiment_from_file(path, &d, &text, &x) == 0)
 			conduct_again(opts, origin, x, &text, ret);
 		else
 			snprintf(ret->error, sizeof(ret->error), "%s", buf_str(&d.text));

@@ -93,7 +93,7 @@ start_plane(struct rig *r)
 }
 
 static int
-fill_job(struct rig *r, const struct experiment_probe *p, struct probe_job *job)
+fill_job(struct rig *r, const struct experiment_probe *p, struct measure *job)
 {
 	job->conf = p;
 	if (p->kind == PROBE_PROCESS) {

@@ -151,7 +151,7 @@ class Checks:
         check(report["verdict"] == "finding" and report["audit"]["verdict"] == "invalid", "verdict")
         self.judge_dir(report["run_dir"])
         evidence = report["audit"]["evidence"]
-        check(len(evidence) > 0 and len(evidence[0]["ops"]) >= 2, "no operations as evidence")
+        check(len(evidence) > 0 and len(evidence[0]["operations"]) >= 2, "no operations as evidence")
         page = read(os.path.join(report["run_dir"], "report.html"))
         check("acknowledged" in page, "the page does not tell of the lost write")
 
@@ -349,6 +349,12 @@ faults:
         check(code == 1 and "can never find anything" in out, f"{code} {out} {err}")
         code, out, err = self.call("lint", self.write("name: 5\ndurration: 1s\n"))
         check(code == 2 and "did you mean \"duration\"?" in err, f"{code} {out} {err}")
+        code, out, err = self.call("lint", self.write("lines: {a: {listen: '127.0.0.1:0', upstream: 'h:1'}}\n"))
+        check(code == 0 and out.endswith(": ok\n"), f"{code} {out} {err}")
+        code, out, err = self.call("lint", self.write("api: {prot: 1}\nlines: {}\n"))
+        check(code == 2 and "x.yaml:1:7: " in err, f"{code} {out} {err}")
+        code, out, err = self.call("lint", self.write('[{"name": "a", "listen": "127.0.0.1:0", "upstream": "h:1"}]\n'))
+        check(code == 0 and out.endswith(": ok\n"), f"{code} {out} {err}")
 
     def kept(self):
         code, out, err = self.call("run", "--runs-dir", self.runs, "--keep", self.write(

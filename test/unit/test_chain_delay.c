@@ -2,6 +2,8 @@
 /* test_chain_delay.c - latency, bandwidth, slow_close. */
 #include "chain_rig.h"
 
+#include <pthread.h>
+
 #define BUDGET (64u << 20)
 #define BOUND (1u << 20)
 
@@ -379,6 +381,48 @@ test_bandwidth_shared(void **state)
 	spec_shared_unref(shared);
 }
 
+#define THREADS 4
+#define THREAD_BYTES 1000000
+
+static void *
+send_shared(void *arg)
+{
+	struct rig *r = arg;
+
+	while (r->out_len < THREAD_BYTES) {
+		if (chain_wants(&r->c, &r->env) && r->in < THREAD_BYTES)
+			rig_put(r, 10000);
+		else
+			r->now = r->wake;
+		rig_turn(r);
+	}
+	return NULL;
+}
+
+/* Workers promise time on one clock, and no time is promised twice. */
+static void
+test_bandwidth_shared_by_threads(void **state)
+{
+	struct rig *r[THREADS];
+	struct spec_shared *shared = spec_shared_new();
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++) {
+		r[i] = rig_new(BUDGET, BOUND);
+		rig_want(r[i], FAULT_BANDWIDTH, 1000, 1, 0)->shared = shared;
+		assert_int_equal(rig_apply(r[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_shared, r[i]), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&shared->free_at_ns), r[0]->since + THREADS * THREAD_BYTES * FL_US);
+	for (int i = 0; i < THREADS; i++)
+		rig_free(r[i]);
+	spec_shared_unref(shared);
+}
+
 static void
 test_slow_close_holds_the_end(void **state)
 {
@@ -432,6 +476,7 @@ main(void)
 		cmocka_unit_test(test_bandwidth_update_retimes),
 		cmocka_unit_test(test_bandwidth_holds_little),
 		cmocka_unit_test(test_bandwidth_shared),
+		cmocka_unit_test(test_bandwidth_shared_by_threads),
 		cmocka_unit_test(test_slow_close_holds_the_end),
 		cmocka_unit_test(test_slow_close_removed),
 	};

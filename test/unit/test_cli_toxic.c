@@ -85,7 +85,8 @@ test_new(void **state)
 		{ "-t noop --window 1s..5s --duty 200ms/1s",
 		  "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},\"scope\":{\"window\":{\"from\":1000,\"to\":5000},"
 		  "\"duty\":{\"period\":1000,\"on\":200}}}" },
-		{ "-t noop --window ..500us", "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},\"scope\":{\"window\":{\"from\":0,\"to\":0.5}}}" },
+		{ "-t noop --window ..500us", "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},"
+		    "\"scope\":{\"window\":{\"from\":0,\"to\":0.5}}}" },
 		{ "-t latency -a distribution=samples -a samples=/a/b",
 		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"distribution\":\"samples\",\"samples\":\"/a/b\"}}" },
 	};
@@ -159,7 +160,8 @@ test_change(void **state)
 		{ "--every 5", "{\"type\":\"noop\",\"scope\":{\"client\":\"10.0.0.0/8\",\"every\":2,\"window\":{\"from\":1500,\"to\":2000}}}",
 		  "{\"attributes\":{},\"scope\":{\"client\":\"10.0.0.0/8\",\"every\":5,\"window\":{\"from\":1500,\"to\":2000}}}" },
 		{ "--every 0", "{\"type\":\"noop\",\"scope\":{\"every\":2}}", "{\"attributes\":{},\"scope\":{}}" },
-		{ "-a latency=7", "{\"type\":\"latency\",\"attributes\":{\"latency\":1,\"jitter\":0,\"distribution\":\"samples\",\"samples\":\"/x\"}}",
+		{ "-a latency=7", "{\"type\":\"latency\",\"attributes\":{\"latency\":1,\"jitter\":0,"
+		    "\"distribution\":\"samples\",\"samples\":\"/x\"}}",
 		  "{\"attributes\":{\"latency\":7}}" },
 	};
 	struct buf out;
@@ -205,7 +207,8 @@ test_describe(void **state)
 		{ "{\"attributes\":{\"latency\":100,\"jitter\":5}}", "jitter=5 latency=100" },
 		{ "{}", "" },
 		{ "{\"attributes\":{},\"ttl\":60000}", "ttl=1m" },
-		{ "{\"attributes\":{\"rate\":1},\"scope\":{\"client\":\"::1\",\"every\":2,\"window\":{\"from\":1000},\"duty\":{\"period\":1000,\"on\":0.5}}}",
+		{ "{\"attributes\":{\"rate\":1},\"scope\":{\"client\":\"::1\",\"every\":2,\"window\":{\"from\":1000},"
+		    "\"duty\":{\"period\":1000,\"on\":0.5}}}",
 		  "rate=1 client=::1 every=2 window=1s.. duty=500us/1s" },
 		{ "{\"attributes\":{\"x\":[1],\"y\":{}},\"scope\":7,\"ttl\":\"x\"}", "ttl=0ns" },
 	};

@@ -8,7 +8,7 @@
  *
  * Invariants
  *  (1) ops[i].index == i, and ops are in order of invocation: invoke_pos grows with i.
- *  (2) complete_pos is HISTORY_POS_NEVER exactly when the operation never completed; its outcome is then HISTORY_INFO.
+ *  (2) complete_pos is HISTORY_POS_NEVER exactly when nothing was heard of the operation; its outcome is then HISTORY_INFO.
  *  (3) Failed operations had no effect. Info operations may take effect at any time after their invocation, or never.
  *  (4) Memory never exceeds bytes_max; when it would, the call fails with -ENOBUFS and nothing changes.
  */
@@ -43,7 +43,7 @@ struct history_op {
 	uint32_t complete_pos;
 	int64_t process;
 	fl_ns invoke_ns;                /* since the start of the run */
-	fl_ns complete_ns;              /* FL_NEVER: never completed */
+	fl_ns complete_ns;              /* FL_NEVER: nothing was heard of it */
 	enum history_f f;
 	enum history_outcome outcome;
 	bool mismatch;                  /* a failed cas that failed because it saw another value: an observation */
@@ -58,7 +58,7 @@ struct history {
 	uint32_t pos;                   /* events so far */
 	size_t bytes_max;
 	struct map keys, texts, errors; /* texts to numbers (+1); errors to their interned copy */
-	struct map open;                /* process -> op index + 1 */
+	struct map open;                /* process -> its open operation */
 };
 
 /* Nothing is allocated yet. bytes_max bounds all memory of the history (an operation takes 120 bytes and its share of index). */

@@ -2,14 +2,14 @@
 /*
  * register.h - is every key of a history a linearizable register (read, write, compare-and-set) that starts as nil?
  *
- * Linearizability is local, so each key is checked alone (Herlihy, Wing 1990; Horn, Kroening 2015). A key is searched just in
- * time (Lowe 2017, "Testing for linearizability"): configurations (value, set of operations that already took effect) are
- * kept for each moment, and operations are only put in order when one of them must have happened because it returned.
+ * Linearizability is local, so each key is checked alone (Herlihy, Wing 1990; Horn, Kroening 2015): by zones.h where no value
+ * was written twice, and by the search of linear.h otherwise.
  *
  * Invariants
  *  (1) VALID and INVALID are proofs. When a budget is spent the verdict is UNKNOWN and the reason says which.
  *  (2) Any number of operations may be pending at once.
- *  (3) Evidence of an invalid key is a set of operations that is contradictory on its own.
+ *  (3) Evidence of an invalid key is a set of operations that contradict each other whatever else happened (see shrink.h), or,
+ *      when the budget for finding one is spent, the one operation that has no place.
  */
 #ifndef AUDIT_REGISTER_H
 #define AUDIT_REGISTER_H
@@ -17,9 +17,9 @@
 #include "audit/verdict.h"
 
 struct register_options {
-	uint64_t configs_max;           /* configurations per key; 0: 20 million */
-	size_t memory_bytes_max;        /* at once; 0: 512 MiB */
-	uint64_t minimise_configs_max;  /* spent on making evidence small, in all; 0: 5 million */
+	uint64_t configs_max;           /* configurations made and compared, in all; 0: 1000 million, some seconds */
+	size_t memory_bytes_max;        /* for configurations at once; 0: 512 MiB */
+	uint64_t minimise_configs_max;  /* spent on making evidence small, in all; 0: 200 million */
 };
 
 /*

@@ -15,10 +15,10 @@ enum verdict { VERDICT_VALID, VERDICT_INVALID, VERDICT_UNKNOWN };
 struct verdict_evidence {
 	const char *key;
 	const char *say;                        /* the sentence: who wrote what when, and what cannot be */
-	const struct history_op *ops;           /* the contradicting operations, in order of invocation; alone they contradict */
+	const struct history_op *ops;           /* the contradicting operations, in order of invocation */
 	uint32_t op_count;
 	uint32_t culprit;                       /* into ops: the operation that no order can explain given the others */
-	bool minimal;                           /* taking any one of ops away would make the rest legal */
+	bool minimal;                           /* no fewer of them would do; false: the search for fewer ran out of budget */
 	const uint32_t *prefix;                 /* history indexes: the longest legal order of operations found before the culprit */
 	uint32_t prefix_count;                  /* at most VERDICT_PREFIX_MAX, its last ones */
 	uint32_t prefix_total;                  /* how long it is altogether */

@@ -13,10 +13,15 @@ static const struct command {
 	cmd_fn *run;
 	const char *summary;
 } commands[] = {
+	{ "run", cmd_run, "one experiment: verdict, run directory, report" },
+	{ "replay", cmd_replay, "a run once more: did outcome and decisions recur" },
+	{ "check", cmd_check, "is a recorded history linearizable" },
+	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },
 	{ "line", cmd_line, "create, list, change and inspect lines of the daemon" },
-	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
+	{ "status", cmd_status, "the daemon at a glance, once or live" },
+	{ "doctor", cmd_doctor, "what this kernel and these rights allow" },
 };
 
 static const struct command *
@@ -90,6 +95,8 @@ main(int argc, char **argv)
 		argv[0] = name;
 		return cmd_serve(argc, argv);
 	}
+	if (strcmp(program, "toxiproxy-cli") == 0)
+		return cmd_toxiproxy_cli(argc, argv);
 	if (argc < 2) {
 		print_commands(stderr);
 		return CMD_USAGE;

@@ -143,7 +143,7 @@ merge(const struct flags *f, const struct config *c, char *port, size_t port_byt
 	o->events_path = first(f->events, c != NULL ? c->events : NULL, NULL);
 	o->proxy_metrics = f->proxy_metrics;
 	o->runtime_metrics = f->runtime_metrics;
-	o->drain = 10 * FL_SEC;
+	o->drain = o->toxiproxy ? 0 : 10 * FL_SEC;
 	o->log_fd = STDOUT_FILENO;
 	if (f->drain != NULL && (units_parse_duration(f->drain, &o->drain) != 0 || o->drain < 0)) {
 		complain(o->program, "--drain: expected a duration such as 10s");

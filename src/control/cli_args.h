@@ -54,6 +54,7 @@ struct cli_group {
 	const char *help;               /* one line */
 	const char *more;               /* a paragraph for the help, whole lines; or NULL */
 	const struct cli_verb *verbs;   /* ended by a NULL name. A command without verbs has one, named "". */
+	bool local;                     /* asks no daemon: --url and --token are accepted, but not spoken of */
 };
 
 /* The options every client has: --url, --token, --json, --help. */

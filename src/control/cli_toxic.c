@@ -11,6 +11,7 @@
 #include "control/cli_toxic.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "control/cli_api.h"
 #include "control/cli_table.h"
 #include "proto/jsonw.h"
@@ -36,6 +37,7 @@ struct ask {
 	enum fault_kind kind;           /* FAULT_KIND_COUNT: the daemon has one that is unknown here */
 	unsigned count;
 	struct attribute *attributes;   /* CLI_TOXIC_ATTRIBUTES_MAX */
+	bool has_scope;                 /* something of it was typed */
 	struct fault_spec spec;         /* what was typed, over what is there */
 };
 
@@ -73,7 +75,8 @@ take_attributes(struct ask *q)
 		equals = strchr(text, '=');
 		if (equals == NULL || equals == text)
 			return cli_args_refuse(a, "--attribute: found \"%.60s\", expected KEY=VALUE such as latency=100ms", text);
-		if (q->count == CLI_TOXIC_ATTRIBUTES_MAX || (size_t)(equals - text) >= sizeof(to->key) || strlen(equals + 1) >= sizeof(to->value))
+		if (q->count == CLI_TOXIC_ATTRIBUTES_MAX || (size_t)(equals - text) >= sizeof(to->key) ||
+		    strlen(equals + 1) >= sizeof(to->value))
 			return cli_args_refuse(a, "--attribute: too many, or too long");
 		snprintf(to->key, sizeof(to->key), "%.*s", (int)(equals - text), text);
 		snprintf(to->value, sizeof(to->value), "%s", equals + 1);
@@ -108,12 +111,16 @@ check_attributes(struct ask *q, const struct doc_node *current)
 {
 	const struct doc_node *held = current != NULL ? doc_get(current, "attributes") : NULL;
 	struct doc_node type_key = scalar("type"), type = scalar(kind_info(q->kind)->name), attrs_key = scalar("attributes");
+	const struct doc_node none = { .kind = DOC_MAP, .text = "" };
 	struct doc_pair pairs[PAIRS_MAX], top[2];
-	struct doc_node attrs = { .kind = DOC_MAP, .text = "", .pairs = pairs }, root = { .kind = DOC_MAP, .text = "", .pairs = top, .count = 2 };
+	struct doc_node attrs = { .kind = DOC_MAP, .text = "", .pairs = pairs };
+	struct doc_node root = { .kind = DOC_MAP, .text = "", .pairs = top, .count = 2 };
 	bool samples = is_given(q, "samples") || (held != NULL && doc_get(held, "samples") != NULL);
 	struct doc_diag d;
 
-	for (uint32_t i = 0; held != NULL && held->kind == DOC_MAP && i < held->count && attrs.count < CLI_TOXIC_ATTRIBUTES_MAX; i++) {
+	if (held == NULL || held->kind != DOC_MAP)
+		held = &none;
+	for (uint32_t i = 0; i < held->count && attrs.count < CLI_TOXIC_ATTRIBUTES_MAX; i++) {
 		const char *key = held->pairs[i].key->text;
 
 		if (!is_given(q, key) && spec_attr_index(q->kind, key) >= 0 && !(samples && is_file_matter(q, key)))
@@ -149,18 +156,23 @@ check_scope_key(struct ask *q, const char *option, const char *key, const struct
 	r = tell(q, name, &d);
 	if (r < 0)
 		return r;
-	if (s.has_client) {
-		all->has_client = true;
+	if (strcmp(key, "client") == 0) {
+		all->has_client = s.has_client;
 		memcpy(all->client_ip, s.client_ip, sizeof(s.client_ip));
 		all->client_prefix = s.client_prefix;
 		memcpy(all->client_text, s.client_text, sizeof(s.client_text));
+	} else if (strcmp(key, "every") == 0) {
+		all->every = s.every;
+	} else if (strcmp(key, "first") == 0) {
+		all->first = s.first;
+	} else if (strcmp(key, "window") == 0) {
+		all->window_from = s.window_from;
+		all->window_to = s.window_to;
+	} else {
+		all->duty_period = s.duty_period;
+		all->duty_on = s.duty_on;
 	}
-	all->every = FL_MAX(all->every, s.every);
-	all->first = FL_MAX(all->first, s.first);
-	all->window_from = FL_MAX(all->window_from, s.window_from);
-	all->window_to = FL_MAX(all->window_to, s.window_to);
-	all->duty_period = FL_MAX(all->duty_period, s.duty_period);
-	all->duty_on = FL_MAX(all->duty_on, s.duty_on);
+	q->has_scope = true;
 	return 0;
 }
 
@@ -186,12 +198,19 @@ check_pair(struct ask *q, const char *option, const char *key, const char *betwe
 	return check_scope_key(q, option, key, &map);
 }
 
+/* A scope is sent as a whole: what was typed, over what the toxic has. */
 static int
-check_scope(struct ask *q)
+check_scope(struct ask *q, const struct doc_node *current)
 {
 	static const char *const options[3][2] = { { "scope-client", "client" }, { "every", "every" }, { "first", "first" } };
+	const struct doc_node *held = current != NULL ? doc_get(current, "scope") : NULL;
+	struct doc_diag ignored;
 	int bad = 0;
 
+	doc_diag_init(&ignored, NULL);
+	if (held != NULL)
+		(void)fault_doc_scope(held, true, &ignored, &q->spec.scope);
+	doc_diag_fini(&ignored);
 	for (int i = 0; i < 3; i++) {
 		const char *text = cli_args_value(q->args, options[i][0]);
 		struct doc_node value = scalar(text);
@@ -304,8 +323,6 @@ put_attributes(struct jsonw *w, const struct ask *q)
 static void
 put_scope(struct jsonw *w, const struct spec_scope *s)
 {
-	if (!s->has_client && s->every == 0 && s->first == 0 && s->window_from == 0 && s->window_to == 0 && s->duty_period == 0)
-		return;
 	jsonw_key(w, "scope");
 	jsonw_object(w);
 	if (s->has_client)
@@ -391,7 +408,7 @@ cli_toxic_body(const struct cli_args *a, const struct doc_node *current, struct 
 	if (r == 0 && q.kind != FAULT_KIND_COUNT)
 		r = check_attributes(&q, current);
 	if (r == 0)
-		r = check_scope(&q);
+		r = check_scope(&q, current);
 	if (r == 0)
 		r = check_share_and_lease(&q);
 	if (r < 0)
@@ -405,7 +422,8 @@ cli_toxic_body(const struct cli_args *a, const struct doc_node *current, struct 
 		jsonw_key(&w, "toxicity");
 		jsonw_float32(&w, q.spec.toxicity);
 	}
-	put_scope(&w, &q.spec.scope);
+	if (q.has_scope)
+		put_scope(&w, &q.spec.scope);
 	if (cli_args_has(a, "ttl"))
 		put_ms(&w, "ttl", q.spec.ttl_ns);
 	jsonw_end(&w);
@@ -438,38 +456,58 @@ cli_toxic_sorted(const struct doc_node *map)
 	return sorted;
 }
 
-/* " key=value" for each scalar; maps inside with their key before a dot. */
+static const char *
+gap(const struct buf *out)
+{
+	return buf_len(out) > 0 ? " " : "";
+}
+
+/* "key=value key=value" of the scalars of a map. */
 static void
-describe_map(const struct doc_node *map, const char *prefix, struct buf *out)
+describe_scalars(const struct doc_node *map, struct buf *out)
 {
 	const struct doc_pair **sorted = cli_toxic_sorted(map);
 
 	for (uint32_t i = 0; sorted != NULL && i < map->count; i++) {
-		const struct doc_node *v = sorted[i]->value;
-
-		if (v->kind == DOC_SCALAR) {
-			buf_printf(out, "%s%s%s=%s", buf_len(out) > 0 ? " " : "", prefix, sorted[i]->key->text, v->text);
-		} else if (v->kind == DOC_MAP && prefix[0] == '\0') {
-			char inner[64];
-
-			snprintf(inner, sizeof(inner), "%.60s.", sorted[i]->key->text);
-			describe_map(v, inner, out);
-		}
+		if (sorted[i]->value->kind == DOC_SCALAR)
+			buf_printf(out, "%s%s=%s", gap(out), sorted[i]->key->text, sorted[i]->value->text);
 	}
 	free(sorted);
+}
+
+/* A time in milliseconds, as people write it and the options take it. */
+static char *
+time_text(const struct doc_node *map, const char *key, char *buf, size_t bytes)
+{
+	double ms = cli_api_float(map, key);
+	char spaced[32];
+	size_t n = 0;
+
+	units_duration(spaced, sizeof(spaced), (fl_ns)(FL_MIN(FL_MAX(ms, 0.0), 1e12) * (double)FL_MS));
+	for (const char *p = spaced; *p != '\0' && n + 1 < bytes; p++)
+		if (*p != ' ')
+			buf[n++] = *p;
+	buf[n] = '\0';
+	return buf;
 }
 
 void
 cli_toxic_describe(const struct doc_node *toxic, struct buf *out)
 {
-	const struct doc_node *attributes = doc_get(toxic, "attributes"), *scope = doc_get(toxic, "scope"), *ttl = doc_get(toxic, "ttl");
+	const struct doc_node *attributes = cli_api_items(toxic, "attributes"), *scope = cli_api_items(toxic, "scope");
+	const struct doc_node *window = doc_get(scope, "window"), *duty = doc_get(scope, "duty");
+	char a[32], b[32];
 
-	if (attributes != NULL)
-		describe_map(attributes, "", out);
-	if (scope != NULL)
-		describe_map(scope, "", out);
-	if (ttl != NULL && ttl->kind == DOC_SCALAR)
-		buf_printf(out, "%sttl=%sms", buf_len(out) > 0 ? " " : "", ttl->text);
+	describe_scalars(attributes, out);
+	describe_scalars(scope, out);
+	if (window != NULL)
+		buf_printf(out, "%swindow=%s..%s", gap(out), time_text(window, "from", a, sizeof(a)),
+		    cli_api_float(window, "to") > 0 ? time_text(window, "to", b, sizeof(b)) : "");
+	if (duty != NULL)
+		buf_printf(out, "%sduty=%s/%s", gap(out), time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b,
+		    sizeof(b)));
+	if (doc_get(toxic, "ttl") != NULL)
+		buf_printf(out, "%sttl=%s", gap(out), time_text(toxic, "ttl", a, sizeof(a)));
 }
 
 void

@@ -42,12 +42,11 @@ void cli_toxiproxy_fini(struct cli_toxiproxy *t);
 /* The last value of a flag by its long name; "" when it was not given. */
 const char *cli_toxiproxy_value(const struct cli_toxiproxy *t, const char *name);
 bool cli_toxiproxy_flag(const struct cli_toxiproxy *t, const char *name);       /* a switch */
+bool cli_toxiproxy_is(const struct cli_toxiproxy_given *g, const char *name);
 /* Append the help of the command, as it is shown with a mistake. */
 void cli_toxiproxy_help(enum cli_toxiproxy_verb verb, struct buf *out);
 
 /* "1e3", "0x1p4", "inf": a number as Go's strconv.ParseFloat reads it. false: none, or too large. */
 bool cli_toxiproxy_number(const char *s, double *ret);
-/* A number as Go prints it with %v: "1000", "0.1", "1e+21". buf of at least 32 bytes; returns buf. */
-char *cli_toxiproxy_print(double v, char *buf, size_t buf_bytes);
 
 #endif

@@ -173,6 +173,7 @@ chain_run(struct chain *c, const struct chain_env *env, const struct decide_conn
 		}
 	} while (t.blocked && t.moved && !ended(c));
 	stage_refresh_wants(c, env);
+	c->starved = t.starved && !ended(c);
 	if (ended(c))
 		return FL_NEVER;
 	return t.starved ? FL_MIN(next, stage_time_add(now, STARVED_RETRY)) : next;

@@ -60,6 +60,7 @@ struct chain {
 	uint8_t verdict;                        /* enum chain_verdict */
 	bool eof_in, eof_out;                   /* end put in; end arrived at out and all bytes before it were sent */
 	bool wants;                             /* cached answer of chain_wants() */
+	bool starved;                           /* a stage could not go on in the last chain_run() for want of memory */
 	const struct fault_spec *verdict_by;    /* whose doing the verdict is; NULL when that fault is gone */
 };
 _Static_assert(sizeof(struct chain) <= 64, "two of them in every connection");

@@ -79,16 +79,46 @@ seg_refer(struct slab *mem, const struct chain_seg *s, uint8_t *p, uint32_t n)
 	return r;
 }
 
-struct chain_seg *
-seg_copy(struct slab *mem, struct chain_seg *s)
+/* Put the bytes of s behind those of the copy t, if it is one of ours that goes on there and has room. */
+static bool
+append_copy(struct chain_seg *t, const struct chain_seg *s)
 {
-	struct chain_seg *r = seg_refer(mem, s, s->p, s->len);
+	struct seg_block *b;
 
-	if (r != NULL) {
+	if (t == NULL || t->shared || t->cut || t->offset + t->len != s->offset)
+		return false;
+	b = t->block;
+	if (t->p + t->len != b->data + b->used || s->len > b->size - b->used)
+		return false;
+	memcpy(b->data + b->used, s->p, s->len);
+	b->used += s->len;
+	t->len += s->len;
+	t->cut = s->cut;
+	return true;
+}
+
+int
+seg_keep_copy(struct slab *mem, struct seg_queue *q, struct chain_seg *s)
+{
+	struct chain_seg *t = q->tail, *r;
+
+	if (append_copy(t, s))
+		return 0;
+	if (s->len < SEG_COPY_SMALL) {
+		r = seg_new(mem, SEG_DATA, t == NULL ? s->len : 4 * SEG_COPY_SMALL - (uint32_t)sizeof(struct seg_block));
+		if (r == NULL)
+			return -ENOMEM;
+		r->offset = s->offset;
+		append_copy(r, s);
+	} else {
+		r = seg_refer(mem, s, s->p, s->len);
+		if (r == NULL)
+			return -ENOMEM;
 		s->shared = r->shared = true;
-		r->copy = true;
 	}
-	return r;
+	r->copy = true;
+	seg_push(q, r);
+	return 0;
 }
 
 int

@@ -24,6 +24,8 @@ enum seg_kind {
 
 /* What one segment costs in memory beside its bytes. */
 #define SEG_COST 64
+/* Smaller copies are gathered. */
+#define SEG_COPY_SMALL 1024
 /* A block of the largest size is 64 KB with its header. */
 #define SEG_BLOCK_MAX ((uint32_t)(65536 - sizeof(struct seg_block)))
 
@@ -64,8 +66,11 @@ struct chain_seg *seg_new(struct slab *mem, enum seg_kind kind, uint32_t n);
 void seg_free(struct slab *mem, struct chain_seg *s);
 /* Another segment on the n bytes at p of s's block. NULL: no memory. */
 struct chain_seg *seg_refer(struct slab *mem, const struct chain_seg *s, uint8_t *p, uint32_t n);
-/* A copy of the same bytes, marked so. NULL: no memory. */
-struct chain_seg *seg_copy(struct slab *mem, struct chain_seg *s);
+/*
+ * Append a copy of s, marked so, to a queue of copies. Small ones are gathered in blocks of their own, so that a queue costs
+ * about as much as its bytes, however they came. 0 or -ENOMEM.
+ */
+int seg_keep_copy(struct slab *mem, struct seg_queue *q, struct chain_seg *s);
 /* Make s the only user of its bytes. 0 or -ENOMEM. */
 int seg_unshare(struct slab *mem, struct chain_seg *s);
 /* Give up the bytes of a data segment and make it a SEG_CLOSE. */

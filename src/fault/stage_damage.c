@@ -102,6 +102,7 @@ duplicate_end_cell(struct stage_turn *t, struct chain_stage *s, fl_ns at)
 		struct chain_seg *copy = seg_pop(&s->copies);
 
 		copy->at = FL_MAX(at, s->open_at);
+		t->c->segs++;
 		stage_give(t, s, copy);
 	}
 }
@@ -134,11 +135,16 @@ duplicate_open_cell(struct stage_turn *t, struct chain_stage *s, uint64_t cell)
 	}
 }
 
+/*
+ * Copies that wait for the end of their cell are not counted against the chain's bound: a chain that is full of them would
+ * take in no more bytes, and the cell would never end.
+ */
+
 /* Pass the part of the head that lies in one cell, or in several that are not duplicated. false: wait. */
 static bool
 duplicate_pass(struct stage_turn *t, struct chain_stage *s)
 {
-	struct chain_seg *seg = s->queue.head, *copy;
+	struct chain_seg *seg = s->queue.head;
 	uint64_t size = (uint64_t)s->fault->values[DUPLICATE_SIZE].i, cell = seg->offset / size;
 	uint64_t end;
 	fl_ns at = seg->at;
@@ -152,14 +158,9 @@ duplicate_pass(struct stage_turn *t, struct chain_stage *s)
 	s->duplicate.expect = seg->offset;
 	if (!stage_cut_head(t, s, duplicate_run_bytes(t, s, seg)))
 		return false;
-	if (s->duplicate.twice) {
-		copy = seg_copy(t->env->mem, seg);
-		if (copy == NULL) {
-			t->starved = true;
-			return false;
-		}
-		t->c->segs++;
-		seg_push(&s->copies, copy);
+	if (s->duplicate.twice && seg_keep_copy(t->env->mem, &s->copies, seg) != 0) {
+		t->starved = true;
+		return false;
 	}
 	end = seg->offset + seg->len;
 	stage_pass(t, s, at);
@@ -192,10 +193,7 @@ duplicate_stop(struct stage_turn *t, struct chain_stage *s, bool gone)
 {
 	(void)gone;
 	s->duplicate.open = false;
-	while (s->copies.head != NULL) {
-		t->c->segs--;
-		seg_free(t->env->mem, seg_pop(&s->copies));
-	}
+	seg_free_all(t->env->mem, &s->copies);
 }
 
 static void

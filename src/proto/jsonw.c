@@ -199,34 +199,70 @@ lay_out(char *out, const char *digits, int count, int exponent)
 	*o = '\0';
 }
 
-char *
-jsonw_format_float(char *buf, double v, bool single)
+/* v > 0 as its fewest digits, without zeros at their end, and the exponent of the first. returns how many digits. */
+static int
+decompose(double v, bool single, char digits[20], int *ret_exponent)
 {
-	char text[40], digits[20];
-	double magnitude = fabs(v);
+	char text[40];
 	const char *e;
-	int count = 0, exponent;
+	int count = 0;
 
-	if (v == 0) {
-		strcpy(buf, signbit(v) ? "-0" : "0");
-		return buf;
-	}
-	shortest(text, sizeof(text), magnitude, single);
+	shortest(text, sizeof(text), v, single);
 	e = strchr(text, 'e');
-	exponent = atoi(e + 1);
+	*ret_exponent = (int)strtol(e + 1, NULL, 10);
 	for (const char *p = text; p < e; p++) {
 		if (*p != '.')
 			digits[count++] = *p;
 	}
 	while (count > 1 && digits[count - 1] == '0')
 		count--;
+	return count;
+}
+
+/* exponent_digits: at least so many. */
+static char *
+format(char *buf, double v, bool single, bool with_exponent, int exponent_digits)
+{
+	char digits[20], *out = buf;
+	int exponent, count = decompose(fabs(v), single, digits, &exponent);
+
 	if (v < 0)
-		*buf++ = '-';
-	if (single ? ((float)magnitude < 1e-6F || (float)magnitude >= 1e21F) : (magnitude < 1e-6 || magnitude >= 1e21))
-		sprintf(buf, "%c%s%.*se%c%d", digits[0], count > 1 ? "." : "", count - 1, digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
+		*out++ = '-';
+	if (with_exponent)
+		snprintf(out, 31, "%c%s%.*se%c%.*d", digits[0], count > 1 ? "." : "", count - 1, digits + 1, exponent < 0 ? '-' : '+',
+		    exponent_digits, abs(exponent));
 	else
-		lay_out(buf, digits, count, exponent);
-	return v < 0 ? buf - 1 : buf;
+		lay_out(out, digits, count, exponent);
+	return buf;
+}
+
+static char *
+format_zero(char *buf, double v)
+{
+	snprintf(buf, 32, "%s", signbit(v) ? "-0" : "0");
+	return buf;
+}
+
+char *
+jsonw_format_float(char *buf, double v, bool single)
+{
+	double magnitude = fabs(v);
+
+	if (v == 0)
+		return format_zero(buf, v);
+	return format(buf, v, single, single ? ((float)magnitude < 1e-6F || (float)magnitude >= 1e21F) : (magnitude < 1e-6 || magnitude >= 1e21), 1);
+}
+
+char *
+jsonw_format_g(char *buf, double v)
+{
+	char digits[20];
+	int exponent;
+
+	if (v == 0)
+		return format_zero(buf, v);
+	decompose(fabs(v), false, digits, &exponent);
+	return format(buf, v, false, exponent < -4 || exponent >= 6, 2);
 }
 
 static void

@@ -48,5 +48,7 @@ void jsonw_flag(struct jsonw *w, const char *key, bool v);
 
 /* The shortest text of v that reads back as v, as Go writes it ("0.12345679", "1e-7", "1e+21"). buf: 32 bytes. Returns buf. */
 char *jsonw_format_float(char *buf, double v, bool single);
+/* As Go prints a float for people: "100000", "1e+06", "1.5e-05". buf: 32 bytes. Returns buf. */
+char *jsonw_format_g(char *buf, double v);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define RECV_PRESSED 4096               /* what is read at once when memory is short */
+#define STARVED_MAX FL_SEC              /* a connection that gets no memory for so long is shed */
 #define RECV_FAULTED (32 * 1024)        /* with faults: Toxiproxy's chunks are at most this */
 
 struct decide_conn
@@ -30,6 +31,7 @@ pipe_new(struct worker *w, struct session *s, enum fl_dir d, uint64_t offset)
 	p->chain.in_bytes = offset;
 	p->next = FL_NEVER;
 	s->pipes[d] = p;
+	worker_trim_later(w, io_now(w->io));
 	return p;
 }
 
@@ -125,6 +127,17 @@ verdict_result(const struct chain *c)
 	return PIPE_OK;
 }
 
+/* Has a fault waited for memory for too long? Connections that hold all of it may be waiting for more: one must go. */
+static bool
+is_starved(struct pipe *p, fl_ns now)
+{
+	if (!p->chain.starved)
+		p->starved_at = 0;
+	else if (p->starved_at == 0)
+		p->starved_at = now;
+	return p->chain.starved && now - p->starved_at >= STARVED_MAX;
+}
+
 enum pipe_result
 pipe_run(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 {
@@ -144,6 +157,8 @@ pipe_run(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 		return verdict_result(&p->chain);
 	if (p->chain.eof_out && p->inflight_bytes == 0)
 		return PIPE_FINISHED;
+	if (is_starved(p, now))
+		return PIPE_OVERLOAD;
 	if (chain_idle(&p->chain) && !p->chain.eof_in)
 		pipe_free(w, s, d);                             /* (2) */
 	pipe_flow(w, s, d);
@@ -256,7 +271,9 @@ half_open_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (set->specs[i].id != id)
 			continue;
-		return install(w, s, p, true, now);
+		enum pipe_result r = install(w, s, p, true, now);
+		/* Another fault, or a share that no longer takes this connection in, may have ended it. */
+		return r == PIPE_OK && p->chain.verdict != CHAIN_HALF_OPEN ? verdict_result(&p->chain) : r;
 	}
 	return PIPE_CLOSE;
 }

@@ -18,6 +18,7 @@ struct pipe {
 	struct chain chain;
 	fl_ns next;                     /* when the chain wants to run again */
 	struct fault_set *set;          /* a reference to the faults the chain points to; NULL: none */
+	fl_ns starved_at;               /* since when a fault wants memory and gets none; 0: it does not */
 	uint32_t inflight_bytes;
 	bool has_ip;                    /* the client's address, kept for when its socket is closed */
 	uint8_t ip[16];

@@ -12,7 +12,9 @@ struct doubts {
 	unsigned count;
 };
 
-__attribute__((format(printf, 2, 3))) static void
+static void doubt(struct doubts *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void
 doubt(struct doubts *d, const char *fmt, ...)
 {
 	va_list ap;

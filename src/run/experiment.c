@@ -90,7 +90,7 @@ experiment_parse(const char *text, size_t text_bytes, struct doc_diag *d, struct
 }
 
 int
-experiment_load(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x)
+experiment_from_file(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x)
 {
 	int rc = file_read(path, text);
 

@@ -145,7 +145,7 @@ int experiment_parse(const char *text, size_t text_bytes, struct doc_diag *d, st
  * The same from a file. text (given initialised) gets what the file holds.
  * returns    as experiment_read(); a file that cannot be read is a complaint too
  */
-int experiment_load(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x);
+int experiment_from_file(const char *path, struct doc_diag *d, struct buf *text, struct experiment **ret_x);
 void experiment_free(struct experiment *x);     /* NULL is fine */
 
 #endif

@@ -163,12 +163,11 @@ complain_attr(const struct doc_node *key, const struct kind_info *info, struct d
 	const char *names[KIND_ATTRS_MAX + 1] = { NULL };
 	const char *near;
 	char list[512] = "";
+	size_t used = 0;
 
 	for (size_t i = 0; i < info->attr_count; i++) {
 		names[i] = info->attrs[i].name;
-		if (i > 0)
-			strcat(list, ", ");
-		strncat(list, names[i], 64);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.64s", i > 0 ? ", " : "", names[i]);
 	}
 	near = text_nearest(key->text, names);
 	doc_complain(d, key, "found the attribute \"%.60s\", but %s has %s%s%s%s%s", key->text, info->name,
@@ -387,10 +386,11 @@ parse_sample(char *line, fl_ns *ret)
 
 	line[strcspn(line, "#\r")] = '\0';
 	line += strspn(line, " \t");
+	for (end = line + strlen(line); end > line && (end[-1] == ' ' || end[-1] == '\t'); end--)
+		end[-1] = '\0';
 	if (*line == '\0')
 		return 1;
 	ms = strtod(line, &end);
-	end += strspn(end, " \t");
 	if (*end == '\0' && end != line && isfinite(ms)) {
 		if (ms < 0 || ms > 1e9)
 			return -EINVAL;

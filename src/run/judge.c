@@ -30,7 +30,9 @@ add_reason(struct judge *j, const char *text)
 		j->reasons[j->reason_count++] = text;
 }
 
-__attribute__((format(printf, 2, 3))) static void
+static void finding(struct judge *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void
 finding(struct judge *j, const char *fmt, ...)
 {
 	char text[512];
@@ -100,7 +102,7 @@ judge_probe(struct judge *j, uint32_t i, struct result_probe *out)
 
 	*out = (struct result_probe){
 		.name = p->name,
-		.want = arena_strdup(j->mem, probe_want(&j->c->probes[i], want, sizeof(want))),
+		.want = arena_strdup(j->mem, measure_want(&j->c->probes[i], want, sizeof(want))),
 		.when = when_text(p->when),
 		.held = checks > 0,
 		.known = checks > 0,

@@ -17,7 +17,7 @@ enum judge_stop { JUDGE_RAN, JUDGE_GUARD, JUDGE_SIGNAL, JUDGE_BROKEN };
 struct judge_case {
 	const struct experiment *x;
 	const struct observe *obs;
-	const struct probe_job *probes; /* x->probe_count */
+	const struct measure *probes; /* x->probe_count */
 	enum judge_stop stop;
 	const char *why;                /* of a stop */
 	bool after_ran;                 /* the probes after the faults had their chance */

@@ -54,7 +54,7 @@ run_worker(void *ud)
 
 	for (;;) {
 		struct prober_result r = { .tag = w->item.tag };
-		rc = probe_check(&w->item.job, w->prober->stop_fd, r.say);
+		rc = measure_probe(&w->item.job, w->prober->stop_fd, r.say);
 		if (rc < 0)
 			return NULL;
 		r.held = rc == 1;

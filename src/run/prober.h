@@ -5,17 +5,17 @@
 #ifndef RUN_PROBER_H
 #define RUN_PROBER_H
 
-#include "run/probe.h"
+#include "run/measure.h"
 
 struct prober_result {
 	uint32_t tag;                   /* as given for the probe */
 	fl_ns at;                       /* clock_mono() when the check ended */
 	bool held;
-	char say[PROBE_SAY_MAX];
+	char say[MEASURE_SAY_MAX];
 };
 /* One probe to run; job is copied. */
 struct prober_item {
-	struct probe_job job;
+	struct measure job;
 	uint32_t tag;
 };
 

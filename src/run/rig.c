@@ -93,7 +93,7 @@ start_plane(struct rig *r)
 }
 
 static int
-fill_job(struct rig *r, const struct experiment_probe *p, struct probe_job *job)
+fill_job(struct rig *r, const struct experiment_probe *p, struct measure *job)
 {
 	job->conf = p;
 	if (p->kind == PROBE_PROCESS) {
@@ -160,6 +160,7 @@ void
 rig_down(struct rig *r, bool keep_data)
 {
 	line_set_free(r->lines);
+	resolver_stop(r->resolver);
 	proxy_free(r->proxy);
 	resolver_free(r->resolver);
 	process_set_free(r->set);

@@ -8,7 +8,7 @@
 
 #include "io/resolve.h"
 #include "run/line_set.h"
-#include "run/probe.h"
+#include "run/measure.h"
 #include "run/rundir.h"
 #include "run/system.h"
 
@@ -35,8 +35,8 @@ struct rig {
 	uint16_t ports[EXPERIMENT_PORTS_MAX];
 	int port_locks[EXPERIMENT_PORTS_MAX];
 	uint32_t port_count;
-	struct probe_job probes[EXPERIMENT_PROBES_MAX];
-	struct probe_job ready[EXPERIMENT_PROCESSES_MAX];       /* conf NULL: started is ready */
+	struct measure probes[EXPERIMENT_PROBES_MAX];
+	struct measure ready[EXPERIMENT_PROCESSES_MAX];       /* conf NULL: started is ready */
 };
 
 /*

@@ -133,7 +133,7 @@ ROWS = [
      "src/io/a.c:8:13: two is a static variable that can change (3, at most 1 in all)"),
     ("long file", {"src/io/a.c": c_file("a.c", "/* more */\n" * 999)}, "src/io/a.c:1001:1: file of 1001 lines (at most 1000)"),
     ("long function", {"src/io/a.c": c_file("a.c", c_function("a_a", 71))}, "src/io/a.c:4:1: a_a has 71 lines (at most 70)"),
-    ("long line", {"src/io/a.c": c_file("a.c", "/*\t" + "x" * 131 + "*/\n")}, "src/io/a.c:3:141: line of 141 columns"),
+    ("long line", {"src/io/a.c": c_file("a.c", "/*\t" + "x" * 141 + "*/\n")}, "src/io/a.c:3:151: line of 151 columns"),
     ("no SPDX line", {"src/io/a.c": "/* a.c - a file. */\n"}, "src/io/a.c:1:1: the first line must be the SPDX line"),
     ("no head comment", {"src/io/a.c": SPDX + "static const int a;\n/* a.c - too late */\n"},
      "src/io/a.c:2:1: no comment at the head of the file: a.c"),

@@ -59,7 +59,7 @@ daemon_api(const char *name)
 	return find(name, false)->api;
 }
 
-/* Run argv with output to a file. url: for TOXIPROXY_URL, or NULL. */
+/* Run argv with output to a file. url: of the API, for the command line; or NULL. */
 static pid_t
 spawn(char *const *argv, const char *path, const char *log, bool append, const char *url)
 {
@@ -75,8 +75,10 @@ spawn(char *const *argv, const char *path, const char *log, bool append, const c
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
-		if (url != NULL)
+		if (url != NULL) {
 			setenv("TOXIPROXY_URL", url, 1);
+			setenv("FAULTLINE_URL", url, 1);
+		}
 		execv(path, argv);
 		_exit(126);
 	}

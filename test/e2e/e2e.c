@@ -6,7 +6,8 @@
  *   e2e --canary SCRIPT...                                         every script must fail: does this tool notice?
  *
  * A script is a list of commands: test TEXT, feature files N | ipv6, faultline, kill, restart, cli (daemon.h), line, toxic,
- * api (rest.h), server, client (peer.h, step.h), swarm (swarm.h), barrier, sync, expect, mark, elapsed, file (vars.h).
+ * api (rest.h), server, client (peer.h, step.h), swarm (swarm.h), barrier, sync, expect, mark, elapsed (vars.h),
+ * file PATH TEXT, await PATH [-without] REGEX.
  * ${tmp} is a directory of the script's own.
  *
  *  (1) Each script runs in a process and process group of its own, which is ended whole when the script has ended: nothing
@@ -66,10 +67,12 @@ feature(const struct command *c)
 
 	if (words_is(c, 1, "files")) {
 		need = (rlim_t)words_number(c, 2, "count");
-		if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_max < need)
-			fail_skip("%llu descriptors are needed", (unsigned long long)need);
+		if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+			fail_test("getrlimit: %s", strerror(errno));
+		r.rlim_max = r.rlim_max < need ? need : r.rlim_max;
 		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
+		if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+			fail_skip("%llu descriptors are needed", (unsigned long long)need);
 	} else if (words_is(c, 1, "ipv6")) {
 		if (access("/proc/net/if_inet6", R_OK) != 0)
 			fail_skip("no IPv6 here");
@@ -89,6 +92,24 @@ write_file(const struct command *c)
 		fail_test("%s: %s", path, strerror(errno));
 }
 
+/* await PATH [-without] REGEX: until the file is there and its text matches (or does not). */
+static void
+await_file(const struct command *c)
+{
+	bool without = words_is(c, 2, "-without");
+	const char *path = words_need(c, 1, "path"), *regex = words_need(c, 2 + without, "expression");
+
+	for (bool found = false; !found; poll(NULL, 0, found ? 0 : 2)) {
+		FILE *f = fopen(path, "r");
+		char text[65536] = "";
+
+		if (f != NULL && fread(text, 1, sizeof(text) - 1, f) > 0)
+			found = vars_matches(text, regex) != without;
+		if (f != NULL)
+			fclose(f);
+	}
+}
+
 /* false: no such command here. */
 static bool
 plain_command(const struct command *c)
@@ -99,6 +120,8 @@ plain_command(const struct command *c)
 		feature(c);
 	else if (words_is(c, 0, "file"))
 		write_file(c);
+	else if (words_is(c, 0, "await"))
+		await_file(c);
 	else if (words_is(c, 0, "barrier"))
 		vars_barrier(c);
 	else if (words_is(c, 0, "sync"))
@@ -184,12 +207,15 @@ run_script(const struct job *j)
 static void
 job_start(struct job *j, const char *script)
 {
-	*j = (struct job){ .script = script, .dir = "/tmp/e2e-XXXXXX", .deadline_ns = vars_now_ns() + opt.limit_ns };
-	if (mkdtemp(j->dir) == NULL) {
+	char dir[] = "/tmp/e2e-XXXXXX";
+
+	*j = (struct job){ .script = script, .deadline_ns = vars_now_ns() + opt.limit_ns };
+	if (mkdtemp(dir) == NULL) {
 		perror("e2e: mkdtemp");
 		exit(2);
 	}
-	snprintf(j->log, sizeof(j->log), "%s/script.out", j->dir);
+	memcpy(j->dir, dir, sizeof(dir));
+	snprintf(j->log, sizeof(j->log), "%s/script.out", dir);
 	fflush(stdout);
 	j->pid = fork();
 	if (j->pid < 0) {

@@ -154,12 +154,12 @@ peer_command(struct command *c)
 	struct peer *p = peer_get(words_need(c, 1, "name"), server);
 	bool only_wait = c->count == 3 && words_is(c, 2, "-wait");
 
-	p->steps_line = c->line;
-	read_options(p, c, &o);
-	if (only_wait) {
+	if (only_wait) {                /* its thread runs: leave the rest alone */
 		peer_wait(p);
 		return;
 	}
+	p->steps_line = c->line;
+	read_options(p, c, &o);
 	if (!server && p->connect == NULL)
 		fail_test("%s: -connect is missing", p->name);
 	if (server)

@@ -303,7 +303,7 @@ step_rst(struct peer *p, const struct command *c)
 static void
 step_noread(struct peer *p, const struct command *c)
 {
-	int bytes = 4096;
+	int bytes = 256 * 1024;         /* more than a segment of loopback, or its sender would wait for a timer each time */
 
 	(void)c;
 	setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));

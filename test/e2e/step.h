@@ -13,7 +13,7 @@
  *   expect_eof                the end comes next, in order       expect_rst   the connection is reset
  *   expect_end                either, whatever comes before      echo         send back all until the end
  *   shutdown                  no more from here (FIN)            close        rst
- *   noread                    from now on a small receive buffer, so that not reading shows
+ *   noread                    a receive buffer that does not grow, so that not reading shows
  *   mark NAME                 elapsed VAR NAME: VAR = ms since the mark
  *   sync BARRIER              expect_var A OP B: as the command expect
  */

@@ -45,6 +45,8 @@ escaped(struct words *w)
 		w->at++;
 		return to[found - from];
 	}
+	if (ispunct((unsigned char)*w->at))
+		return '\\';            /* of a regular expression: stays, with what follows */
 	if (*w->at != 'x' || !isxdigit((unsigned char)w->at[1]) || !isxdigit((unsigned char)w->at[2]))
 		fail_test("unknown escape \\%c", *w->at);
 	memcpy(hex, w->at + 1, 2);

@@ -2,8 +2,9 @@
 /*
  * words.h - the text of a script as commands made of words.
  *
- * A command ends at a newline or ';'. A word is bare, "quoted" (escapes \n \r \t \\ \" \xNN) or a {block}, which may span
- * lines and contain quotes and blocks. '#' at the start of a word comments out the rest of the line.
+ * A command ends at a newline or ';'. A word is bare, "quoted" or a {block}, which may span lines and contain quotes and
+ * blocks. Escapes in quotes are \n \r \t \\ \" \xNN; those of other signs, as \[, stay, for regular expressions.
+ * '#' at the start of a word comments out the rest of the line.
  */
 #ifndef E2E_WORDS_H
 #define E2E_WORDS_H

@@ -174,3 +174,29 @@ fault_redraw(const struct swarm *s, struct rnd *r, struct fault_spec *f)
 		draw_toxicity(s, r, f);
 	check(f);
 }
+
+void
+fault_print(const struct fault_spec *f)
+{
+	const struct kind_info *k = kind_info(f->kind);
+	const struct spec_scope *s = &f->scope;
+
+	fprintf(stderr, "    fault %llu.%u: %s %s toxicity %g", (unsigned long long)f->id, f->version, k->name,
+	    f->dir == FL_C2S ? "c2s" : "s2c", (double)f->toxicity);
+	for (size_t i = 0; i < k->attr_count; i++) {
+		if (k->attrs[i].type == ATTR_FLOAT)
+			fprintf(stderr, " %s %g", k->attrs[i].name, f->values[i].f);
+		else
+			fprintf(stderr, " %s %lld", k->attrs[i].name, (long long)f->values[i].i);
+	}
+	if (s->has_client)
+		fprintf(stderr, " client %s", s->client_text);
+	if (s->every > 0 || s->first > 0)
+		fprintf(stderr, " every %llu first %llu", (unsigned long long)s->every, (unsigned long long)s->first);
+	if (s->window_from > 0 || s->window_to > 0 || s->duty_period > 0)
+		fprintf(stderr, " window %lld to %lld, duty %lld of %lld ns", (long long)s->window_from, (long long)s->window_to,
+		    (long long)s->duty_on, (long long)s->duty_period);
+	if (f->ttl_ns > 0)
+		fprintf(stderr, " lease %lld ns", (long long)f->ttl_ns);
+	fputc('\n', stderr);
+}

@@ -11,4 +11,7 @@ void fault_draw(const struct swarm *s, struct rnd *r, struct fault_spec *ret_f);
 /* New attributes and toxicity for a fault; kind, direction, scope and lease stay. */
 void fault_redraw(const struct swarm *s, struct rnd *r, struct fault_spec *f);
 
+/* What it is, on stderr. */
+void fault_print(const struct fault_spec *f);
+
 #endif

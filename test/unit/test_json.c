@@ -154,7 +154,22 @@ test_floats(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++)
-		assert_string_equal(jsonw_format_float(text, cases[i].single ? (double)(float)cases[i].v : cases[i].v, cases[i].single), cases[i].text);
+		assert_string_equal(jsonw_format_float(text, cases[i].single ? (double)(float)cases[i].v : cases[i].v,
+		    cases[i].single), cases[i].text);
+}
+
+static void
+test_floats_for_people(void **state)
+{
+	static const struct { double v; const char *text; } cases[] = {
+		{ 100, "100" }, { 100000, "100000" }, { 1000000, "1e+06" }, { 123456789, "1.23456789e+08" }, { 0.5, "0.5" }, { 0.0001, "0.0001" },
+		{ 0.00001, "1e-05" }, { -2.5, "-2.5" }, { 0, "0" }, { 1e100, "1e+100" },
+	};
+	char text[48];
+
+	(void)state;
+	for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++)
+		assert_string_equal(jsonw_format_g(text, cases[i].v), cases[i].text);
 }
 
 int
@@ -163,6 +178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values), cmocka_unit_test(test_bad_text_is_replaced), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_depth), cmocka_unit_test(test_writer), cmocka_unit_test(test_floats),
+		cmocka_unit_test(test_floats_for_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests of io/process and io/keeper: starting, signalling, watching, and that nothing is left behind. */
+/* test_process.c - processes are started, signalled and watched, and nothing of them is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	strcpy(f->dir, "/tmp/fl-process-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/fl-process-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->log, sizeof(f->log), "%s/log", f->dir);
 	assert_int_equal(process_set_new(&f->set), 0);

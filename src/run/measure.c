@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.c - checks by TCP and HTTP, and of processes. */
-#include "run/probe.h"
+/* measure.c - checks by TCP and HTTP, and of processes. */
+#include "run/measure.h"
 
 #include "base/assert.h"
 #include "base/units.h"
@@ -29,7 +29,7 @@ resolve(const char *target, struct io_addr *ret, char *say)
 	if (rc == 0)
 		rc = resolver_wait(host, port, &answer);
 	if (rc < 0) {
-		snprintf(say, PROBE_SAY_MAX, "%.100s: not an address that can be found", target);
+		snprintf(say, MEASURE_SAY_MAX, "%.100s: not an address that can be found", target);
 		return rc;
 	}
 	*ret = answer.addrs[0];
@@ -41,15 +41,15 @@ failed(int rc, const char *what, char *say)
 {
 	if (rc == -ECANCELED)
 		return rc;
-	snprintf(say, PROBE_SAY_MAX, "%s: %s", what, rc == -ETIMEDOUT ? "not within the timeout" : strerror(-rc));
+	snprintf(say, MEASURE_SAY_MAX, "%s: %s", what, rc == -ETIMEDOUT ? "not within the timeout" : strerror(-rc));
 	return 0;
 }
 
 /* Fill answer (ANSWER_BYTES_MAX + 1) until `enough` says so, the end, or the deadline. 1: enough; 0: no, with say; -ECANCELED. */
-typedef bool enough_fn(const struct probe_job *job, const char *answer, size_t n, bool ended);
+typedef bool enough_fn(const struct measure *job, const char *answer, size_t n, bool ended);
 
 static int
-receive(const struct probe_job *job, int fd, const struct client_wait *w, enough_fn *enough, char *answer, char *say)
+receive(const struct measure *job, int fd, const struct client_wait *w, enough_fn *enough, char *answer, char *say)
 {
 	size_t n = 0;
 
@@ -62,7 +62,7 @@ receive(const struct probe_job *job, int fd, const struct client_wait *w, enough
 		if (enough(job, answer, n, k == 0))
 			return 1;
 		if (k == 0 || n == ANSWER_BYTES_MAX) {
-			snprintf(say, PROBE_SAY_MAX, n == 0 ? "connection closed without an answer" : "another answer: %.60s", answer);
+			snprintf(say, MEASURE_SAY_MAX, n == 0 ? "connection closed without an answer" : "another answer: %.60s", answer);
 			say[strcspn(say, "\r\n")] = '\0';
 			return 0;
 		}
@@ -70,14 +70,14 @@ receive(const struct probe_job *job, int fd, const struct client_wait *w, enough
 }
 
 static bool
-tcp_enough(const struct probe_job *job, const char *answer, size_t n, bool ended)
+tcp_enough(const struct measure *job, const char *answer, size_t n, bool ended)
 {
 	(void)ended;
 	return memmem(answer, n, job->conf->expect, strlen(job->conf->expect)) != NULL;
 }
 
 static int
-check_tcp(const struct probe_job *job, int fd, const struct client_wait *w, char *answer, char *say)
+check_tcp(const struct measure *job, int fd, const struct client_wait *w, char *answer, char *say)
 {
 	int rc = 1;
 
@@ -93,7 +93,7 @@ check_tcp(const struct probe_job *job, int fd, const struct client_wait *w, char
 
 /* The header is there, and as much of the body as its length says. */
 static bool
-http_enough(const struct probe_job *job, const char *answer, size_t n, bool ended)
+http_enough(const struct measure *job, const char *answer, size_t n, bool ended)
 {
 	const char *body = strstr(answer, "\r\n\r\n");
 	const char *length = strcasestr(answer, "\r\ncontent-length:");
@@ -107,7 +107,7 @@ http_enough(const struct probe_job *job, const char *answer, size_t n, bool ende
 }
 
 static int
-check_http(const struct probe_job *job, int fd, const struct client_wait *w, char *answer, char *say)
+check_http(const struct measure *job, int fd, const struct client_wait *w, char *answer, char *say)
 {
 	char request[4096];
 	int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: faultline\r\nConnection: close\r\n\r\n",
@@ -116,7 +116,7 @@ check_http(const struct probe_job *job, int fd, const struct client_wait *w, cha
 	int rc;
 
 	if (n >= (int)sizeof(request)) {
-		snprintf(say, PROBE_SAY_MAX, "the URL is too long");
+		snprintf(say, MEASURE_SAY_MAX, "the URL is too long");
 		return 0;
 	}
 	rc = client_send(fd, request, (size_t)n, w, NULL);
@@ -126,21 +126,21 @@ check_http(const struct probe_job *job, int fd, const struct client_wait *w, cha
 	if (rc != 1)
 		return rc;
 	if (sscanf(answer, "HTTP/1.%*1d %3d", &status) != 1) {
-		snprintf(say, PROBE_SAY_MAX, "the answer is not HTTP");
+		snprintf(say, MEASURE_SAY_MAX, "the answer is not HTTP");
 		return 0;
 	}
-	snprintf(say, PROBE_SAY_MAX, "status %d", status);
+	snprintf(say, MEASURE_SAY_MAX, "status %d", status);
 	if (want == 0 ? status / 100 != 2 : status != want)
 		return 0;
 	if (job->conf->expect != NULL && strstr(strstr(answer, "\r\n\r\n"), job->conf->expect) == NULL) {
-		snprintf(say, PROBE_SAY_MAX, "status %d, but the body does not hold the text", status);
+		snprintf(say, MEASURE_SAY_MAX, "status %d, but the body does not hold the text", status);
 		return 0;
 	}
 	return 1;
 }
 
 int
-probe_check(const struct probe_job *job, int stop_fd, char *say)
+measure_probe(const struct measure *job, int stop_fd, char *say)
 {
 	const fl_ns start = clock_mono();
 	struct client_wait w = { .deadline = start + job->conf->timeout, .stop_fd = stop_fd };
@@ -150,7 +150,7 @@ probe_check(const struct probe_job *job, int stop_fd, char *say)
 
 	if (job->conf->kind == PROBE_PROCESS) {
 		bool alive = atomic_load(job->alive);
-		snprintf(say, PROBE_SAY_MAX, alive ? "alive" : "not running");
+		snprintf(say, MEASURE_SAY_MAX, alive ? "alive" : "not running");
 		return alive;
 	}
 	if (resolve(job->target, &to, say) < 0)
@@ -165,7 +165,7 @@ probe_check(const struct probe_job *job, int stop_fd, char *say)
 	free(answer);
 	close(fd);
 	if (rc == 1)
-		snprintf(say, PROBE_SAY_MAX, "%s", units_duration(took, sizeof(took), clock_mono() - start));
+		snprintf(say, MEASURE_SAY_MAX, "%s", units_duration(took, sizeof(took), clock_mono() - start));
 	return rc;
 }
 
@@ -185,7 +185,7 @@ quote(char *out, size_t out_bytes, const char *s)
 }
 
 char *
-probe_want(const struct probe_job *job, char *buf, size_t buf_bytes)
+measure_want(const struct measure *job, char *buf, size_t buf_bytes)
 {
 	const struct experiment_probe *p = job->conf;
 	char limit[32], expect[64], status[32] = "2xx", share[64] = "";

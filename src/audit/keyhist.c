@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* keyhist.c - see keyhist.h. */
+#include "audit/keyhist.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS_MAX 64           /* of the search for optional operations that matter; then all do */
+
+void
+keyhist_fini(struct keyhist *k)
+{
+	if (k == NULL)
+		return;
+	free(k->ops);
+	free(k->events);
+	free(k->values);
+	*k = (struct keyhist){ 0 };
+}
+
+size_t
+keyhist_bytes(const struct keyhist *k)
+{
+	return k->op_count * (sizeof(k->ops[0]) + 2 * sizeof(k->events[0]) + 2 * sizeof(k->values[0]));
+}
+
+static int
+compare_values(const void *a, const void *b)
+{
+	const struct history_value *x = a, *y = b;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	return (x->i > y->i) - (x->i < y->i);
+}
+
+static int
+compare_u64(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Number the values: sort them all and drop equals. nil sorts first. */
+static int
+number_values(const struct history *h, const uint32_t *list, uint32_t n, struct keyhist *k)
+{
+	uint32_t count = 1;
+
+	k->values = malloc(((size_t)n * 2 + 1) * sizeof(k->values[0]));
+	if (k->values == NULL)
+		return -ENOMEM;
+	k->values[0] = history_nil();
+	for (uint32_t i = 0; i < n; i++) {
+		const struct history_op *op = &h->ops[list[i] & ~KEYHIST_WEAK];
+
+		k->values[count++] = op->value;
+		k->values[count++] = op->expect;
+	}
+	qsort(k->values, count, sizeof(k->values[0]), compare_values);
+	for (uint32_t i = 0; i < count; i++)
+		if (i == 0 || compare_values(&k->values[i], &k->values[k->value_count - 1]) != 0)
+			k->values[k->value_count++] = k->values[i];
+	return 0;
+}
+
+static uint32_t
+value_number(const struct keyhist *k, struct history_value v)
+{
+	const struct history_value *found = bsearch(&v, k->values, k->value_count, sizeof(v), compare_values);
+
+	fl_assert(found != NULL);
+	return (uint32_t)(found - k->values);
+}
+
+/* Translate one operation. false: it can change no verdict. */
+static bool
+translate(const struct keyhist *k, const struct history_op *op, bool weak, struct keyhist_op *ret)
+{
+	bool required = op->outcome == HISTORY_OK || op->mismatch;
+
+	if (op->outcome == HISTORY_FAIL && !op->mismatch)
+		return false;
+	if (op->f == HISTORY_READ && !required)
+		return false;
+	if (op->mismatch && weak)
+		return false;
+	*ret = (struct keyhist_op){
+		.id = op->index, .inv = op->invoke_pos, .ret = required ? op->complete_pos : KEYHIST_NEVER,
+		.value = value_number(k, op->value), .expect = value_number(k, op->expect), .twin = KEYHIST_NONE,
+	};
+	if (op->f == HISTORY_READ) {
+		ret->kind = KEYHIST_READ;
+		ret->expect = ret->value;
+	} else {
+		ret->kind = op->mismatch ? KEYHIST_REFUSED : op->f == HISTORY_CAS && !weak ? KEYHIST_CAS : KEYHIST_WRITE;
+	}
+	return true;
+}
+
+/*
+ * When is each value last seen by somebody for certain? An optional cas sees its expected value only as long as what it sets
+ * can matter, so this is the least fixed point over chains of optional operations; most histories have none.
+ */
+static int
+expire_optional(struct keyhist *k)
+{
+	uint32_t refused = 0, rounds = 0;
+	bool changed = true;
+	uint32_t *seen = calloc(k->value_count, sizeof(seen[0]));
+
+	if (seen == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < k->op_count; i++) {
+		const struct keyhist_op *o = &k->ops[i];
+
+		if (o->kind == KEYHIST_REFUSED)
+			refused = FL_MAX(refused, o->ret);
+		else if (keyhist_required(o) && o->kind != KEYHIST_WRITE)
+			seen[o->expect] = FL_MAX(seen[o->expect], o->ret);
+	}
+	k->has_refused = refused > 0;
+	while (changed) {
+		changed = false;
+		for (uint32_t i = k->op_count; i-- > 0;) {
+			struct keyhist_op *o = &k->ops[i];
+
+			if (keyhist_required(o))
+				continue;
+			o->expire = rounds == ROUNDS_MAX ? KEYHIST_NEVER - 1 : FL_MAX(seen[o->value], refused);
+			if (o->kind == KEYHIST_CAS && o->expire > o->inv && o->expire > seen[o->expect] && rounds < ROUNDS_MAX) {
+				seen[o->expect] = o->expire;
+				changed = true;
+			}
+		}
+		rounds++;
+	}
+	free(seen);
+	return 0;
+}
+
+/* Drop the optional operations that cannot matter. */
+static void
+drop_useless(struct keyhist *k)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < k->op_count; i++)
+		if (keyhist_required(&k->ops[i]) || k->ops[i].expire > k->ops[i].inv)
+			k->ops[n++] = k->ops[i];
+	k->op_count = n;
+}
+
+static int
+order_events(struct keyhist *k)
+{
+	k->events = malloc(((size_t)k->op_count * 2 + 1) * sizeof(k->events[0]));
+	if (k->events == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < k->op_count; i++) {
+		const struct keyhist_op *o = &k->ops[i];
+
+		k->events[k->event_count++] = (uint64_t)o->inv << 32 | (uint64_t)i << 1;
+		if (keyhist_required(o))
+			k->events[k->event_count++] = (uint64_t)o->ret << 32 | (uint64_t)i << 1 | 1;
+	}
+	qsort(k->events, k->event_count, sizeof(k->events[0]), compare_u64);
+	return 0;
+}
+
+/* Free slots as a stack; a fresh number when it is empty. */
+struct slots {
+	uint32_t *free_list;
+	uint32_t free_count, used;
+};
+
+static uint32_t
+slot_take(struct slots *s)
+{
+	return s->free_count > 0 ? s->free_list[--s->free_count] : s->used++;
+}
+
+/* (3): walk through the events handing out slots. alive lists the optional ones that have a slot. */
+static void
+walk_slots(struct keyhist *k, struct slots *required, struct slots *optional, uint32_t *alive)
+{
+	uint32_t alive_count = 0;
+
+	for (uint32_t e = 0; e < k->event_count; e++) {
+		struct keyhist_op *o = &k->ops[(uint32_t)k->events[e] >> 1];
+		uint32_t pos = (uint32_t)(k->events[e] >> 32), kept = 0;
+
+		if ((k->events[e] & 1) == 0) {
+			o->slot = slot_take(keyhist_required(o) ? required : optional);
+			for (uint32_t a = alive_count; !keyhist_required(o) && o->twin == KEYHIST_NONE && a-- > 0;)
+				if (k->ops[alive[a]].kind == o->kind && k->ops[alive[a]].value == o->value &&
+				    (o->kind == KEYHIST_WRITE || k->ops[alive[a]].expect == o->expect))
+					o->twin = alive[a];
+			if (!keyhist_required(o))
+				alive[alive_count++] = (uint32_t)(o - k->ops);
+			continue;
+		}
+		required->free_list[required->free_count++] = o->slot;
+		/* As the search does: at a return, those that expired before it go. */
+		for (uint32_t a = 0; a < alive_count; a++) {
+			if (k->ops[alive[a]].expire < pos)
+				optional->free_list[optional->free_count++] = k->ops[alive[a]].slot;
+			else
+				alive[kept++] = alive[a];
+		}
+		alive_count = kept;
+	}
+}
+
+static int
+assign_slots(struct keyhist *k)
+{
+	uint32_t *mem = malloc(((size_t)k->op_count * 3 + 1) * sizeof(mem[0]));
+	struct slots required = { .free_list = mem }, optional = { .free_list = mem + k->op_count };
+
+	if (mem == NULL)
+		return -ENOMEM;
+	walk_slots(k, &required, &optional, mem + (size_t)k->op_count * 2);
+	k->required_slots = required.used;
+	k->optional_slots = optional.used;
+	free(mem);
+	return 0;
+}
+
+int
+keyhist_build(const struct history *h, const uint32_t *list, uint32_t n, struct keyhist *ret)
+{
+	struct keyhist k = { 0 };
+	int rc = number_values(h, list, n, &k);
+
+	if (rc != 0)
+		goto fail;
+	rc = -ENOMEM;
+	k.ops = malloc(((size_t)n + 1) * sizeof(k.ops[0]));
+	if (k.ops == NULL)
+		goto fail;
+	for (uint32_t i = 0; i < n; i++) {
+		fl_assert(i == 0 || (list[i] & ~KEYHIST_WEAK) > (list[i - 1] & ~KEYHIST_WEAK));
+		if (translate(&k, &h->ops[list[i] & ~KEYHIST_WEAK], (list[i] & KEYHIST_WEAK) != 0, &k.ops[k.op_count]))
+			k.op_count++;
+	}
+	if (expire_optional(&k) != 0)
+		goto fail;
+	drop_useless(&k);
+	if (order_events(&k) != 0 || assign_slots(&k) != 0)
+		goto fail;
+	*ret = k;
+	return 0;
+fail:
+	keyhist_fini(&k);
+	return rc;
+}

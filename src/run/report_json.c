@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* report_json.c - a run's result for programs. doc/report.md has the schema: extend it, never change it. */
+#include "run/report.h"
+
+#include "audit/evidence.h"
+#include "run/words.h"
+#include <errno.h>
+
+#define SCHEMA 1
+
+static void
+put_time(struct jsonw *w, const char *key, fl_ns t)
+{
+	jsonw_key(w, key);
+	if (t == FL_NEVER)
+		jsonw_null(w);
+	else
+		jsonw_int(w, t);
+}
+
+static void
+put_uint(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_uint(w, v);
+}
+
+/* A text that may be missing: null then. */
+static void
+put_text(struct jsonw *w, const char *key, const char *s)
+{
+	jsonw_key(w, key);
+	if (s == NULL)
+		jsonw_null(w);
+	else
+		jsonw_string(w, s);
+}
+
+static void
+put_list(struct jsonw *w, const char *key)
+{
+	jsonw_key(w, key);
+	jsonw_array(w);
+}
+
+static void
+put_pairs(struct jsonw *w, const char *key, const struct result_pair *pairs, uint32_t n, const char *a, const char *b)
+{
+	put_list(w, key);
+	for (uint32_t i = 0; i < n; i++) {
+		jsonw_object(w);
+		put_text(w, a, pairs[i].name);
+		put_text(w, b, pairs[i].text);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+}
+
+static void
+put_head(struct jsonw *w, const struct run_result *r)
+{
+	struct buf text;
+
+	jsonw_num(w, "schema", SCHEMA);
+	buf_init(&text, 4096);
+	jsonw_str(w, "verdict", words_verdict_id(r->verdict));
+	jsonw_num(w, "exit_code", r->exit_code);
+	words_headline(r, &text);
+	jsonw_str(w, "headline", buf_str(&text));
+	put_list(w, "reasons");
+	for (uint32_t i = 0; i < r->reason_count; i++)
+		jsonw_string(w, r->reasons[i]);
+	jsonw_end(w);
+	put_text(w, "name", r->name);
+	put_text(w, "description", r->description);
+	put_uint(w, "seed", r->seed);
+	put_text(w, "experiment", r->experiment_path);
+	put_text(w, "command", r->command);
+	put_text(w, "replay", r->replay);
+	put_text(w, "run_dir", r->run_dir);
+	buf_clear(&text);
+	words_date(r->start_wall_ns, true, &text);
+	jsonw_str(w, "started", buf_str(&text));
+	jsonw_num(w, "duration", r->duration_ns);
+	put_pairs(w, "versions", r->versions, r->version_count, "name", "version");
+	buf_fini(&text);
+}
+
+static void
+put_latency(struct jsonw *w, const struct hist *h)
+{
+	static const struct { const char *name; double q; } quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p95", 0.95 }, { "p99", 0.99 },
+		{ "p999", 0.999 } };
+
+	jsonw_key(w, "latency");
+	if (h == NULL || h->total == 0) {
+		jsonw_null(w);
+		return;
+	}
+	jsonw_object(w);
+	put_uint(w, "count", h->total);
+	jsonw_num(w, "min", h->min);
+	jsonw_num(w, "mean", (int64_t)hist_mean(h));
+	for (size_t i = 0; i < FL_ARRAY_LEN(quantiles); i++)
+		jsonw_num(w, quantiles[i].name, hist_quantile(h, quantiles[i].q));
+	jsonw_num(w, "max", h->max);
+	jsonw_end(w);
+}
+
+static void
+put_load(struct jsonw *w, const struct result_load *l)
+{
+	jsonw_key(w, "load");
+	jsonw_object(w);
+	put_text(w, "what", l->what);
+	put_uint(w, "ok", l->ok);
+	put_uint(w, "fail", l->fail);
+	put_uint(w, "info", l->info);
+	put_latency(w, l->latency);
+	put_pairs(w, "errors", l->errors, l->error_count, "error", "times");
+	jsonw_num(w, "bucket", l->bucket_ns);
+	put_list(w, "buckets");
+	for (uint32_t i = 0; i < l->bucket_count; i++) {
+		const struct result_bucket *b = &l->buckets[i];
+
+		jsonw_object(w);
+		jsonw_num(w, "at", b->at);
+		jsonw_num(w, "ok", b->ok);
+		jsonw_num(w, "fail", b->fail);
+		jsonw_num(w, "info", b->info);
+		jsonw_num(w, "p50", b->p50);
+		jsonw_num(w, "p95", b->p95);
+		jsonw_num(w, "p99", b->p99);
+		jsonw_num(w, "max", b->max);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+put_faults(struct jsonw *w, const struct run_result *r)
+{
+	put_list(w, "faults");
+	for (uint32_t i = 0; i < r->fault_count; i++) {
+		const struct result_fault *f = &r->faults[i];
+
+		jsonw_object(w);
+		put_text(w, "name", f->name);
+		put_text(w, "place", f->place);
+		put_text(w, "kind", f->kind);
+		put_text(w, "text", f->text);
+		put_time(w, "from", f->from);
+		put_time(w, "to", f->to);
+		jsonw_flag(w, "landed", f->landed);
+		put_uint(w, "connections", f->connections);
+		put_uint(w, "times", f->times);
+		put_pairs(w, "did", f->did, f->did_count, "event", "text");
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	put_list(w, "marks");
+	for (uint32_t i = 0; i < r->mark_count; i++) {
+		jsonw_object(w);
+		put_time(w, "at", r->marks[i].at);
+		put_text(w, "text", r->marks[i].text);
+		jsonw_flag(w, "bad", r->marks[i].bad);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+}
+
+static void
+put_probe(struct jsonw *w, const struct result_probe *p)
+{
+	jsonw_object(w);
+	put_text(w, "name", p->name);
+	put_text(w, "want", p->want);
+	put_text(w, "when", p->when);
+	jsonw_flag(w, "held", p->held);
+	jsonw_flag(w, "known", p->known);
+	put_text(w, "worst", p->worst);
+	jsonw_num(w, "checks", p->sample_count);
+	put_list(w, "failures");
+	for (uint32_t i = 0; i < p->sample_count; i++) {
+		if (p->samples[i].held)
+			continue;
+		jsonw_object(w);
+		put_time(w, "at", p->samples[i].at);
+		put_text(w, "text", p->samples[i].text);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+put_judged(struct jsonw *w, const struct run_result *r)
+{
+	put_list(w, "probes");
+	for (uint32_t i = 0; i < r->probe_count; i++)
+		put_probe(w, &r->probes[i]);
+	jsonw_end(w);
+	put_list(w, "tolerances");
+	for (uint32_t i = 0; i < r->tolerance_count; i++) {
+		jsonw_object(w);
+		put_text(w, "name", r->tolerances[i].name);
+		put_text(w, "want", r->tolerances[i].want);
+		put_text(w, "got", r->tolerances[i].got);
+		jsonw_flag(w, "held", r->tolerances[i].held);
+		jsonw_flag(w, "known", r->tolerances[i].known);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	jsonw_key(w, "audit");
+	if (r->audit == NULL)
+		jsonw_null(w);
+	else
+		evidence_json(r->audit, w);
+}
+
+static void
+put_system(struct jsonw *w, const struct run_result *r)
+{
+	put_list(w, "lines");
+	for (uint32_t i = 0; i < r->line_count; i++) {
+		jsonw_object(w);
+		put_text(w, "name", r->lines[i].name);
+		put_text(w, "listen", r->lines[i].listen);
+		put_text(w, "upstream", r->lines[i].upstream);
+		put_uint(w, "connections", r->lines[i].connections);
+		put_uint(w, "c2s_bytes", r->lines[i].c2s_bytes);
+		put_uint(w, "s2c_bytes", r->lines[i].s2c_bytes);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	put_list(w, "closes");
+	for (uint32_t i = 0; i < r->close_count; i++) {
+		jsonw_object(w);
+		put_text(w, "line", r->closes[i].line);
+		put_text(w, "reason", r->closes[i].reason);
+		put_uint(w, "count", r->closes[i].count);
+		jsonw_flag(w, "error", r->closes[i].is_error);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	put_list(w, "processes");
+	for (uint32_t i = 0; i < r->process_count; i++) {
+		jsonw_object(w);
+		put_text(w, "name", r->processes[i].name);
+		put_text(w, "command", r->processes[i].command);
+		put_text(w, "fate", r->processes[i].fate);
+		put_text(w, "log", r->processes[i].log_path);
+		put_uint(w, "log_bytes", r->processes[i].log_bytes);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	put_pairs(w, "files", r->files, r->file_count, "path", "what");
+}
+
+int
+report_json(const struct run_result *r, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w);
+	put_head(&w, r);
+	put_load(&w, &r->load);
+	put_faults(&w, r);
+	put_judged(&w, r);
+	put_system(&w, r);
+	jsonw_end(&w);
+	buf_putc(out, '\n');
+	return out->overflowed ? -ENOBUFS : 0;
+}

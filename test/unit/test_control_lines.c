@@ -334,7 +334,7 @@ test_populate(void **state)
 	    "{\"name\":\"b\",\"listen\":\"localhost:1\",\"upstream\":\"u:1\",\"enabled\":false}]", made, &done), 0);
 	assert_int_equal(done, 2);
 	assert_memory_equal(made[0]->listen, "[::]:", 5);
-	port = atoi(made[0]->listen + 5);
+	port = (int)strtol(made[0]->listen + 5, NULL, 10);
 	assert_int_equal(rig_toxic(&rig, made[0], "{\"type\":\"noop\"}", &x), 0);
 	assert_int_equal(rig_toxic(&rig, made[1], "{\"type\":\"noop\"}", &x), 0);
 	/* 0.0.0.0 is [::], localhost is 127.0.0.1: nothing is touched, the flag neither. */
@@ -366,7 +366,8 @@ test_reset(void **state)
 	int rc;
 
 	(void)state;
-	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\",\"toxics\":[{\"type\":\"noop\"}]}", &l), 0);
+	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\","
+	    "\"toxics\":[{\"type\":\"noop\"}]}", &l), 0);
 	assert_int_equal(rig_create(&rig, "{\"name\":\"b\",\"listen\":\"localhost:0\",\"upstream\":\"u:1\",\"enabled\":false}", &off), 0);
 	assert_false(off->enabled);
 	while ((rc = lines_reset(&rig.lines, &rig.e)) == -EINPROGRESS)
@@ -410,8 +411,9 @@ test_show(void **state)
 	struct lines_line *l = NULL;
 
 	(void)state;
-	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"x\",\"upstream\":\"u:1\",\"enabled\":false,\"half_close\":true,\"key\":\"client\","
-	    "\"connect_timeout\":1500,\"toxics\":[{\"type\":\"latency\",\"toxicity\":0.25,\"attributes\":{\"latency\":5,\"distribution\":\"normal\"},"
+	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"x\",\"upstream\":\"u:1\",\"enabled\":false,"
+	    "\"half_close\":true,\"key\":\"client\",\"connect_timeout\":1500,\"toxics\":[{\"type\":\"latency\",\"toxicity\":0.25,"
+	    "\"attributes\":{\"latency\":5,\"distribution\":\"normal\"},"
 	    "\"scope\":{\"every\":2,\"duty\":{\"period\":\"1s\",\"on\":0.5}},\"ttl\":\"1m\"}]}", &l), 0);
 	assert_string_equal(rig_show(l, &text), "{\"name\":\"a\",\"listen\":\"x\",\"upstream\":\"u:1\",\"enabled\":false,\"half_close\":true,"
 	    "\"key\":\"client\",\"connect_timeout\":1500,\"toxics\":[{\"attributes\":{\"latency\":5,\"jitter\":0,\"distribution\":\"normal\"},"

@@ -67,10 +67,9 @@ test_read(void **state)
 {
 	struct config *c = parse("seed: -7\napi: {host: 127.0.0.1, port: 9000, token: x}\n"
 	    "limits: {connections: 10, buffer: 2MB, pipe_buffer: 64KB}\nworkers: 3\nstate: s.json\nevents: e.jsonl\n"
-	    "lines:\n  redis: {listen: 'localhost:1', upstream: 'localhost:2', half_close: false, key: client, connect_timeout: 3s,\n"
-	    "    enabled: false,\n"
-	    "    faults: [{type: latency, attributes: {latency: 100ms, jitter: 5}},\n"
-	    "      {type: bandwidth, stream: upstream, attributes: {rate: 1MB/s}}]}\n"
+	    "lines:\n  redis: {listen: 'localhost:1', upstream: 'localhost:2', half_close: false, key: client, connect_timeout: 3s, enabled: false,\n"
+	    "    faults: [{type: latency, attributes: {latency: 100ms, jitter: 5}}, {type: bandwidth, stream: upstream, "
+	    "attributes: {rate: 1MB/s}}]}\n"
 	    "  two: {listen: 'unix:/tmp/x', upstream: 'unix:@y'}\n");
 	const struct lines_ask *a = &c->lines[0];
 
@@ -104,8 +103,8 @@ static void
 test_refusals(void **state)
 {
 	(void)state;
-	refuses("lnes: {}\n", "f.yaml:1:1: found the key \"lnes\", expected one of seed, api, limits, workers, state, events, lines; "
-	    "did you mean \"lines\"?");
+	refuses("lnes: {}\n", "f.yaml:1:1: found the key \"lnes\", expected one of seed, api, limits, workers, state, events,"
+	    " lines; did you mean \"lines\"?");
 	refuses("workers: 0\n", "f.yaml:1:10: found the number 0, expected a whole number from 1 to 64");
 	refuses("api: {port: 70000}\n", "f.yaml:1:13: found the number 70000, expected a whole number from 0 to 65535");
 	refuses("limits: {buffer: lots}\n", "f.yaml:1:18: found \"lots\", expected a size such as 4096, 64KB or 1.5MB");
@@ -118,8 +117,8 @@ test_refusals(void **state)
 	    "f.yaml:2:63: average_size: found 0, expected at least 1");
 	refuses("lines:\n  a: {listen: ':0', upstream: 'u:1', faults: [{type: latency, attributes: {latency: 1.5ms, jiter: 2}}]}\n",
 	    "f.yaml:2:85: found \"1.5ms\", expected whole milliseconds\n"
-	    "f.yaml:2:92: found the attribute \"jiter\", but latency has only: latency, jitter, distribution, shape, samples; "
-	    "did you mean \"jitter\"?");
+	    "f.yaml:2:92: found the attribute \"jiter\", but latency has only: latency, jitter, distribution, shape, "
+	    "samples; did you mean \"jitter\"?");
 	refuses("[{\"name\":\"a\"}]", "f.yaml: missing required field: upstream at proxy 1");
 	refuses("[{\"name\":", "f.yaml: unexpected EOF");
 	refuses("lines: [\n", "f.yaml:2:1: found flow sequence without a closing bracket, expected YAML or JSON");
@@ -147,8 +146,8 @@ test_reload(void **state)
 	    "nothing has changed\n");
 	assert_int_equal(b->toxic_count, 1);
 	/* A fault more on a, which keeps its port; b is gone; the API's line is left alone. */
-	assert_string_equal(apply("lines:\n  a: {listen: 'localhost:0', upstream: 'u:1', faults: [{type: noop}]}\n", &failed),
-	    "deleted b\nchanged a\n");
+	assert_string_equal(apply("lines:\n  a: {listen: 'localhost:0', upstream: 'u:1', faults: [{type: noop}]}\n",
+	    &failed), "deleted b\nchanged a\n");
 	assert_string_equal(a->listen, before);
 	assert_int_equal(a->toxic_count, 1);
 	assert_ptr_equal(lines_find(&rig.lines, "api"), api);
@@ -170,8 +169,8 @@ test_toxiproxy_file(void **state)
 	struct lines_line *l;
 
 	(void)state;
-	assert_string_equal(apply(" [{\"name\":\"a\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\",\"toxics\":[{\"type\":\"noop\"}]}]", &failed),
-	    "new a\n");
+	assert_string_equal(apply(" [{\"name\":\"a\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\","
+	    "\"toxics\":[{\"type\":\"noop\"}]}]", &failed), "new a\n");
 	l = lines_find(&rig.lines, "a");
 	assert_true(!l->half_close && l->toxic_count == 1);
 }

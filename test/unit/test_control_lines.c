@@ -412,8 +412,8 @@ test_show(void **state)
 
 	(void)state;
 	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"x\",\"upstream\":\"u:1\",\"enabled\":false,"
-	    "\"half_close\":true,\"key\":\"client\",\"connect_timeout\":1500,\"toxics\":[{\"type\":\"latency\",\"toxicity\":0.25,"
-	    "\"attributes\":{\"latency\":5,\"distribution\":\"normal\"},"
+	    "\"half_close\":true,\"key\":\"client\","
+	    "\"connect_timeout\":1500,\"toxics\":[{\"type\":\"latency\",\"toxicity\":0.25,\"attributes\":{\"latency\":5,\"distribution\":\"normal\"},"
 	    "\"scope\":{\"every\":2,\"duty\":{\"period\":\"1s\",\"on\":0.5}},\"ttl\":\"1m\"}]}", &l), 0);
 	assert_string_equal(rig_show(l, &text), "{\"name\":\"a\",\"listen\":\"x\",\"upstream\":\"u:1\",\"enabled\":false,\"half_close\":true,"
 	    "\"key\":\"client\",\"connect_timeout\":1500,\"toxics\":[{\"attributes\":{\"latency\":5,\"jitter\":0,\"distribution\":\"normal\"},"

@@ -75,11 +75,11 @@ test_round_trip(void **state)
 
 	(void)state;
 	assert_int_equal(rig_create(&rig, "{\"name\":\"a <&> \\u20ac\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\",\"half_close\":true,"
-	    "\"toxics\":[{\"type\":\"latency\",\"attributes\":{\"latency\":5},"
-	    "\"scope\":{\"client\":\"10.0.0.0/8\",\"window\":{\"from\":1,\"to\":\"2s\"}}}]}", &a), 0);
+	    "\"toxics\":[{\"type\":\"latency\",\"attributes\":{\"latency\":5},\"scope\":{\"client\":\"10.0.0.0/8\","
+	    "\"window\":{\"from\":1,\"to\":\"2s\"}}}]}", &a), 0);
 	assert_int_equal(rig_toxic(&rig, a, "{\"type\":\"timeout\",\"ttl\":\"1h\",\"toxicity\":1e-7,\"stream\":\"UPSTREAM\"}", &x), 0);
-	assert_int_equal(rig_create(&rig, "{\"name\":\"b\",\"listen\":\"localhost:1\",\"upstream\":\"u:2\","
-	    "\"enabled\":false,\"key\":\"client\"}", &b), 0);
+	assert_int_equal(rig_create(&rig, "{\"name\":\"b\",\"listen\":\"localhost:1\",\"upstream\":\"u:2\",\"enabled\":false,"
+	    "\"key\":\"client\"}", &b), 0);
 	a->origin = strdup("0123");
 	before_a = strdup(rig_show(a, &text));
 	before_b = strdup(rig_show(b, &text));
@@ -145,7 +145,7 @@ test_bad_files(void **state)
 {
 	static const char *const texts[] = { "", "{", "[]", "{\"version\":2}", "{\"version\":1,\"lines\":[{\"name\":\"a\"}]}",
 		"{\"version\":1,\"lines\":[{\"name\":\"a\",\"upstream\":\"u:1\",\"toxics\":[{\"type\":\"slicer\"}]}]}",
-		"{\"version\":1,\"lines\":[5]}" };
+		    "{\"version\":1,\"lines\":[5]}" };
 	struct doc *doc;
 
 	(void)state;

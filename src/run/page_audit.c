@@ -106,8 +106,8 @@ put_evidence(const struct run_result *r, uint32_t i, struct buf *out)
 	words_safe(e->key, out);
 	buf_puts(out, open ? "</code></h3>" : "</code></summary>");
 	buf_puts(out, "<p class=say>");
-	words_safe(e->say, out);
-	buf_puts(out, ".</p>");
+	words_safe_sentence(e->say, out);
+	buf_puts(out, "</p>");
 	spacetime_svg(r, e, WIDE_PX, out);
 	spacetime_svg(r, e, NARROW_PX, out);
 	buf_puts(out, "<p class=\"small soft\" style=\"margin:2px 0 14px\">A box reaches from the call to the answer; the operation took effect somewhere "

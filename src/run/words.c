@@ -83,7 +83,7 @@ words_reason(const struct run_result *r, uint32_t i, struct buf *out)
 
 		buf_printf(out, "audit: key %s: %s", e->key, e->say);
 		if (r->audit->keys_invalid > 1)
-			buf_printf(out, " (and %" PRIu32 " more keys)", r->audit->keys_invalid - 1);
+			buf_printf(out, " (and %" PRIu32 " more key%s)", r->audit->keys_invalid - 1, r->audit->keys_invalid == 2 ? "" : "s");
 		return;
 	}
 	buf_puts(out, reason);
@@ -169,4 +169,15 @@ words_safe(const char *s, struct buf *out)
 {
 	if (s != NULL)
 		words_safen(s, strlen(s), out);
+}
+
+void
+words_safe_sentence(const char *s, struct buf *out)
+{
+	if (s == NULL || *s == '\0')
+		return;
+	if (*s >= 'a' && *s <= 'z')
+		buf_putc(out, (char)(*s++ - 'a' + 'A'));
+	words_safe(s, out);
+	buf_putc(out, '.');
 }

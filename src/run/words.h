@@ -29,6 +29,8 @@ void words_date(int64_t wall_ns, bool iso, struct buf *out);
 
 /* Text escaped for HTML, XML and attributes; what is not UTF-8 or not allowed in XML becomes U+FFFD. NULL is "". */
 void words_safe(const char *s, struct buf *out);
+/* The same as a sentence: with a capital letter and a full stop. */
+void words_safe_sentence(const char *s, struct buf *out);
 void words_safen(const char *s, size_t n, struct buf *out);
 
 #endif

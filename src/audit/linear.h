@@ -29,7 +29,8 @@ enum linear_answer { LINEAR_LEGAL, LINEAR_ILLEGAL, LINEAR_SPENT, LINEAR_NO_MEMOR
 
 struct linear_result {
 	enum linear_answer answer;
-	uint32_t culprit;               /* ILLEGAL: the operation (of the keyhist) at whose return nothing was left; SPENT, NO_MEMORY: where we were */
+	/* ILLEGAL: the operation (of the keyhist) at whose return nothing was left; SPENT, NO_MEMORY: where we were */
+	uint32_t culprit;
 	uint32_t pending;               /* how many were pending then */
 	/* The order found, as history indexes: of all when LEGAL, the longest legal one before the culprit when ILLEGAL. */
 	uint32_t *order;                /* NULL when not wanted, or too long to be remembered */

@@ -92,7 +92,8 @@ read_flags(struct check *c, int argc, char **argv)
 		return CMD_HELD;
 	}
 	if (args.count != 1)
-		return bad_usage(args.count == 0 ? "no history given%s" : "one history at a time, please: \"%s\"", args.count == 0 ? "" : args.words[1]);
+		return bad_usage(args.count == 0 ? "no history given%s" : "one history at a time, please: \"%s\"",
+		    args.count == 0 ? "" : args.words[1]);
 	if (c->model == NULL)
 		return bad_usage("%s", "--model is missing: register or cas-register");
 	if (strcmp(c->model, models[0]) != 0 && strcmp(c->model, models[1]) != 0)

@@ -4,7 +4,7 @@
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "control/cli_args.h"
-#include "io/probe.h"
+#include "io/kernel.h"
 #include "io/term.h"
 #include "io/thread.h"
 #include "proto/jsonw.h"
@@ -39,11 +39,16 @@ struct doctor {
 	struct finding findings[FINDINGS_MAX];
 };
 
-static void add(struct doctor *d, const char *name, enum state state, const char *meaning, const char *fix, const char *fmt, ...)
-    __attribute__((format(printf, 6, 7)));
+/* What a check is called, what it is for, and what to do when it fails. */
+struct check {
+	const char *name, *meaning, *fix;
+};
+
+static void add(struct doctor *d, const struct check *c, enum state state, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 static void
-add(struct doctor *d, const char *name, enum state state, const char *meaning, const char *fix, const char *fmt, ...)
+add(struct doctor *d, const struct check *c, enum state state, const char *fmt, ...)
 {
 	struct finding *f = &d->findings[d->count];
 	va_list ap;
@@ -51,17 +56,19 @@ add(struct doctor *d, const char *name, enum state state, const char *meaning, c
 	if (d->count == FINDINGS_MAX)
 		return;
 	d->count++;
-	*f = (struct finding){ .name = name, .state = state, .meaning = meaning, .fix = state == GOOD || state == UNUSED ? NULL : fix };
+	*f = (struct finding){ .name = c->name, .state = state, .meaning = c->meaning };
+	if (state == LIMITED || state == MISSING)
+		f->fix = c->fix;
 	va_start(ap, fmt);
 	vsnprintf(f->found, sizeof(f->found), fmt, ap);
 	va_end(ap);
 }
 
-/* A probe that answers yes or why not. */
+/* A probe that answers yes, or why not. */
 static void
-add_probe(struct doctor *d, const char *name, int r, enum state otherwise, const char *meaning, const char *fix)
+add_probe(struct doctor *d, const struct check *c, int r, enum state otherwise)
 {
-	add(d, name, r == 0 ? GOOD : otherwise, meaning, fix, "%s", r == 0 ? "yes" : strerror(-r));
+	add(d, c, r == 0 ? GOOD : otherwise, "%s", r == 0 ? "yes" : strerror(-r));
 }
 
 /* ---- the checks ---- */
@@ -69,143 +76,189 @@ add_probe(struct doctor *d, const char *name, int r, enum state otherwise, const
 static void
 check_system(struct doctor *d)
 {
-	char kernel[PROBE_TEXT_MAX];
-	unsigned user = probe_user();
+	static const struct check kernel = { "kernel", "anything from Linux 5.11 on is complete", NULL };
+	static const struct check who = { "user", "no part of this version needs to be root", NULL };
+	char text[KERNEL_TEXT_MAX];
+	unsigned user = kernel_user();
 
-	probe_kernel(kernel);
-	add(d, "kernel", GOOD, "anything from Linux 5.11 on is complete", NULL, "%s, %u cores for this process", kernel, thread_cores());
-	add(d, "user", GOOD, "no part of this version needs to be root", NULL, "%s (uid %u)", user == 0 ? "root" : "ordinary user", user);
+	kernel_name(text);
+	add(d, &kernel, GOOD, "%s, %u cores for this process", text, thread_cores());
+	add(d, &who, GOOD, "%s (uid %u)", user == 0 ? "root" : "ordinary user", user);
 }
 
 static void
 check_descriptors(struct doctor *d)
 {
+	static const struct check c = {
+		"descriptors", "each connection through a line takes two; serve raises the limit to the hard one",
+		"raise the hard limit: `ulimit -Hn 1048576`, LimitNOFILE= in a unit, or /etc/security/limits.conf",
+	};
 	uint64_t soft = 0, hard = 0;
-	int r = probe_descriptors(&soft, &hard);
+	int r = kernel_descriptors(&soft, &hard);
 
-	if (r < 0) {
-		add_probe(d, "descriptors", r, MISSING, "each connection through a line takes two", "look at `ulimit -n`");
-		return;
-	}
-	add(d, "descriptors", hard >= 20000 ? GOOD : LIMITED, "each connection through a line takes two; serve raises the limit to the hard one",
-	    "raise the hard limit: `ulimit -Hn 1048576`, LimitNOFILE= in a unit, or /etc/security/limits.conf",
-	    "%llu now, %llu allowed: about %llu connections at once", (unsigned long long)soft, (unsigned long long)hard,
-	    (unsigned long long)(FL_MIN(hard, UINT64_C(1) << 25) / 2));
+	if (r < 0)
+		add_probe(d, &c, r, MISSING);
+	else
+		add(d, &c, hard >= 20000 ? GOOD : LIMITED, "%llu now, %llu allowed: about %llu connections at once",
+		    (unsigned long long)soft, (unsigned long long)hard,
+		    (unsigned long long)(FL_MIN(hard, UINT64_C(1) << 25) / 2));
 }
 
 static void
 check_memory(struct doctor *d)
 {
+	static const struct check c = {
+		"address space", "pools reserve addresses at start and take memory only when used",
+		"`ulimit -v unlimited`, or lower --buffer and --conns-max of serve",
+	};
 	uint64_t bytes = 0;
 	char text[32];
 
-	if (probe_memory_unlimited(&bytes))
-		add(d, "address space", GOOD, "pools reserve addresses at start and take memory only when used", NULL, "unlimited");
+	if (kernel_memory_unlimited(&bytes))
+		add(d, &c, GOOD, "unlimited");
 	else
-		add(d, "address space", bytes >= (UINT64_C(8) << 30) ? GOOD : LIMITED,
-		    "pools reserve addresses at start and take memory only when used",
-		    "`ulimit -v unlimited`, or lower --buffer and --conns-max of serve", "%s", units_bytes(text, sizeof(text), (double)bytes));
+		add(d, &c, bytes >= (UINT64_C(8) << 30) ? GOOD : LIMITED, "%s", units_bytes(text, sizeof(text), (double)bytes));
 }
 
 static void
 check_ports(struct doctor *d)
 {
-	int64_t range[2], low, queue;
+	static const struct check ports = {
+		"ports to servers", "connections from one address to one server's address and port",
+		"`sysctl net.ipv4.ip_local_port_range=\"10000 65000\"`",
+	};
+	static const struct check low_ports = {
+		"low ports", "lines that listen on a port below",
+		"`sysctl net.ipv4.ip_unprivileged_port_start=0`, or `setcap cap_net_bind_service=+ep` on the program; or listen above",
+	};
+	static const struct check queue = { "accept queue", "clients that connect at the same moment",
+	    "`sysctl net.core.somaxconn=4096`" };
+	int64_t range[2], low, longest;
 
-	if (probe_numbers("/proc/sys/net/ipv4/ip_local_port_range", 2, range) == 0)
-		add(d, "ports to servers", range[1] - range[0] >= 20000 ? GOOD : LIMITED,
-		    "connections from one address to one server's address and port",
-		    "`sysctl net.ipv4.ip_local_port_range=\"10000 65000\"`", "%lld to %lld: %lld", (long long)range[0], (long long)range[1],
-		    (long long)(range[1] - range[0] + 1));
-	if (probe_numbers("/proc/sys/net/ipv4/ip_unprivileged_port_start", 1, &low) == 0)
-		add(d, "low ports", probe_user() == 0 || low == 0 ? GOOD : LIMITED, "lines that listen on a port below",
-		    "`sysctl net.ipv4.ip_unprivileged_port_start=0`, or `setcap cap_net_bind_service=+ep` on the program; or listen above",
-		    "ports from %lld on may be listened on", probe_user() == 0 ? 1LL : (long long)low);
-	if (probe_numbers("/proc/sys/net/core/somaxconn", 1, &queue) == 0)
-		add(d, "accept queue", queue >= 1024 ? GOOD : LIMITED, "clients that connect at the same moment", "`sysctl net.core.somaxconn=4096`",
-		    "%lld", (long long)queue);
+	if (kernel_numbers("/proc/sys/net/ipv4/ip_local_port_range", 2, range) == 0)
+		add(d, &ports, range[1] - range[0] >= 20000 ? GOOD : LIMITED, "%lld to %lld: %lld", (long long)range[0],
+		    (long long)range[1], (long long)(range[1] - range[0] + 1));
+	if (kernel_numbers("/proc/sys/net/ipv4/ip_unprivileged_port_start", 1, &low) == 0) {
+		low = kernel_user() == 0 ? 0 : low;
+		add(d, &low_ports, low == 0 ? GOOD : LIMITED, "ports from %lld on may be listened on", (long long)FL_MAX(low, 1));
+	}
+	if (kernel_numbers("/proc/sys/net/core/somaxconn", 1, &longest) == 0)
+		add(d, &queue, longest >= 1024 ? GOOD : LIMITED, "%lld", (long long)longest);
 }
 
 static void
 check_addresses(struct doctor *d)
 {
+	static const struct check first = { "loopback 127.0.0.1", "lines and the API listen there", "`ip link set lo up`" };
+	static const struct check second = {
+		"loopback 127.0.0.2", "many servers with the same port on one machine", "`ip addr add 127.0.0.2/8 dev lo`",
+	};
+	static const struct check v6 = {
+		"IPv6", "lines on IPv6 addresses; without it `:PORT` means IPv4 only", "`sysctl net.ipv6.conf.lo.disable_ipv6=0`",
+	};
+	static const struct check local = {
+		"unix sockets", "lines from and to unix:/PATH", "a seccomp or container policy forbids them",
+	};
 	char unix_name[64];
 
-	snprintf(unix_name, sizeof(unix_name), "unix:@faultline-doctor-%u", probe_user());
-	add_probe(d, "loopback 127.0.0.1", probe_listen("127.0.0.1:0"), MISSING, "lines and the API listen there", "`ip link set lo up`");
-	add_probe(d, "loopback 127.0.0.2", probe_listen("127.0.0.2:0"), LIMITED, "many servers with the same port on one machine",
-	    "`ip addr add 127.0.0.2/8 dev lo`");
-	add_probe(d, "IPv6", probe_listen("[::1]:0"), LIMITED, "lines on IPv6 addresses; without it `:PORT` means IPv4 only",
-	    "`sysctl net.ipv6.conf.lo.disable_ipv6=0`");
-	add_probe(d, "unix sockets", probe_listen(unix_name), LIMITED, "lines from and to unix:/PATH", "a seccomp or container policy forbids them");
+	snprintf(unix_name, sizeof(unix_name), "unix:@faultline-doctor-%u", kernel_user());
+	add_probe(d, &first, kernel_listen("127.0.0.1:0"), MISSING);
+	add_probe(d, &second, kernel_listen("127.0.0.2:0"), LIMITED);
+	add_probe(d, &v6, kernel_listen("[::1]:0"), LIMITED);
+	add_probe(d, &local, kernel_listen(unix_name), LIMITED);
 }
 
 static void
 check_names(struct doctor *d)
 {
-	char first[PROBE_TEXT_MAX] = "", took[32];
+	static const struct check c = {
+		"names", "servers that are named, not numbered",
+		"have `127.0.0.1 localhost` in /etc/hosts; look at /etc/nsswitch.conf and at the servers in /etc/resolv.conf",
+	};
+	char first[KERNEL_TEXT_MAX] = "", took[32];
 	fl_ns time = 0;
-	int r = probe_resolve("localhost", &time, first);
+	int r = kernel_resolve("localhost", &time, first);
 
 	if (r < 0)
-		add(d, "names", LIMITED, "servers that are named, not numbered", "add `127.0.0.1 localhost` to /etc/hosts; look at /etc/nsswitch.conf",
-		    "localhost: %s", r == -ENOENT ? "no such name" : strerror(-r));
+		add(d, &c, LIMITED, "localhost: %s", r == -ENOENT ? "no such name" : strerror(-r));
 	else
-		add(d, "names", time < FL_SEC ? GOOD : LIMITED, "servers that are named, not numbered",
-		    "a resolver in /etc/resolv.conf does not answer", "localhost is %s, looked up in %s", first, units_duration(took, sizeof(took), time));
+		add(d, &c, time < FL_SEC ? GOOD : LIMITED, "localhost is %s, looked up in %s", first,
+		    units_duration(took, sizeof(took), time));
 }
 
 static void
 check_time(struct doctor *d)
 {
+	static const struct check fine = {
+		"epoll_pwait2", "timers finer than a millisecond",
+		"a kernel from 5.11 on; a container policy may forbid the call",
+	};
+	static const struct check timers = {
+		"timers", "how late this kernel wakes a sleeper; workers wake early by that much and poll for the rest",
+		"an idle machine; in a virtual machine the host decides",
+	};
 	fl_ns late[TIMER_SAMPLES];
-	char p50[32], p99[32], clock[PROBE_TEXT_MAX] = "unknown";
-	int r = probe_epoll_pwait2();
+	char p50[32], p99[32], clock[KERNEL_TEXT_MAX] = "unknown";
+	int r;
 
-	add_probe(d, "epoll_pwait2", r, LIMITED, "timers finer than a millisecond", "a kernel from 5.11 on; a container policy may forbid the call");
-	probe_text("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock);
-	r = probe_timer(TIMER_WAIT, TIMER_SAMPLES, late);
+	add_probe(d, &fine, kernel_epoll_pwait2(), LIMITED);
+	kernel_text("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock);
+	r = kernel_timer(TIMER_WAIT, TIMER_SAMPLES, late);
 	if (r < 0) {
-		add_probe(d, "timers", r, MISSING, "faults that delay", "a container policy may forbid epoll");
+		add_probe(d, &timers, r, MISSING);
 		return;
 	}
-	add(d, "timers", late[TIMER_SAMPLES / 2] <= TIMER_GOOD ? GOOD : LIMITED,
-	    "how late this kernel wakes a sleeper; workers wake early by that much and poll for the rest",
-	    "an idle machine; in a virtual machine the host decides",
-	    "%d waits of 1 ms ended %s late at p50, %s at p99 (clock %.40s)", TIMER_SAMPLES,
-	    units_duration(p50, sizeof(p50), late[TIMER_SAMPLES / 2]), units_duration(p99, sizeof(p99), late[TIMER_SAMPLES * 99 / 100]), clock);
+	units_duration(p50, sizeof(p50), late[TIMER_SAMPLES / 2]);
+	units_duration(p99, sizeof(p99), late[TIMER_SAMPLES * 99 / 100]);
+	add(d, &timers, late[TIMER_SAMPLES / 2] <= TIMER_GOOD ? GOOD : LIMITED,
+	    "%d waits of 1 ms ended %s late at p50, %s at p99 (clock %.40s)", TIMER_SAMPLES, p50, p99, clock);
 }
 
 static void
 check_processes(struct doctor *d)
 {
-	add_probe(d, "parent death signal", probe_pdeathsig(), MISSING, "processes of an experiment end with it, even when it is killed",
-	    "a container policy forbids prctl()");
-	add_probe(d, "child subreaper", probe_subreaper(), MISSING, "processes that fork away are found and ended", "a container policy forbids prctl()");
-	add_probe(d, "working directory", probe_writable("."), LIMITED, "`faultline run` leaves its results in ./runs",
-	    "change to a directory of your own");
+	static const struct check death = {
+		"parent death signal", "processes of an experiment end with it, even when it is killed",
+		"a container policy forbids prctl()",
+	};
+	static const struct check reaper = {
+		"child subreaper", "processes that fork away are found and ended", "a container policy forbids prctl()",
+	};
+	static const struct check directory = {
+		"working directory", "`faultline run` leaves its results in ./runs", "change to a directory of your own",
+	};
+
+	add_probe(d, &death, kernel_pdeathsig(), MISSING);
+	add_probe(d, &reaper, kernel_subreaper(), MISSING);
+	add_probe(d, &directory, kernel_writable("."), LIMITED);
 }
 
 static void
 check_programs(struct doctor *d)
 {
-	char path[PROBE_TEXT_MAX] = "";
-	int r = probe_program("redis-server", path);
+	static const struct check c = {
+		"redis-server", "the shipped experiments and `make demo`", "`apt-get install redis-server`, or `tools/deps`",
+	};
+	char path[KERNEL_TEXT_MAX] = "";
+	int r = kernel_program("redis-server", path);
 
-	add(d, "redis-server", r == 0 ? GOOD : LIMITED, "the shipped experiments and `make demo`", "`apt-get install redis-server`, or `tools/deps`", "%s",
-	    r == 0 ? path : "not found in PATH");
+	add(d, &c, r == 0 ? GOOD : LIMITED, "%s", r == 0 ? path : "not found in PATH");
 }
 
 /* Said openly: what is there or not, and does not matter. */
 static void
 check_unused(struct doctor *d)
 {
-	int uring = probe_io_uring(), spaces = probe_namespaces(), pidfd = probe_pidfd();
+	static const struct check uring = { "io_uring", "not used: edge-triggered epoll measured as good", NULL };
+	static const struct check pidfd = { "pidfd", "not used: the keeper reaps all of its processes itself", NULL };
+	static const struct check spaces = {
+		"user namespaces", "not used by this version: no faults on hosts or packets yet", NULL,
+	};
+	const struct check *const checks[] = { &uring, &pidfd, &spaces };
+	int r[] = { kernel_io_uring(), kernel_pidfd(), kernel_namespaces() };
 
-	add(d, "io_uring", UNUSED, "not used: edge-triggered epoll measured as good", NULL, "%s", uring == 0 ? "available" : strerror(-uring));
-	add(d, "pidfd", UNUSED, "not used: the keeper reaps all of its processes itself", NULL, "%s", pidfd == 0 ? "available" : strerror(-pidfd));
-	add(d, "user namespaces", UNUSED, "not used by this version: no faults on hosts or packets yet", NULL, "%s",
-	    spaces == 0 ? "available" : strerror(-spaces));
+	for (size_t i = 0; i < FL_ARRAY_LEN(checks); i++)
+		add(d, checks[i], UNUSED, "%s", r[i] == 0 ? "available" : strerror(-r[i]));
 }
 
 static void
@@ -271,13 +324,16 @@ print_json(const struct doctor *d)
 static void
 print_text(const struct doctor *d)
 {
-	static const char *const escapes[] = { [GOOD] = "\x1b[32m", [LIMITED] = "\x1b[33m", [MISSING] = "\x1b[31m", [UNUSED] = "\x1b[2m" };
+	static const char *const escapes[] = {
+		[GOOD] = "\x1b[32m", [LIMITED] = "\x1b[33m", [MISSING] = "\x1b[31m", [UNUSED] = "\x1b[2m",
+	};
 	bool terminal = term_is_output();
 
 	for (unsigned i = 0; i < d->count; i++) {
 		const struct finding *f = &d->findings[i];
 
-		printf("%s%-8s%s %-20s %s\n", terminal ? escapes[f->state] : "", words[f->state], terminal ? "\x1b[0m" : "", f->name, f->found);
+		printf("%s%-8s%s %-20s %s\n", terminal ? escapes[f->state] : "", words[f->state], terminal ? "\x1b[0m" : "",
+		    f->name, f->found);
 		if (f->state != GOOD)
 			printf("%-8s %-20s %s%s\n", "", "", f->state == UNUSED ? "" : "for: ", f->meaning);
 		if (f->fix != NULL)

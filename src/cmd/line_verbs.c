@@ -9,7 +9,6 @@
 #include "proto/jsonw.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,30 +65,10 @@ line_list(const struct cli_args *a)
 }
 
 static void
-print_field(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-print_field(const char *name, const char *fmt, ...)
-{
-	struct buf text, clean;
-	va_list ap;
-
-	buf_init(&text, 1 << 16);
-	buf_init(&clean, 1 << 18);
-	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	cli_table_clean(&clean, buf_str(&text));
-	printf("%-12s %s\n", name, buf_str(&clean));
-	buf_fini(&clean);
-	buf_fini(&text);
-}
-
-static void
 print_closed(const struct doc_node *closed)
 {
 	for (uint32_t i = 0; closed->kind == DOC_MAP && i < closed->count; i++)
-		print_field(i == 0 ? "closed" : "", "%s %s", closed->pairs[i].value->text, closed->pairs[i].key->text);
+		cli_table_say("%-12s %s %s\n", i == 0 ? "closed" : "", closed->pairs[i].value->text, closed->pairs[i].key->text);
 }
 
 static void
@@ -98,14 +77,15 @@ print_line(const struct doc_node *line)
 	const struct doc_node *toxics = cli_api_items(line, "toxics");
 	char up[32], down[32];
 
-	print_field("name", "%s", cli_api_text(line, "name"));
-	print_field("listen", "%s", cli_api_text(line, "listen"));
-	print_field("upstream", "%s", cli_api_text(line, "upstream"));
-	print_field("state", "%s", cli_api_bool(line, "enabled") ? "enabled" : "disabled");
-	print_field("half-close", "%s", cli_api_bool(line, "half_close") ? "passed on" : "ends both directions, as with Toxiproxy");
-	print_field("connections", "%lld open, %lld accepted", (long long)cli_api_int(line, "connections"),
+	cli_table_say("%-12s %s\n", "name", cli_api_text(line, "name"));
+	cli_table_say("%-12s %s\n", "listen", cli_api_text(line, "listen"));
+	cli_table_say("%-12s %s\n", "upstream", cli_api_text(line, "upstream"));
+	cli_table_say("%-12s %s\n", "state", cli_api_bool(line, "enabled") ? "enabled" : "disabled");
+	cli_table_say("%-12s %s\n", "half-close", cli_api_bool(line, "half_close") ?
+	    "passed on" : "ends both directions, as with Toxiproxy");
+	cli_table_say("%-12s %lld open, %lld accepted\n", "connections", (long long)cli_api_int(line, "connections"),
 	    (long long)cli_api_int(line, "accepted"));
-	print_field("traffic", "%s up, %s down", units_bytes(up, sizeof(up), traffic(line, "upstream_traffic")),
+	cli_table_say("%-12s %s up, %s down\n", "traffic", units_bytes(up, sizeof(up), traffic(line, "upstream_traffic")),
 	    units_bytes(down, sizeof(down), traffic(line, "downstream_traffic")));
 	print_closed(cli_api_items(line, "closed"));
 	if (toxics->count > 0) {
@@ -202,7 +182,7 @@ line_create(const struct cli_args *a)
 	if (r == CLI_OK && cli_call_json(&c))
 		cli_api_print(&c.answer);
 	else if (r == CLI_OK)
-		printf("created line %s: %s -> %s\n", a->words[0], cli_api_text(cli_answer_root(&c.answer), "listen"),
+		cli_table_say("created line %s: %s -> %s\n", a->words[0], cli_api_text(cli_answer_root(&c.answer), "listen"),
 		    cli_api_text(cli_answer_root(&c.answer), "upstream"));
 	cli_call_fini(&c);
 	return r;
@@ -340,7 +320,9 @@ describe_faults(const struct doc_node *faults, struct buf *out)
 static void
 print_connections(const struct doc_node *connections)
 {
-	static const char *const header[] = { ">CONNECTION", "CLIENT", "SERVER", "STATE", ">AGE", ">UP", ">DOWN", ">HELD", "FAULTS (HITS)" };
+	static const char *const header[] = {
+		">CONNECTION", "CLIENT", "SERVER", "STATE", ">AGE", ">UP", ">DOWN", ">HELD", "FAULTS (HITS)",
+	};
 	struct cli_table t;
 
 	cli_table_init(&t, header, FL_ARRAY_LEN(header));
@@ -355,7 +337,8 @@ print_connections(const struct doc_node *connections)
 		cli_table_cell(&t, CLI_PLAIN, "%s", cli_api_text(n, "client"));
 		cli_table_cell(&t, CLI_PLAIN, "%s", cli_api_text(n, "server"));
 		cli_table_cell(&t, CLI_PLAIN, "%s", cli_api_text(n, "state"));
-		cli_table_cell(&t, CLI_PLAIN, "%s", units_duration(text, sizeof(text), (fl_ns)cli_api_float(n, "age_ms") * FL_MS));
+		cli_table_cell(&t, CLI_PLAIN, "%s", units_duration(text, sizeof(text), (fl_ns)cli_api_float(n,
+		    "age_ms") * FL_MS));
 		cli_table_cell(&t, CLI_PLAIN, "%s", units_bytes(text, sizeof(text), cli_api_float(up, "sent_bytes")));
 		cli_table_cell(&t, CLI_PLAIN, "%s", units_bytes(text, sizeof(text), cli_api_float(down, "sent_bytes")));
 		cli_table_cell(&t, CLI_PLAIN, "%s",
@@ -404,8 +387,8 @@ static const struct cli_opt cut_opts[] = {
 	{ 0, "reset", NULL, "with a reset instead of an ordinary close" },
 	{ 0, NULL, NULL, NULL },
 };
-static const char *const list_names[] = { "ls", NULL }, *const inspect_names[] = { "show", NULL }, *const create_names[] = { "new", NULL },
-    *const delete_names[] = { "rm", NULL }, *const connections_names[] = { "conns", NULL };
+static const char *const list_names[] = { "ls", NULL }, *const inspect_names[] = { "show", NULL },
+    *const create_names[] = { "new", NULL }, *const delete_names[] = { "rm", NULL }, *const connections_names[] = { "conns", NULL };
 
 static const struct cli_verb verbs[] = {
 	{ "list", list_names, "", 0, 0, "all lines", NULL, "  faultline line list --json | jq '.[].name'\n", line_list },
@@ -413,11 +396,14 @@ static const struct cli_verb verbs[] = {
 	{ "create", create_names, "NAME", 1, 1, "make a line", create_opts,
 	    "  faultline line create redis --listen 127.0.0.1:6380 --upstream 127.0.0.1:6379\n"
 	    "  faultline line create db -u unix:/run/postgresql/.s.PGSQL.5432 --half-close true\n", line_create },
-	{ "toggle", NULL, "NAME...", 1, CLI_WORDS_MAX, "enable what is disabled and the other way round", NULL, NULL, line_toggle },
+	{ "toggle", NULL, "NAME...", 1, CLI_WORDS_MAX, "enable what is disabled, disable what is enabled", NULL, NULL,
+	  line_toggle },
 	{ "enable", NULL, "NAME...", 1, CLI_WORDS_MAX, "listen again", NULL, NULL, line_enable },
-	{ "disable", NULL, "NAME...", 1, CLI_WORDS_MAX, "close its connections and its listener; its toxics stay", NULL, NULL, line_disable },
+	{ "disable", NULL, "NAME...", 1, CLI_WORDS_MAX, "close its connections and its listener; its toxics stay", NULL, NULL,
+	    line_disable },
 	{ "delete", delete_names, "NAME...", 1, CLI_WORDS_MAX, "close it and forget it", NULL, NULL, line_delete },
-	{ "connections", connections_names, "NAME", 1, 1, "its open connections, and what faults did to each", NULL, NULL, line_connections },
+	{ "connections", connections_names, "NAME", 1, 1, "its open connections, and what faults did to each", NULL, NULL,
+	    line_connections },
 	{ "cut", NULL, "NAME...", 1, CLI_WORDS_MAX, "close its open connections; the line goes on", cut_opts,
 	    "  faultline line cut redis --reset\n", line_cut },
 	{ .name = NULL },

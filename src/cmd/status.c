@@ -34,7 +34,8 @@ static int
 sample_take(struct cli_call *c, bool quiet, struct sample *ret_sample, char *ret_error, size_t error_bytes)
 {
 	struct sample s = { .at = 0 };
-	bool ok = cli_api_ask(&c->client, "GET", "/v1/status", NULL, &s.status) && cli_api_ask(&c->client, "GET", "/v1/lines", NULL, &s.lines);
+	bool ok = cli_api_ask(&c->client, "GET", "/v1/status", NULL, &s.status) &&
+	    cli_api_ask(&c->client, "GET", "/v1/lines", NULL, &s.lines);
 	const struct cli_answer *failed = s.status.ok ? &s.lines : &s.status;
 	int r = CLI_UNKNOWN;
 
@@ -94,7 +95,8 @@ put_traffic(struct cli_table *t, double now, double before, double seconds)
 
 	units_bytes(sum, sizeof(sum), now);
 	if (seconds > 0)
-		cli_table_cell(t, CLI_PLAIN, "%s  %s/s", sum, units_bytes(rate, sizeof(rate), FL_MAX(now - before, 0.0) / seconds));
+		cli_table_cell(t, CLI_PLAIN, "%s  %s/s", sum, units_bytes(rate, sizeof(rate),
+		    FL_MAX(now - before, 0.0) / seconds));
 	else
 		cli_table_cell(t, CLI_PLAIN, "%s", sum);
 }
@@ -143,7 +145,8 @@ put_head(struct buf *out, const struct sample *s, uint64_t faults)
 	cli_table_clean(out, cli_api_text(root, "seed"));
 	buf_printf(out, "%s\n%lld lines  %lld of %lld connections  %llu faults active  %lld events, %lld lost\n\n",
 	    cli_api_bool(root, "draining") ? "  DRAINING" : "", (long long)cli_api_int(root, "lines"),
-	    (long long)cli_api_int(root, "connections"), (long long)cli_api_int(root, "connections_max"), (unsigned long long)faults,
+	    (long long)cli_api_int(root, "connections"), (long long)cli_api_int(root, "connections_max"),
+	        (unsigned long long)faults,
 	    (long long)cli_api_int(root, "events"), (long long)cli_api_int(root, "events_lost"));
 }
 
@@ -151,7 +154,9 @@ put_head(struct buf *out, const struct sample *s, uint64_t faults)
 static void
 put_frame(struct buf *out, const struct sample *s, const struct sample *before, bool terminal)
 {
-	static const char *const header[] = { "LINE", "LISTEN", "UPSTREAM", "STATE", ">OPEN", ">ACCEPTED", ">UP", ">DOWN", ">ERRORS", "FAULTS" };
+	static const char *const header[] = {
+		"LINE", "LISTEN", "UPSTREAM", "STATE", ">OPEN", ">ACCEPTED", ">UP", ">DOWN", ">ERRORS", "FAULTS",
+	};
 	const struct doc_node *lines = cli_answer_root(&s->lines);
 	double seconds = before != NULL ? (double)(s->at - before->at) / (double)FL_SEC : 0;
 	struct cli_table t;
@@ -213,7 +218,8 @@ print_json(const struct sample *s)
 {
 	const struct buf *status = &s->status.http.body, *lines = &s->lines.http.body;
 
-	printf("{\"status\":%.*s,\"lines\":%.*s}\n", (int)buf_len(status), buf_data(status), (int)buf_len(lines), buf_data(lines));
+	printf("{\"status\":%.*s,\"lines\":%.*s}\n", (int)buf_len(status), buf_data(status), (int)buf_len(lines),
+	    buf_data(lines));
 	fflush(stdout);
 }
 

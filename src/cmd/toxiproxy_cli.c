@@ -120,7 +120,8 @@ fail_with_help(const struct run *t, const char *message)
 static const char *
 go_method(const char *method)
 {
-	static const char *const names[][2] = { { "GET", "Get" }, { "POST", "Post" }, { "PATCH", "Patch" }, { "DELETE", "Delete" } };
+	static const char *const names[][2] = { { "GET", "Get" }, { "POST", "Post" }, { "PATCH", "Patch" },
+	    { "DELETE", "Delete" } };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(names); i++)
 		if (strcmp(names[i][0], method) == 0)
@@ -137,13 +138,15 @@ ask(struct run *t, const char *method, struct buf *target, struct buf *body)
 
 	cli_answer_fini(&t->answer);
 	if (t->no_client != NULL) {
-		snprintf(t->error, sizeof(t->error), "fail to request: %s \"%.1000s\": %s", go_method(method), t->url, t->no_client);
+		snprintf(t->error, sizeof(t->error), "fail to request: %s \"%.1000s\": %s", go_method(method), t->url,
+		    t->no_client);
 	} else if (target->overflowed || (body != NULL && body->overflowed)) {
 		snprintf(t->error, sizeof(t->error), "a name or a value is too long");
 	} else {
 		ok = cli_api_ask(&t->client, method, buf_str(target), body, &t->answer);
 		if (!ok && a->http.stage != HTTP_STAGE_DONE)
-			snprintf(t->error, sizeof(t->error), "fail to request: %s \"%.500s%.500s\": %s", go_method(method), t->url,
+			snprintf(t->error, sizeof(t->error), "fail to request: %s \"%.500s%.500s\": %s", go_method(method),
+			    t->url,
 			    buf_str(target), a->error);
 		else if (!ok && a->http.status / 100 == 2)
 			snprintf(t->error, sizeof(t->error), "%s", a->error);
@@ -226,13 +229,13 @@ put_attributes(const struct run *t, const struct doc_node *attributes)
 	printf("attributes=[");
 	for (uint32_t i = 0; sorted != NULL && i < attributes->count; i++) {
 		const struct doc_node *v = sorted[i]->value;
-		char text[64];
+		char text[32];
 		double number;
 
 		putchar('\t');
 		put_text(t, sorted[i]->key->text);
 		putchar('=');
-		put_text(t, doc_is_float(v, &number) ? cli_toxiproxy_print(number, text, sizeof(text)) : v->text);
+		put_text(t, doc_is_float(v, &number) ? jsonw_format_g(text, number) : v->text);
 	}
 	printf("\t]\n");
 	free(sorted);
@@ -539,7 +542,8 @@ toxic_update(struct run *t)
 	ok = ask_with(t, "PATCH", &target, put_effect);
 	buf_fini(&target);
 	if (!ok)
-		return fail("Failed to update toxic: failed to update toxic '%s' of proxy '%s': %s\n", toxic_name, name, t->error);
+		return fail("Failed to update toxic: failed to update toxic '%s' of proxy '%s': %s\n", toxic_name, name,
+		    t->error);
 	printf("Updated toxic '");
 	put_text(t, cli_api_text(cli_answer_root(&t->answer), "name"));
 	printf("' on proxy '%s'\n", name);
@@ -563,7 +567,8 @@ toxic_remove(struct run *t)
 	ok = ask(t, "DELETE", &target, NULL);
 	buf_fini(&target);
 	if (!ok)
-		return fail("Failed to remove toxic: failed to remove toxic '%s' from proxy '%s': %s\n", toxic_name, name, t->error);
+		return fail("Failed to remove toxic: failed to remove toxic '%s' from proxy '%s': %s\n", toxic_name, name,
+		    t->error);
 	printf("Removed toxic '%s' on proxy '%s'\n", toxic_name, name);
 	return 0;
 }

@@ -103,12 +103,14 @@ read_answer(struct cli_answer *a)
 }
 
 bool
-cli_api_ask(const struct http_client *c, const char *method, const char *target, const struct buf *body, struct cli_answer *answer)
+cli_api_ask(const struct http_client *c, const char *method, const char *target, const struct buf *body,
+    struct cli_answer *answer)
 {
 	int r;
 
 	*answer = (struct cli_answer){ .ok = false };
-	r = http_client_call(c, method, target, body != NULL ? buf_data(body) : NULL, body != NULL ? buf_len(body) : 0, &answer->http);
+	r = http_client_call(c, method, target, body != NULL ? buf_data(body) : NULL, body != NULL ? buf_len(body) : 0,
+	    &answer->http);
 	if (r < 0)
 		snprintf(answer->error, sizeof(answer->error), "%s", answer->http.error);
 	else
@@ -172,7 +174,8 @@ cli_api_failed(const struct cli_args *a, const struct http_client *c, const stru
 	if (answered)
 		snprintf(text, sizeof(text), "%s", answer->error);
 	else
-		snprintf(text, sizeof(text), "no answer from http://%s%s%s:%s%s: %s%s", v6 ? "[" : "", c->server.host, v6 ? "]" : "",
+		snprintf(text, sizeof(text), "no answer from http://%s%s%s:%s%s: %s%s", v6 ? "[" : "", c->server.host, v6 ?
+		    "]" : "",
 		    c->server.port, c->server.base, answer->error,
 		    answer->http.stage == HTTP_STAGE_CONNECT ? "; is `faultline serve` running?" : "");
 	/* A daemon's words must not steer the terminal. */
@@ -187,7 +190,8 @@ cli_api_failed(const struct cli_args *a, const struct http_client *c, const stru
 }
 
 int
-cli_api_must(const struct cli_args *a, const struct http_client *c, const char *method, const char *target, const struct buf *body,
+cli_api_must(const struct cli_args *a, const struct http_client *c, const char *method, const char *target,
+    const struct buf *body,
     struct cli_answer *answer)
 {
 	if (cli_api_ask(c, method, target, body, answer))

@@ -22,7 +22,8 @@ struct cli_answer {
  * body      NULL: none
  * returns   answer->ok. cli_answer_fini() it whatever this returns
  */
-bool cli_api_ask(const struct http_client *c, const char *method, const char *target, const struct buf *body, struct cli_answer *answer);
+bool cli_api_ask(const struct http_client *c, const char *method, const char *target, const struct buf *body,
+    struct cli_answer *answer);
 void cli_answer_fini(struct cli_answer *a);
 /* The root of its JSON; a node of nothing when there is none. */
 const struct doc_node *cli_answer_root(const struct cli_answer *a);
@@ -35,7 +36,8 @@ int cli_api_open(const struct cli_args *a, struct http_client *ret_client);
 /* Say on stderr (and with --json as {"error","status"} on stdout) why a question failed. returns the exit code. */
 int cli_api_failed(const struct cli_args *a, const struct http_client *c, const struct cli_answer *answer);
 /* Ask, and tell when it fails. returns CLI_OK or the exit code. */
-int cli_api_must(const struct cli_args *a, const struct http_client *c, const char *method, const char *target, const struct buf *body,
+int cli_api_must(const struct cli_args *a, const struct http_client *c, const char *method, const char *target,
+    const struct buf *body,
     struct cli_answer *answer);
 /* Print the answer's JSON as it came, a newline behind it. returns CLI_OK. */
 int cli_api_print(const struct cli_answer *answer);

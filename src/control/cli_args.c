@@ -131,7 +131,7 @@ take_opt(struct cli_args *a, const struct cli_opt *own, int *i, int argc, char *
 	if (o == NULL)
 		return unknown_opt(a, own, s);
 	if (o->value == NULL && value != NULL)
-		return cli_args_refuse(a, is_long ? "--%s takes no value" : "unknown option behind -%.1s; give each letter its own dash",
+		return cli_args_refuse(a, is_long ? "--%s takes no value" : "unknown option behind -%.1s; a dash for each letter",
 		    is_long ? o->name : s + 1);
 	if (o->value != NULL && value == NULL) {
 		if (*i + 1 >= argc)
@@ -176,7 +176,8 @@ print_opts(const struct cli_opt *opts)
 
 		if (o->letter != 0)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		snprintf(text, sizeof(text), "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+		snprintf(text, sizeof(text), "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "",
+		    o->value != NULL ? o->value : "");
 		if (strlen(text) > 28)
 			printf("  %s\n  %-28s  %s\n", text, "", o->help);
 		else
@@ -187,7 +188,8 @@ print_opts(const struct cli_opt *opts)
 static void
 print_verb_help(const struct cli_group *g, const struct cli_verb *v, const char *command)
 {
-	printf("faultline %s - %s\n\nusage: faultline %s [options]%s%s\n", command, v->help, command, v->words[0] != '\0' ? " " : "", v->words);
+	printf("faultline %s - %s\n\nusage: faultline %s [options]%s%s\n", command, v->help, command,
+	    v->words[0] != '\0' ? " " : "", v->words);
 	if (v->name[0] == '\0' && g->more != NULL)
 		printf("\n%s", g->more);
 	if (v->opts != NULL) {
@@ -203,7 +205,8 @@ print_verb_help(const struct cli_group *g, const struct cli_verb *v, const char 
 static void
 print_group_help(const struct cli_group *g)
 {
-	printf("faultline %s - %s\n\nusage: faultline %s COMMAND [options] [arguments]\n\ncommands:\n", g->name, g->help, g->name);
+	printf("faultline %s - %s\n\nusage: faultline %s COMMAND [options] [arguments]\n\ncommands:\n", g->name, g->help,
+	    g->name);
 	for (const struct cli_verb *v = g->verbs; v->name != NULL; v++) {
 		char text[64];
 
@@ -303,7 +306,8 @@ cli_args_run(const struct cli_group *g, int argc, char **argv)
 	if (g->verbs[0].name[0] == '\0')
 		return run_verb(g, &g->verbs[0], 1, argc, argv);
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		help = help || (i == 1 && strcmp(argv[i], "help") == 0) || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+		help = help || (i == 1 && strcmp(argv[i], "help") == 0) || strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0;
 	if (help && strcmp(argv[1], "help") == 0) {
 		argv[1] = argv[0];
 		argv++, argc--;

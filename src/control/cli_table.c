@@ -97,7 +97,8 @@ pad(struct buf *out, size_t n)
 
 /* One cell of a row on a terminal. */
 static void
-put_cell(const struct cli_table *t, unsigned column, enum cli_colour colour, const char *text, const size_t *widths, struct buf *out)
+put_cell(const struct cli_table *t, unsigned column, enum cli_colour colour, const char *text, const size_t *widths,
+    struct buf *out)
 {
 	bool right = t->header[column][0] == '>', last = column + 1 == t->columns;
 	size_t space = widths[column] - width_of(text);
@@ -145,4 +146,28 @@ cli_table_print(const struct cli_table *t)
 	cli_table_render(t, term_is_output(), &out);
 	fwrite(buf_data(&out), 1, buf_len(&out), stdout);
 	buf_fini(&out);
+}
+
+void
+cli_table_say(const char *fmt, ...)
+{
+	struct buf text, clean;
+	va_list ap;
+	char *next, *line;
+
+	buf_init(&text, 1 << 16);
+	buf_init(&clean, 1 << 18);
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	buf_str(&text);
+	next = buf_len(&text) > 0 ? text.mem + text.start : NULL;
+	while ((line = strsep(&next, "\n")) != NULL) {
+		cli_table_clean(&clean, line);
+		if (next != NULL)
+			buf_putc(&clean, '\n');
+	}
+	fputs(buf_str(&clean), stdout);
+	buf_fini(&clean);
+	buf_fini(&text);
 }

@@ -31,6 +31,9 @@ void cli_table_render(const struct cli_table *t, bool terminal, struct buf *out)
 /* Render it to standard output. */
 void cli_table_print(const struct cli_table *t);
 
+/* printf() to standard output with control characters, but for newlines, shown as "?". */
+void cli_table_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Append s to out with control characters shown as "?". */
 void cli_table_clean(struct buf *out, const char *s);
 

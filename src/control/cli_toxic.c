@@ -75,7 +75,8 @@ take_attributes(struct ask *q)
 		equals = strchr(text, '=');
 		if (equals == NULL || equals == text)
 			return cli_args_refuse(a, "--attribute: found \"%.60s\", expected KEY=VALUE such as latency=100ms", text);
-		if (q->count == CLI_TOXIC_ATTRIBUTES_MAX || (size_t)(equals - text) >= sizeof(to->key) || strlen(equals + 1) >= sizeof(to->value))
+		if (q->count == CLI_TOXIC_ATTRIBUTES_MAX || (size_t)(equals - text) >= sizeof(to->key) ||
+		    strlen(equals + 1) >= sizeof(to->value))
 			return cli_args_refuse(a, "--attribute: too many, or too long");
 		snprintf(to->key, sizeof(to->key), "%.*s", (int)(equals - text), text);
 		snprintf(to->value, sizeof(to->value), "%s", equals + 1);
@@ -110,12 +111,16 @@ check_attributes(struct ask *q, const struct doc_node *current)
 {
 	const struct doc_node *held = current != NULL ? doc_get(current, "attributes") : NULL;
 	struct doc_node type_key = scalar("type"), type = scalar(kind_info(q->kind)->name), attrs_key = scalar("attributes");
+	const struct doc_node none = { .kind = DOC_MAP, .text = "" };
 	struct doc_pair pairs[PAIRS_MAX], top[2];
-	struct doc_node attrs = { .kind = DOC_MAP, .text = "", .pairs = pairs }, root = { .kind = DOC_MAP, .text = "", .pairs = top, .count = 2 };
+	struct doc_node attrs = { .kind = DOC_MAP, .text = "", .pairs = pairs };
+	struct doc_node root = { .kind = DOC_MAP, .text = "", .pairs = top, .count = 2 };
 	bool samples = is_given(q, "samples") || (held != NULL && doc_get(held, "samples") != NULL);
 	struct doc_diag d;
 
-	for (uint32_t i = 0; held != NULL && held->kind == DOC_MAP && i < held->count && attrs.count < CLI_TOXIC_ATTRIBUTES_MAX; i++) {
+	if (held == NULL || held->kind != DOC_MAP)
+		held = &none;
+	for (uint32_t i = 0; i < held->count && attrs.count < CLI_TOXIC_ATTRIBUTES_MAX; i++) {
 		const char *key = held->pairs[i].key->text;
 
 		if (!is_given(q, key) && spec_attr_index(q->kind, key) >= 0 && !(samples && is_file_matter(q, key)))
@@ -499,7 +504,8 @@ cli_toxic_describe(const struct doc_node *toxic, struct buf *out)
 		buf_printf(out, "%swindow=%s..%s", gap(out), time_text(window, "from", a, sizeof(a)),
 		    cli_api_float(window, "to") > 0 ? time_text(window, "to", b, sizeof(b)) : "");
 	if (duty != NULL)
-		buf_printf(out, "%sduty=%s/%s", gap(out), time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b, sizeof(b)));
+		buf_printf(out, "%sduty=%s/%s", gap(out), time_text(duty, "on", a, sizeof(a)), time_text(duty, "period", b,
+		    sizeof(b)));
 	if (doc_get(toxic, "ttl") != NULL)
 		buf_printf(out, "%sttl=%s", gap(out), time_text(toxic, "ttl", a, sizeof(a)));
 }

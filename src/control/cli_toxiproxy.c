@@ -45,11 +45,14 @@ struct command {
 
 static const struct command toxic_commands[] = {
 	{ { "add", "a" }, "add a new toxic", "add a new toxic", " <proxyName>", CLI_TOXIPROXY_TOXIC_ADD, NULL,
-	  { TOXIC_NAME, VALUE("type", "t", "type of toxic"), TOXICITY, ATTRIBUTE, SWITCH("upstream", "u", "add toxic to upstream (default: false)"),
+	  { TOXIC_NAME, VALUE("type", "t", "type of toxic"), TOXICITY, ATTRIBUTE,
+	    SWITCH("upstream", "u", "add toxic to upstream (default: false)"),
 	    SWITCH("downstream", "d", "add toxic to downstream (default: true)"), HELP } },
-	{ { "update", "u" }, "update an enabled toxic", "update an enabled toxic", " <proxyName>", CLI_TOXIPROXY_TOXIC_UPDATE, NULL,
+	{ { "update", "u" }, "update an enabled toxic", "update an enabled toxic", " <proxyName>",
+	  CLI_TOXIPROXY_TOXIC_UPDATE, NULL,
 	  { TOXIC_NAME, TOXICITY, ATTRIBUTE, HELP } },
-	{ { "remove", "r", "delete", "d" }, "remove an enabled toxic", "remove an enabled toxic", " <proxyName>", CLI_TOXIPROXY_TOXIC_REMOVE, NULL,
+	{ { "remove", "r", "delete", "d" }, "remove an enabled toxic", "remove an enabled toxic", " <proxyName>",
+	  CLI_TOXIPROXY_TOXIC_REMOVE, NULL,
 	  { TOXIC_NAME, HELP } },
 	{ .names = { NULL } },
 };
@@ -58,8 +61,10 @@ static const struct command toxic_commands[] = {
 static const struct command commands[] = {
 	{ { "list", "l", "li", "ls" }, "list all proxies\n                          usage: 'toxiproxy-cli list'\n",
 	  "list all proxies\n                      usage: 'toxiproxy-cli list'\n", "", CLI_TOXIPROXY_LIST, NULL, { HELP } },
-	{ { "inspect", "i", "ins" }, "inspect a single proxy\n                             usage: 'toxiproxy-cli inspect <proxyName>'\n",
-	  "inspect a single proxy\n                      usage: 'toxiproxy-cli inspect <proxyName>'\n", "", CLI_TOXIPROXY_INSPECT, NULL, { HELP } },
+	{ { "inspect", "i", "ins" },
+	  "inspect a single proxy\n                             usage: 'toxiproxy-cli inspect <proxyName>'\n",
+	  "inspect a single proxy\n                      usage: 'toxiproxy-cli inspect <proxyName>'\n", "",
+	  CLI_TOXIPROXY_INSPECT, NULL, { HELP } },
 	{ { "create", "c", "new" },
 	  "create a new proxy\n                            usage: 'toxiproxy-cli create --listen <addr> --upstream <addr> <proxyName>'\n",
 	  "create a new proxy\n                      usage: 'toxiproxy-cli create --listen <addr> --upstream <addr> <proxyName>'\n", "",
@@ -70,9 +75,12 @@ static const struct command commands[] = {
 	  "  toggle enabled status on a proxy\n                        usage: 'toxiproxy-cli toggle <proxyName>'\n", "",
 	  CLI_TOXIPROXY_TOGGLE, NULL, { HELP } },
 	{ { "delete", "d" }, "  delete a proxy\n                              usage: 'toxiproxy-cli delete <proxyName>'\n",
-	  "  delete a proxy\n                        usage: 'toxiproxy-cli delete <proxyName>'\n", "", CLI_TOXIPROXY_DELETE, NULL, { HELP } },
-	{ { "toxic", "t" }, "  add, remove or update a toxic\n                             usage: see 'toxiproxy-cli toxic'\n",
-	  "  add, remove or update a toxic\n                        usage: see 'toxiproxy-cli toxic'\n", "", CLI_TOXIPROXY_NONE, toxic_commands, { HELP } },
+	  "  delete a proxy\n                        usage: 'toxiproxy-cli delete <proxyName>'\n", "",
+	  CLI_TOXIPROXY_DELETE, NULL, { HELP } },
+	{ { "toxic", "t" },
+	  "  add, remove or update a toxic\n                             usage: see 'toxiproxy-cli toxic'\n",
+	  "  add, remove or update a toxic\n                        usage: see 'toxiproxy-cli toxic'\n", "",
+	  CLI_TOXIPROXY_NONE, toxic_commands, { HELP } },
 	{ .names = { NULL } },
 };
 
@@ -85,6 +93,16 @@ static const struct command root = {
 };
 
 /* ---- help ---- */
+
+static const struct command *
+find_command(const struct command *list, const char *word)
+{
+	for (const struct command *c = list; c != NULL && c->names[0] != NULL; c++)
+		for (size_t i = 0; i < FL_ARRAY_LEN(c->names) && c->names[i] != NULL; i++)
+			if (strcmp(c->names[i], word) == 0)
+				return c;
+	return NULL;
+}
 
 static void
 put_padded(struct buf *out, const char *left, size_t width, const char *right)
@@ -181,7 +199,7 @@ put_root_help(struct buf *out)
 static void
 put_command_help(struct buf *out, const struct command *c, bool list)
 {
-	bool in_toxic = c->verb == CLI_TOXIPROXY_TOXIC_ADD || c->verb == CLI_TOXIPROXY_TOXIC_UPDATE || c->verb == CLI_TOXIPROXY_TOXIC_REMOVE;
+	bool in_toxic = find_command(toxic_commands, c->names[0]) == c;
 	char name[64];
 
 	snprintf(name, sizeof(name), "toxiproxy-cli %s%s", in_toxic ? "toxic " : "", c->names[0]);
@@ -226,7 +244,8 @@ find_flag(const struct command *c, const char *name, size_t n)
 static const char *
 parse_bool(const char *s)
 {
-	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" }, *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(yes); i++) {
 		if (strcmp(s, yes[i]) == 0)
@@ -316,16 +335,6 @@ cli_toxiproxy_is(const struct cli_toxiproxy_given *g, const char *name)
 }
 
 /* ---- commands ---- */
-
-static const struct command *
-find_command(const struct command *list, const char *word)
-{
-	for (const struct command *c = list; c != NULL && c->names[0] != NULL; c++)
-		for (size_t i = 0; i < FL_ARRAY_LEN(c->names) && c->names[i] != NULL; i++)
-			if (strcmp(c->names[i], word) == 0)
-				return c;
-	return NULL;
-}
 
 static bool
 is_help(const char *word)
@@ -450,27 +459,4 @@ cli_toxiproxy_number(const char *s, double *ret)
 		return false;
 	*ret = v;
 	return true;
-}
-
-char *
-cli_toxiproxy_print(double v, char *buf, size_t buf_bytes)
-{
-	char digits[40];
-	int precision = 0, exponent;
-
-	fl_assert(buf_bytes >= 32);
-	if (isnan(v) || isinf(v)) {
-		snprintf(buf, buf_bytes, "%s", isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
-		return buf;
-	}
-	/* The fewest digits that read back as v; then Go's choice of form: an exponent below 1e-4 and from 1e6 on. */
-	do
-		snprintf(digits, sizeof(digits), "%.*e", precision, v);
-	while (strtod(digits, NULL) != v && ++precision < 17);
-	exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
-	if (exponent < -4 || exponent >= 6)
-		snprintf(buf, buf_bytes, "%s", digits);
-	else
-		snprintf(buf, buf_bytes, "%.*f", FL_MAX(precision - exponent, 0), v);
-	return buf;
 }

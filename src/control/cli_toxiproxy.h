@@ -48,7 +48,5 @@ void cli_toxiproxy_help(enum cli_toxiproxy_verb verb, struct buf *out);
 
 /* "1e3", "0x1p4", "inf": a number as Go's strconv.ParseFloat reads it. false: none, or too large. */
 bool cli_toxiproxy_number(const char *s, double *ret);
-/* A number as Go prints it with %v: "1000", "0.1", "1e+06". buf of at least 32 bytes; returns buf. */
-char *cli_toxiproxy_print(double v, char *buf, size_t buf_bytes);
 
 #endif

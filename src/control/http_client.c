@@ -21,7 +21,8 @@
 #define SCRATCH_BYTES 16384
 #define INTERIM_MAX 16          /* answers of 1xx before the real one */
 
-static int fail(struct http_answer *a, enum http_stage stage, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static int fail(struct http_answer *a, enum http_stage stage, int err, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 static int
 fail(struct http_answer *a, enum http_stage stage, int err, const char *fmt, ...)
@@ -76,7 +77,8 @@ http_client_init(struct http_client *c, const char *url, const char *token, cons
 }
 
 static bool
-write_request(const struct http_client *c, const char *method, const char *target, const char *body, size_t body_bytes, struct buf *out)
+write_request(const struct http_client *c, const char *method, const char *target, const char *body, size_t body_bytes,
+    struct buf *out)
 {
 	bool v6 = strchr(c->server.host, ':') != NULL;
 
@@ -151,9 +153,10 @@ receive(int fd, struct http1 *h, fl_ns deadline, struct http_answer *a)
 			break;
 	}
 	if (h->state != HTTP1_DONE)
-		return fail(a, HTTP_STAGE_ANSWER, -EPROTO, "malformed HTTP response: %s", h->error != NULL ? h->error : "it ends too early");
+		return fail(a, HTTP_STAGE_ANSWER, -EPROTO, "malformed HTTP response: %s",
+		    h->error != NULL ? h->error : "it ends too early");
 	if (h->status / 100 == 1)
-		return fail(a, HTTP_STAGE_ANSWER, -EPROTO, "malformed HTTP response: no answer after so many of status %u", h->status);
+		return fail(a, HTTP_STAGE_ANSWER, -EPROTO, "malformed HTTP response: nothing but status %u", h->status);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ split(const char *text, char *host, char *port, char *error)
 	}
 	if (why == NULL && (strchr(from, '[') != NULL))
 		why = "unexpected '[' in address";
-	if (why == NULL && strchr(to + (text[0] == '['), ']') != NULL)
+	if (why == NULL && strchr(text[0] == '[' ? to + 1 : text, ']') != NULL)
 		why = "unexpected ']' in address";
 	if (why == NULL && ((size_t)(to - from) >= HOST_MAX || strlen(colon + 1) >= 64))
 		why = "address too long";
@@ -44,7 +44,7 @@ split(const char *text, char *host, char *port, char *error)
 	}
 	memcpy(host, from, (size_t)(to - from));
 	host[to - from] = '\0';
-	strcpy(port, colon + 1);
+	memcpy(port, colon + 1, strlen(colon + 1) + 1);
 	return 0;
 }
 
@@ -206,7 +206,8 @@ listen_bind(const char *text, const struct io_addr *addr, char *error, int *ret_
 	if (rc == 0)
 		return 0;
 	name_place(text, addr, place, sizeof(place));
-	snprintf(error, LISTEN_ERROR_MAX, "listen %s: %s: %s", place, rc == -EMFILE || rc == -ENFILE ? "socket" : "bind", listen_errno_text(-rc, why));
+	snprintf(error, LISTEN_ERROR_MAX, "listen %s: %s: %s", place, rc == -EMFILE || rc == -ENFILE ? "socket" : "bind",
+	    listen_errno_text(-rc, why));
 	return rc;
 }
 

@@ -152,7 +152,8 @@ tell(struct state *s, int result)
 	if (result == 0)
 		log_event(s->log, LOG_INFO, "the state file can be written again", "path", s->path, NULL);
 	else
-		log_event(s->log, LOG_ERROR, "the state file cannot be written, the old one stays", "path", s->path, "error", strerror(-result), NULL);
+		log_event(s->log, LOG_ERROR, "the state file cannot be written, the old one stays", "path", s->path,
+		    "error", strerror(-result), NULL);
 }
 
 void

@@ -334,7 +334,8 @@ put_request_id(struct call *c)
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 	uint64_t n = ++c->env->requests, seed = c->env->lines->seed;
 	uint32_t now = (uint32_t)time(NULL);
-	uint8_t raw[13] = { (uint8_t)(now >> 24), (uint8_t)(now >> 16), (uint8_t)(now >> 8), (uint8_t)now, (uint8_t)(seed >> 16), (uint8_t)(seed >> 8),
+	uint8_t raw[13] = { (uint8_t)(now >> 24), (uint8_t)(now >> 16), (uint8_t)(now >> 8), (uint8_t)now, (uint8_t)(seed >>
+	    16), (uint8_t)(seed >> 8),
 		(uint8_t)seed, (uint8_t)(n >> 32), (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
 	char id[21] = "";
 

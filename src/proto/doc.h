@@ -2,7 +2,8 @@
 /*
  * doc.h - what a file says, as a tree of nodes that remember where they stood. yaml_parse() makes one from YAML (and so JSON).
  *
- * A tree is bounded: bytes, depth and nodes, aliases counted as often as they are used. A reader walks it with the doc_* getters, which complain into a struct doc_diag and go on, so that one pass over a file finds
+ * A tree is bounded: bytes, depth and nodes, aliases counted as often as they are used. A reader walks it with the
+ * doc_* getters, which complain into a struct doc_diag and go on, so that one pass over a file finds
  * all of its mistakes:
  *
  *      experiment.yaml:12:5: found the word "delay", expected one of: type, name, ...; did you mean "...?"

@@ -58,7 +58,7 @@ url_path_parse(const char *target, struct url_path *ret_path)
 	if (strlen(target) + 2 > sizeof(p->mem))
 		return -E2BIG;
 	p->mem[0] = '/';
-	strcpy(p->mem + (*target != '/'), target);
+	memcpy(p->mem + (*target != '/'), target, strlen(target) + 1);
 	p->mem[strcspn(p->mem, "#")] = '\0';
 	query = strchr(p->mem, '?');
 	if (query != NULL)
@@ -152,8 +152,8 @@ split_host(char *text, const char *port, struct url_server *s)
 		return false;
 	if (port[strspn(port, "0123456789")] != '\0')
 		return false;
-	strcpy(s->host, host);
-	strcpy(s->port, port);
+	memcpy(s->host, host, strlen(host) + 1);
+	memcpy(s->port, port, strlen(port) + 1);
 	return true;
 }
 
@@ -180,7 +180,7 @@ url_server_parse(const char *text, struct url_server *ret_server, const char **r
 	copy[n] = '\0';
 	if (!split_host(copy, "80", &s) || rest[strspn(rest, "/")] == '?' || strpbrk(rest, "?# ") != NULL)
 		return -EINVAL;
-	strcpy(s.base, rest);
+	memcpy(s.base, rest, strlen(rest) + 1);
 	for (n = strlen(s.base); n > 0 && s.base[n - 1] == '/'; n--)
 		s.base[n - 1] = '\0';
 	*ret_server = s;

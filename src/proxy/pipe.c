@@ -31,6 +31,7 @@ pipe_new(struct worker *w, struct session *s, enum fl_dir d, uint64_t offset)
 	p->chain.in_bytes = offset;
 	p->next = FL_NEVER;
 	s->pipes[d] = p;
+	worker_trim_later(w, io_now(w->io));
 	return p;
 }
 
@@ -270,7 +271,9 @@ half_open_conf(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (set->specs[i].id != id)
 			continue;
-		return install(w, s, p, true, now);
+		enum pipe_result r = install(w, s, p, true, now);
+		/* Another fault, or a share that no longer takes this connection in, may have ended it. */
+		return r == PIPE_OK && p->chain.verdict != CHAIN_HALF_OPEN ? verdict_result(&p->chain) : r;
 	}
 	return PIPE_CLOSE;
 }

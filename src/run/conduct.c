@@ -186,8 +186,8 @@ await_healed(struct watch *w)
 	if (!watch_going(w))
 		return false;
 	if (held)
-		observe_mark(&w->obs, clock_mono(), false, "healed, %s after the faults",
-		    units_duration(took, sizeof(took), (clock_mono() - start) / FL_MS * FL_MS));
+		observe_mark(&w->obs, clock_mono(), false, "healed %s after the faults ended",
+		    units_duration(took, sizeof(took), FL_MAX((clock_mono() - start) / FL_MS, 1) * FL_MS));
 	return true;
 }
 

@@ -247,17 +247,53 @@ exp_field_signal(struct exp_reader *r, const struct doc_node *map, const char *k
 	return true;
 }
 
-const char *
-exp_field_name(struct exp_reader *r, const struct doc_node *map, const char *what, const char *const *names)
+const struct doc_node *
+exp_field_named(struct exp_reader *r, const struct doc_node *map, const char *key, uint32_t max, const char *what)
 {
-	const struct doc_node *n = doc_get(map, "name");
-	const char *s;
+	const struct doc_node *n = doc_get(map, key);
 
-	if (n == NULL) {
-		doc_complain(r->d, map, "found a %s without a name, expected name: ...", what);
+	if (n == NULL || n->kind == DOC_NULL)
+		return NULL;
+	if (n->kind != DOC_MAP && n->kind != DOC_LIST) {
+		char expected[96];
+		snprintf(expected, sizeof(expected), "a map from names to %s", what);
+		doc_unexpected(r->d, n, expected);
 		return NULL;
 	}
-	s = text_of(r, n);
+	if (n->count > max) {
+		doc_complain(r->d, n, "found %u %s, expected at most %u", n->count, what, max);
+		return NULL;
+	}
+	return n;
+}
+
+const struct doc_node *
+exp_field_named_item(const struct doc_node *named, uint32_t i)
+{
+	return named->kind == DOC_MAP ? named->pairs[i].value : named->items[i];
+}
+
+/* Where the name of the i-th stands; NULL: nowhere. */
+static const struct doc_node *
+name_node(struct exp_reader *r, const struct doc_node *named, uint32_t i)
+{
+	const struct doc_node *item = exp_field_named_item(named, i), *inner = doc_get(item, "name");
+
+	if (named->kind != DOC_MAP)
+		return inner;
+	if (inner != NULL)
+		doc_complain(r->d, inner, "found a name in \"%.60s\", expected none: the key is the name", named->pairs[i].key->text);
+	return named->pairs[i].key;
+}
+
+const char *
+exp_field_name(struct exp_reader *r, const struct doc_node *named, uint32_t i, const char *what, const char *const *names)
+{
+	const struct doc_node *n = name_node(r, named, i);
+	const char *s = n == NULL ? NULL : text_of(r, n);
+
+	if (n == NULL)
+		doc_complain(r->d, exp_field_named_item(named, i), "found a %s without a name, expected name: ...", what);
 	if (s == NULL)
 		return NULL;
 	if (!is_name(s)) {

@@ -33,10 +33,17 @@ const char *exp_field_template_node(struct exp_reader *r, const struct doc_node 
 /* Copy of s in the experiment; NULL (and a complaint) when memory is out. */
 const char *exp_field_dup(struct exp_reader *r, const char *s);
 /*
- * A name by which things refer to each other: letters, digits, _ . - ; at most 60, not yet in `names`.
+ * Things that have names: a map from names, or a list of maps that have a name. At most max; NULL when there are none or after
+ * a complaint. `what`: "lines".
+ */
+const struct doc_node *exp_field_named(struct exp_reader *r, const struct doc_node *map, const char *key, uint32_t max, const char *what);
+/* The i-th of them. */
+const struct doc_node *exp_field_named_item(const struct doc_node *named, uint32_t i);
+/*
+ * Its name, by which things refer to each other: letters, digits, _ . - ; at most 60, not yet in `names`.
  * `what`: "line". NULL after a complaint.
  */
-const char *exp_field_name(struct exp_reader *r, const struct doc_node *map, const char *what, const char *const *names);
+const char *exp_field_name(struct exp_reader *r, const struct doc_node *named, uint32_t i, const char *what, const char *const *names);
 /* The items of a list of maps under key, at most max; NULL and count 0 when there are none. */
 const struct doc_node *exp_field_list(struct exp_reader *r, const struct doc_node *map, const char *key, uint32_t max, const char *what);
 

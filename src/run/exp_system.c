@@ -3,14 +3,16 @@
  * exp_system.c - the processes and the lines of an experiment.
  *
  *      system:
- *        - name: redis
+ *        redis:
  *          command: [redis-server, --port, "{port:redis}"]       # or a text for the shell
  *          env: {LANG: C}
  *          cwd: "{dir}"
  *          ready: {tcp: "127.0.0.1:{port:redis}", within: 10s}
  *          stop: {signal: TERM, grace: 3s}
  *      lines:
- *        - {name: redis, upstream: "127.0.0.1:{port:redis}", key: client}
+ *        redis: {upstream: "127.0.0.1:{port:redis}", key: client}
+ *
+ * Both may also be lists of maps with a name.
  */
 #include "run/exp_system.h"
 
@@ -24,14 +26,14 @@
 #define GRACE_DEFAULT (3 * FL_SEC)
 
 static void
-names_of(struct exp_reader *r, const struct doc_node *list, const char *what, const char **names, uint32_t *count)
+names_of(struct exp_reader *r, const struct doc_node *named, const char *what, const char **names, uint32_t *count)
 {
-	for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+	for (uint32_t i = 0; named != NULL && i < named->count; i++) {
 		const char *name = "";
 		char expected[64];
-		snprintf(expected, sizeof(expected), "a %s: a map with a name", what);
-		if (doc_expect(r->d, list->items[i], DOC_MAP, expected))
-			name = exp_field_name(r, list->items[i], what, names);
+		snprintf(expected, sizeof(expected), "what the %s is: a map", what);
+		if (doc_expect(r->d, exp_field_named_item(named, i), DOC_MAP, expected))
+			name = exp_field_name(r, named, i, what, names);
 		names[i] = name == NULL ? "" : name;
 		*count = i + 1;
 	}
@@ -42,8 +44,9 @@ exp_system_names(struct exp_reader *r, const struct doc_node *root)
 {
 	struct experiment *x = r->x;
 
-	names_of(r, exp_field_list(r, root, "lines", EXPERIMENT_LINES_MAX, "lines"), "line", x->line_names, &x->line_count);
-	names_of(r, exp_field_list(r, root, "system", EXPERIMENT_PROCESSES_MAX, "processes"), "process", x->process_names, &x->process_count);
+	names_of(r, exp_field_named(r, root, "lines", EXPERIMENT_LINES_MAX, "lines"), "line", x->line_names, &x->line_count);
+	names_of(r, exp_field_named(r, root, "system", EXPERIMENT_PROCESSES_MAX, "processes"), "process", x->process_names,
+	    &x->process_count);
 }
 
 /* A text is for the shell, a list is executed as it stands. */
@@ -184,11 +187,11 @@ exp_system_read(struct exp_reader *r, const struct doc_node *root)
 
 	for (uint32_t i = 0; i < x->line_count; i++) {
 		x->lines[i].name = x->line_names[i];
-		read_line(r, lines->items[i], &x->lines[i]);
-		refuse_line_in_line(r, lines->items[i]);
+		read_line(r, exp_field_named_item(lines, i), &x->lines[i]);
+		refuse_line_in_line(r, exp_field_named_item(lines, i));
 	}
 	for (uint32_t i = 0; i < x->process_count; i++) {
 		x->processes[i].name = x->process_names[i];
-		read_process(r, system->items[i], &x->processes[i]);
+		read_process(r, exp_field_named_item(system, i), &x->processes[i]);
 	}
 }

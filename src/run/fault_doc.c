@@ -163,12 +163,11 @@ complain_attr(const struct doc_node *key, const struct kind_info *info, struct d
 	const char *names[KIND_ATTRS_MAX + 1] = { NULL };
 	const char *near;
 	char list[512] = "";
+	size_t used = 0;
 
 	for (size_t i = 0; i < info->attr_count; i++) {
 		names[i] = info->attrs[i].name;
-		if (i > 0)
-			strcat(list, ", ");
-		strncat(list, names[i], 64);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.64s", i > 0 ? ", " : "", names[i]);
 	}
 	near = text_nearest(key->text, names);
 	doc_complain(d, key, "found the attribute \"%.60s\", but %s has %s%s%s%s%s", key->text, info->name,

@@ -24,7 +24,8 @@
 /*
  * fault_doc_read - fill a spec from a map.
  * extra     NULL-terminated further keys that the caller reads itself ("at", "for", ...); NULL: none
- * returns   0; -EINVAL after complaints in d. Samples files are loaded (a relative path starts at the directory of d->name); spec_samples_unref() them with fault_doc_fini().
+ * returns   0; -EINVAL after complaints in d. Samples files are loaded (a relative path starts at the directory of
+ *           d->name); spec_samples_unref() them with fault_doc_fini().
  * id, version, key, since_ns and shared are left zero: they belong to whoever installs the fault.
  */
 int fault_doc_read(const struct doc_node *n, const char *const *extra, struct doc_diag *d, struct fault_spec *ret_spec);

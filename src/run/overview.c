@@ -458,7 +458,8 @@ put_latency(struct overview *o)
 {
 	static const struct legend legend[] = { { "key p50", "p50" }, { "key p95", "p95" }, { "key p99", "p99" }, { "key pmax", "max" } };
 	static const struct { const char *css; size_t field; } series[] = { { "line pmax", offsetof(struct column, max) },
-		{ "line p99", offsetof(struct column, p99) }, { "line p95", offsetof(struct column, p95) }, { "line p50", offsetof(struct column, p50) } };
+		{ "line p99", offsetof(struct column, p99) }, { "line p95", offsetof(struct column, p95) }, { "line p50",
+		    offsetof(struct column, p50) } };
 	double lo = INFINITY, hi = 0, height = o->narrow ? 120 : 140;
 
 	put_panel_title(o, "Latency", legend, 4);

@@ -110,7 +110,8 @@ put_evidence(const struct run_result *r, uint32_t i, struct buf *out)
 	buf_puts(out, "</p>");
 	spacetime_svg(r, e, WIDE_PX, out);
 	spacetime_svg(r, e, NARROW_PX, out);
-	buf_puts(out, "<p class=\"small soft\" style=\"margin:2px 0 14px\">A box reaches from the call to the answer; the operation took effect somewhere "
+	buf_puts(out, "<p class=\"small soft\" style=\"margin:2px 0 14px\">A box reaches from the call to the answer; the "
+	    "operation took effect somewhere "
 		 "in it. Time is not to scale, order is. The crossed one fits nowhere.</p>");
 	put_table(r->audit, e, out);
 	put_prefix(r->audit, e, out);
@@ -135,7 +136,8 @@ page_audit(const struct run_result *r, struct buf *out)
 		buf_printf(out, " <span class=soft>(%s)</span>", a->model);
 	buf_puts(out, "</span></div><p style=\"margin:10px 0 0\">");
 	if (a->verdict == VERDICT_INVALID) {
-		buf_printf(out, "%" PRIu32 " of %" PRIu32 " keys cannot have been one register that holds one value at a time", a->keys_invalid, a->keys);
+		buf_printf(out, "%" PRIu32 " of %" PRIu32 " keys cannot have been one register that holds one value at a "
+		    "time", a->keys_invalid, a->keys);
 		buf_puts(out, ". Searched: ");
 		words_count(a->ops, out);
 		buf_puts(out, " operations.");

@@ -229,7 +229,8 @@ put_op(const struct picture *p, unsigned i)
 	else
 		words_moment(op->complete_ns, p->out);
 	buf_puts(p->out, "</title>");
-	buf_printf(p->out, "<rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>", x0, box_y, fmax(x1 - x0, 4), BOX_PX);
+	buf_printf(p->out, "<rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>", x0, box_y,
+	    fmax(x1 - x0, 4), BOX_PX);
 	double w = chart_text_width(text, FONT), y = box_y - 5 - (lane->rows - 1 - p->row_of[i]) * LABEL_PX;
 	chart_text(p->out, label_x(p, i, w), y, "start", "what", text);
 	if (!has_end(op))
@@ -342,7 +343,8 @@ spacetime_svg(const struct run_result *r, const struct verdict_evidence *e, doub
 	place_times(p);
 	place_ops(p);
 	draw(p);
-	buf_printf(out, "<svg class=\"spacetime %s\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"The contradicting operations, a lane for each "
+	buf_printf(out, "<svg class=\"spacetime %s\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"The contradicting "
+	    "operations, a lane for each "
 		   "client\">", width < 600 ? "narrow" : "wide", width, p->y);
 	buf_append(out, buf_str(&body), buf_len(&body));
 	buf_puts(out, "</svg>");

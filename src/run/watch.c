@@ -118,7 +118,7 @@ look_at_ready(struct watch *w)
 			if (!r.held)
 				continue;
 			char took[32];
-			units_duration(took, sizeof(took), (r.at - w->started_at[i]) / FL_MS * FL_MS);
+			units_duration(took, sizeof(took), FL_MAX((r.at - w->started_at[i]) / FL_MS, 1) * FL_MS);
 			w->is_ready[i] = true;
 			observe_mark(&w->obs, r.at, false, "%s is ready, %s after it was started", w->x->process_names[i], took);
 		}
@@ -201,6 +201,7 @@ watch_turn(struct watch *w, fl_ns until)
 	fl_ns wait = FL_MAX(FL_MIN(until - now, TURN_NS), 0);
 	struct timespec ts = { .tv_nsec = wait };
 
+	look_at_system(w, now);         /* what was started since the last turn */
 	(void)ppoll(fds, FL_ARRAY_LEN(fds), &ts, NULL);
 	now = clock_mono();
 	observe_proxy(&w->obs, w->rig.proxy, w->rig.lines);

@@ -4,6 +4,9 @@
 #include "mark.h"
 #include "run.h"
 
+/* What one read of the proxy may bring, on a direction with faults; without, no more than one read is held. */
+#define UNIT_BYTES_MAX (256 * 1024)
+
 static struct world *
 world_of(const struct conn *c)
 {
@@ -139,6 +142,7 @@ conn_open(struct run *run, struct sim_line *line, const struct io_addr *from, ui
 	c->half_close = line->half_close;
 	c->client = peer_connect(run->net, from, &line->listen, key, plan);
 	attach(c, c->client);
+	c->timing[FL_C2S].bound = c->timing[FL_S2C].bound = run->swarm->pipe_bytes + 2 * (uint64_t)UNIT_BYTES_MAX;
 	c->oracle[FL_C2S].limit = c->oracle[FL_S2C].limit = UINT64_MAX;
 	c->next = run->conns;
 	run->conns = c;
@@ -188,6 +192,20 @@ conn_faults(struct conn *c)
 	}
 }
 
+/* After the end of the other side, what is still read is thrown away. */
+static void
+check_held(const struct conn *c, enum fl_dir d)
+{
+	const struct timing *t = &c->timing[d];
+	const struct end *near = end_other(c->client->end);
+
+	if (near->rst_seen || near->state != END_OPEN || (near->mate != NULL && (near->mate->rst_seen || near->mate->state != END_OPEN)))
+		return;
+	world_fail(world_of(c), "(7) connection %u (server's %u): %s holds %llu bytes, more than %llu", c->client->id,
+	    c->server ? c->server->id : 0, d == FL_C2S ? "c2s" : "s2c", (unsigned long long)(t->received - t->sent),
+	    (unsigned long long)t->bound);
+}
+
 void
 conn_moved(struct end *e, bool received, size_t n)
 {
@@ -201,9 +219,10 @@ conn_moved(struct end *e, bool received, size_t n)
 	if (c == NULL)
 		return;
 	d = (e->side == 1) == received ? FL_C2S : FL_S2C;
-	if (received)
-		timing_received(&c->timing[d], world_of(c), n);
-	else if (!timing_sent(&c->timing[d], world_of(c), n))
+	if (received) {
+		if (!timing_received(&c->timing[d], world_of(c), n) && !may_be_cut(c))
+			check_held(c, d);
+	} else if (!timing_sent(&c->timing[d], world_of(c), n))
 		world_fail(world_of(c), "(6) connection %u (server's %u): %s passes bytes on too early: %llu received, %llu sent, "
 		    "delay %lld ns, rate %lld KB/s", c->client->id, c->server ? c->server->id : 0, d == FL_C2S ? "c2s" : "s2c",
 		    (unsigned long long)c->timing[d].received, (unsigned long long)c->timing[d].sent,

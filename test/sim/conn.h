@@ -11,6 +11,7 @@
  *  (4) With half close and nothing in the way, both streams arrive whole.
  *  (5) Through a limit_data, and nothing else that cuts, come exactly as many bytes as it lets pass.
  *  (6) Bytes are passed on no sooner than latency and bandwidth faults allow.
+ *  (7) A direction holds no more than its bound, one read, and one read that followed a stop.
  */
 #ifndef SIM_CONN_H
 #define SIM_CONN_H

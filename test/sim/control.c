@@ -5,6 +5,7 @@
 #include "fault_draw.h"
 #include "io_sim.h"
 #include "mark.h"
+#include "resolve_sim.h"
 #include "base/assert.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,12 +87,15 @@ first_conf(struct run *r, struct sim_line *l)
 	cl->conf->key = rnd_chance(&r->traffic, r->swarm->key_client) ? LINE_KEY_CLIENT : LINE_KEY_ORDINAL;
 	cl->conf->connect_timeout = r->swarm->connect_timeout;
 	cl->conf->conns_max = r->swarm->line_conns_max;
-	if (l->server != NULL)
-		cl->conf->upstream = l->server->addr;
-	else if (rnd_chance(&r->traffic, 500))
-		cl->conf->upstream = nowhere;
-	else
-		fl_assert(line_conf_upstream(cl->conf, "nobody.example:80") == 0);
+	if (!l->named) {
+		cl->conf->upstream = l->server != NULL ? l->server->addr : nowhere;
+	} else {
+		snprintf(cl->conf->host, sizeof(cl->conf->host), "nobody.example");
+		snprintf(cl->conf->port, sizeof(cl->conf->port), "80");
+		if (l->server != NULL)
+			resolve_sim_name(r->net, &l->server->addr, (unsigned)rnd_log(&r->traffic, 0, RESOLVE_ADDRS_MAX - 1),
+			    cl->conf->host, sizeof(cl->conf->host));
+	}
 	for (unsigned i = 0; i < r->swarm->faults_at_start; i++)
 		control_fault_add(r, l);
 	renew_conf(l);
@@ -356,12 +360,16 @@ cut(struct run *r, struct sim_line *l)
 }
 
 static void
-mark_event(const struct control *c, const struct proxy_event *e)
+mark_event(struct control *c, const struct proxy_event *e)
 {
 	bool applied = strcmp(e->what, "applies") == 0 || strcmp(e->what, "refuse") == 0 || strcmp(e->what, "connect_delay") == 0;
 
 	if (e->fault_id > 0 && e->fault_id < FL_ARRAY_LEN(c->fault_kind) && applied)
 		mark_hit(MARK_FAULT + c->fault_kind[e->fault_id], 1);
+	if (e->fault_id == 0 && strcmp(e->what, "open") == 0)
+		c->opens++;
+	if (e->fault_id == 0 && strcmp(e->what, "close") == 0)
+		c->closes++;
 }
 
 void

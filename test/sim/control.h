@@ -27,6 +27,8 @@ struct control {
 	struct proxy *proxy;
 	uint64_t next_fault_id;
 	uint64_t events, events_lost;
+	uint64_t opens, closes;         /* of connections, told by events */
+	struct resolver *resolver;
 	uint8_t fault_kind[256];        /* by id; later ones are not told apart */
 	void (*on_event)(void *ud, const struct proxy_event *e);        /* may be NULL */
 	void *on_event_ud;

@@ -162,6 +162,7 @@ draw_common(struct swarm *s, uint64_t seed)
 	s->faults_at_start = (unsigned)rnd_range(&r, 1, 4);
 	s->fault_leased = 0;
 	s->fault_timed = 0;
+	s->stop_at_once = 0;
 	s->fault_ms_max = 50;
 	/* Where a stream may end early, the copy of a short cell comes at a place that depends on when. */
 	s->fault_kinds &= ~(UINT32_C(1) << FAULT_DUPLICATE_CHUNK);

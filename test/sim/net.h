@@ -26,6 +26,8 @@ struct net_trouble {
 	unsigned rst_other;             /* share of those that show as another error (ETIMEDOUT, EHOSTUNREACH) */
 	unsigned rst_overtakes, rst_purges, rst_unnoticed, rst_error_once;
 	unsigned connect_fails_now, connect_refused, connect_silent, syn_lost;
+	unsigned names_busy, names_fail, names_late;
+	fl_ns names_late_ns_max;
 	/* What the system calls of the proxy do. */
 	unsigned short_recv, short_push, zero_push;
 	unsigned late;                  /* events of the proxy come late, by up to late_ns_max */
@@ -97,12 +99,20 @@ struct listener {
 	struct listener *next;
 };
 
+/* See resolve_sim.h. */
+struct net_name {
+	unsigned number, dead;
+	struct io_addr addr;
+	struct net_name *next;
+};
+
 struct net_token;
 struct net {
 	struct world *world;
 	struct rnd rnd;
 	struct net_trouble trouble;
 	struct listener *listeners;
+	struct net_name *names;
 	struct net_token *tokens;
 	uint32_t token_count, token_cap;
 	uint32_t wire_count, listener_count;

@@ -154,8 +154,9 @@ line_plan(struct run *r, unsigned i)
 
 	l->number = i;
 	l->server = &r->servers[rnd_below(dice, s->lines)];
-	if (rnd_chance(dice, s->dead_upstream) || rnd_chance(dice, s->named_upstream))
+	if (rnd_chance(dice, s->dead_upstream))
 		l->server = NULL;
+	l->named = rnd_chance(dice, s->named_upstream);
 	l->half_close = rnd_chance(dice, s->half_close);
 	l->wanted = rnd_chance(dice, s->unix_lines) ? addr_unix("line", i) :
 	    rnd_chance(dice, s->v6_lines) ? addr_v6(1, i + 1, 0) : addr_v4(1, i + 1, 0);
@@ -321,6 +322,8 @@ phases(struct run *r)
 	while (step(r, end))
 		;
 	r->over_before_calm = r->conn_count == r->swarm->conns && all_over(r);
+	if (rnd_chance(&r->ops, r->swarm->stop_at_once))
+		return;
 	phase_calm(r);
 	if (r->subject->unblock != NULL && rnd_chance(&r->ops, 500)) {
 		r->subject->unblock(r);
@@ -333,6 +336,10 @@ phases(struct run *r)
 	check_over(r, "without faults");
 	while (step(r, r->world->now + FL_SEC))         /* sockets that are closing */
 		;
+	for (struct conn *c = r->conns; c != NULL; c = c->next)
+		conn_check_end(c);
+	if (r->subject->audit != NULL)
+		r->subject->audit(r);
 }
 
 uint64_t
@@ -372,8 +379,6 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	for (unsigned i = 0; i < s->ops; i++)
 		world_at(w, start + rnd_range(&r->ops, 0, s->trouble_ns), operate, r, 0);
 	phases(r);
-	for (struct conn *c = r->conns; c != NULL; c = c->next)
-		conn_check_end(c);
 	subject->finish(r);
 	if (net_tokens_open(r->net) > 0)
 		world_fail(w, "%u accepted connections or listeners were neither attached nor discarded", net_tokens_open(r->net));

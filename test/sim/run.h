@@ -33,7 +33,9 @@ struct subject {
 	void (*calm)(struct run *r);
 	/* Connections that have not ended. */
 	uint64_t (*open_conns)(struct run *r);
-	/* Everything has ended: check that nothing is left over, then stop. */
+	/* Everything has ended: check that nothing is left over. */
+	void (*audit)(struct run *r);
+	/* Stop; connections may be open. */
 	void (*finish)(struct run *r);
 	uint64_t (*closed)(struct run *r, struct sim_line *l, enum line_close reason);
 	bool (*identity)(struct run *r, struct conn *c, struct decide_conn *ret_conn);
@@ -50,7 +52,8 @@ struct sim_server {
 /* A line as the harness wants it. */
 struct sim_line {
 	unsigned number;
-	struct sim_server *server;      /* NULL: the upstream is a dead address or a name */
+	struct sim_server *server;      /* NULL: the upstream is an address or a name that is nobody's */
+	bool named;                     /* the upstream is given as a name */
 	struct io_addr wanted;          /* to listen on */
 	struct io_addr listen;          /* really */
 	bool open;

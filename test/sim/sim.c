@@ -12,6 +12,7 @@
 #include "check.h"
 #include "mark.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,6 +79,9 @@ static _Noreturn void
 run_child(const struct options *o, const uint64_t *seeds, uint64_t count, int tell)
 {
 	catch_signals();
+	/* Worlds come and go: keep their pages. */
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	for (uint64_t i = 0; i < count; i++) {
 		alarm(SEED_SECONDS_MAX);
 		check_seed(seeds[i], &o->check);

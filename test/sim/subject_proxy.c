@@ -2,6 +2,7 @@
 /* subject_proxy.c - the real proxy as the subject of a run. */
 #include "audit_line.h"
 #include "control.h"
+#include "io/resolve.h"
 #include "proxy/worker.h"
 #include "base/assert.h"
 
@@ -34,6 +35,8 @@ start(struct run *r)
 		.no_threads = true,
 	};
 
+	fl_assert(resolver_new(1, &c->resolver) == 0);
+	opts.resolver = c->resolver;
 	fl_assert(proxy_new(&opts, &c->proxy) == 0);
 	c->on_event = r->on_event;
 	c->on_event_ud = r->on_event_ud;
@@ -94,22 +97,37 @@ open_conns(struct run *r)
 }
 
 static void
-finish(struct run *r)
+audit(struct run *r)
 {
 	struct control *c = control_of(r);
 
 	control_take_events(r);
 	if (c->on_event != NULL && c->events_lost > 0)
 		world_fail(r->world, "%llu events were lost though the ring is large", (unsigned long long)c->events_lost);
+	if (c->events_lost == 0 && c->opens != c->closes)
+		world_fail(r->world, "%llu connections were told to open and %llu to close", (unsigned long long)c->opens,
+		    (unsigned long long)c->closes);
 	audit_end(r);
+}
+
+/* Half of the lines are closed first. */
+static void
+finish(struct run *r)
+{
+	struct control *c = control_of(r);
+
+	if (rnd_chance(&r->ops, 300))
+		proxy_drain(c->proxy, 0);
 	for (unsigned i = 0; i < r->swarm->lines; i++) {
 		struct control_line *cl = r->lines[i].subject;
 
-		if (i % 2 == 0)
+		if (i % 2 == 0 && cl->line != NULL)
 			control_line_close(r, &r->lines[i]);
+		control_forget_faults(&r->lines[i], any);
 		line_conf_unref(cl->conf);
 		spec_set_unref(r->lines[i].faults);
 	}
+	resolver_free(c->resolver);
 	proxy_free(c->proxy);
 }
 
@@ -138,6 +156,7 @@ const struct subject subject_proxy = {
 	.unblock = unblock,
 	.calm = calm,
 	.open_conns = open_conns,
+	.audit = audit,
 	.finish = finish,
 	.closed = closed,
 	.identity = audit_identity,

@@ -26,6 +26,10 @@ draw_network(struct rnd *dice, struct net_trouble *t)
 	t->connect_refused = share(dice, 300);
 	t->connect_silent = share(dice, 300);
 	t->syn_lost = share(dice, 300);
+	t->names_busy = share(dice, 200);
+	t->names_fail = share(dice, 300);
+	t->names_late = share(dice, 1000);
+	t->names_late_ns_max = rnd_log(dice, 1000, 30 * FL_SEC);
 	t->short_recv = share(dice, 900);
 	t->short_push = share(dice, 900);
 	t->zero_push = share(dice, 900);
@@ -89,7 +93,7 @@ draw_proxy(struct rnd *dice, struct swarm *s)
 	s->key_client = rnd_chance(dice, 500) ? 0 : 500;
 	s->unix_lines = share(dice, 500);
 	s->v6_lines = share(dice, 500);
-	s->named_upstream = share(dice, 200);
+	s->named_upstream = share(dice, 700);
 	s->dead_upstream = share(dice, 200);
 	s->connect_timeout = rnd_log(dice, 10 * FL_MS, 20 * FL_SEC);
 }
@@ -111,6 +115,7 @@ draw_control(struct rnd *dice, struct swarm *s, uint32_t ops)
 	s->fault_leased = share(dice, 600);
 	s->fault_partial = share(dice, 900);
 	s->fault_timed = 400;
+	s->stop_at_once = 100;
 	s->faults_at_start = rnd_chance(dice, 600) ? 0 : (unsigned)rnd_range(dice, 1, 4);
 }
 

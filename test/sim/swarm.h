@@ -45,6 +45,7 @@ struct swarm {
 	unsigned half_close, key_client, unix_lines, v6_lines, named_upstream, dead_upstream;   /* shares of lines, /1000 */
 	fl_ns connect_timeout;
 	/* Faults and control. */
+	unsigned stop_at_once;          /* share of runs that end in the middle */
 	unsigned ops;
 	unsigned op_weight[OP_COUNT];
 	uint32_t fault_kinds;           /* mask of the kinds in play */

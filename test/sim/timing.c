@@ -22,6 +22,14 @@ plain(const struct fault_spec *f)
 	    s->duty_period == 0;
 }
 
+/* Bytes that it takes are neither held nor sent. */
+static bool
+swallows(const struct fault_spec *f)
+{
+	return f->kind == FAULT_TIMEOUT || f->kind == FAULT_RESET_PEER || f->kind == FAULT_LIMIT_DATA || f->kind == FAULT_LIMIT_TIME ||
+	    f->kind == FAULT_HALF_OPEN;
+}
+
 void
 timing_faults(struct timing *t, const struct fault_set *set, enum fl_dir dir)
 {
@@ -34,7 +42,7 @@ timing_faults(struct timing *t, const struct fault_set *set, enum fl_dir dir)
 
 		if (f->dir != dir)
 			continue;
-		if (f->kind == FAULT_CORRUPT || f->kind == FAULT_DROP_CHUNK || f->kind == FAULT_DUPLICATE_CHUNK)
+		if (f->kind == FAULT_DROP_CHUNK || f->kind == FAULT_DUPLICATE_CHUNK || swallows(f))
 			t->off = true;
 		if (f->kind != FAULT_LATENCY && f->kind != FAULT_BANDWIDTH)
 			continue;
@@ -53,7 +61,7 @@ timing_faults(struct timing *t, const struct fault_set *set, enum fl_dir dir)
 	t->rate = rate;
 }
 
-void
+bool
 timing_received(struct timing *t, struct world *w, uint64_t n)
 {
 	struct timing_part *p;
@@ -61,8 +69,12 @@ timing_received(struct timing *t, struct world *w, uint64_t n)
 	if (t->received == 0)
 		t->first = w->now;
 	t->received += n;
-	if (t->off || t->delay_min == 0)
-		return;
+	if (t->off)
+		return true;
+	if (t->received - t->sent > t->bound)
+		return false;
+	if (t->delay_min == 0)
+		return true;
 	p = world_alloc(w, sizeof(*p));
 	p->end = t->received;
 	p->at = w->now;
@@ -71,6 +83,7 @@ timing_received(struct timing *t, struct world *w, uint64_t n)
 	else
 		t->tail->next = p;
 	t->tail = p;
+	return true;
 }
 
 bool

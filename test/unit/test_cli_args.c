@@ -18,8 +18,8 @@ note(const char *verb, const struct cli_args *a)
 	size_t n = (size_t)snprintf(seen, sizeof(seen), "%s", verb);
 
 	for (unsigned i = 0; i < a->given_count; i++)
-		n += (size_t)snprintf(seen + n, sizeof(seen) - n, "|--%s%s%s", a->given[i].opt->name, a->given[i].value != NULL ? "=" : "",
-		    a->given[i].value != NULL ? a->given[i].value : "");
+		n += (size_t)snprintf(seen + n, sizeof(seen) - n, "|--%s%s%s", a->given[i].opt->name,
+		    a->given[i].value != NULL ? "=" : "", a->given[i].value != NULL ? a->given[i].value : "");
 	for (unsigned i = 0; i < a->word_count; i++)
 		n += (size_t)snprintf(seen + n, sizeof(seen) - n, "|%s", a->words[i]);
 	return 42;
@@ -38,7 +38,8 @@ run_create(const struct cli_args *a)
 }
 
 static const struct cli_opt create_opts[] = {
-	{ 'l', "listen", "ADDRESS", "where" }, { 'a', "attribute", "K=V", "many" }, { 0, "disabled", NULL, "a flag" }, { 0, NULL, NULL, NULL },
+	{ 'l', "listen", "ADDRESS", "where" }, { 'a', "attribute", "K=V", "many" }, { 0, "disabled", NULL, "a flag" },
+	{ 0, NULL, NULL, NULL },
 };
 static const char *const list_names[] = { "ls", NULL };
 static const struct cli_verb verbs[] = {
@@ -157,7 +158,8 @@ static void
 test_help(void **state)
 {
 	static const char *const groups[] = { "help", "--help", "-h", "--json --help" };
-	static const char *const creates[] = { "create --help", "create -h x", "help create", "--help create", "create x --listen :1 --help" };
+	static const char *const creates[] = { "create --help", "create -h x", "help create", "--help create",
+	    "create x --listen :1 --help" };
 
 	(void)state;
 	for (size_t i = 0; i < FL_ARRAY_LEN(groups); i++) {

@@ -36,8 +36,10 @@ static void
 test_clean(void **state)
 {
 	static const struct { const char *in, *out; } cases[] = {
-		{ "plain", "plain" }, { "", "" }, { "tab\there", "tab?here" }, { "\x1b[31mred\x07", "?[31mred?" }, { "a\nb\rc\x7f", "a?b?c?" },
-		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "\xc2\x9b" "31m", "??31m" }, { "\xff\xfe", "??" }, { "cut \xe2\x82", "cut ??" },
+		{ "plain", "plain" }, { "", "" }, { "tab\there", "tab?here" }, { "\x1b[31mred\x07", "?[31mred?" },
+		{ "a\nb\rc\x7f", "a?b?c?" },
+		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "\xc2\x9b" "31m", "??31m" }, { "\xff\xfe", "??" },
+		{ "cut \xe2\x82", "cut ??" },
 	};
 
 	(void)state;

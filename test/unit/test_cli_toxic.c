@@ -10,7 +10,8 @@
 
 static const struct cli_opt opts[] = {
 	{ 't', "type", "TYPE", "" }, { 'n', "name", "NAME", "" }, { 'u', "upstream", NULL, "" }, { 'd', "downstream", NULL, "" },
-	{ 'a', "attribute", "KEY=VALUE", "" }, { 0, "toxicity", "SHARE", "" }, { 0, "scope-client", "ADDRESS", "" }, { 0, "every", "N", "" },
+	{ 'a', "attribute", "KEY=VALUE", "" }, { 0, "toxicity", "SHARE", "" }, { 0, "scope-client", "ADDRESS", "" },
+	{ 0, "every", "N", "" },
 	{ 0, "first", "N", "" }, { 0, "window", "FROM..TO", "" }, { 0, "duty", "ON/PERIOD", "" }, { 0, "ttl", "TIME", "" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -66,7 +67,8 @@ test_new(void **state)
 		{ "-t latency -a latency=100 -a jitter=10ms -n slow -u",
 		  "{\"name\":\"slow\",\"type\":\"latency\",\"stream\":\"upstream\",\"attributes\":{\"latency\":100,\"jitter\":10}}" },
 		{ "-t latency -a latency=1.5s", "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"latency\":1500}}" },
-		{ "-t latency -a latency=1 -a LATENCY=2", "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"LATENCY\":2}}" },
+		{ "-t latency -a latency=1 -a LATENCY=2",
+		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"LATENCY\":2}}" },
 		{ "-t latency -a distribution=normal -a latency=5",
 		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"distribution\":\"normal\",\"latency\":5}}" },
 		{ "-t slicer -a average_size=2KB -a delay=250us",
@@ -83,7 +85,8 @@ test_new(void **state)
 		{ "-t noop --window 1s..5s --duty 200ms/1s",
 		  "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},\"scope\":{\"window\":{\"from\":1000,\"to\":5000},"
 		  "\"duty\":{\"period\":1000,\"on\":200}}}" },
-		{ "-t noop --window ..500us", "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},\"scope\":{\"window\":{\"from\":0,\"to\":0.5}}}" },
+		{ "-t noop --window ..500us", "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},"
+		    "\"scope\":{\"window\":{\"from\":0,\"to\":0.5}}}" },
 		{ "-t latency -a distribution=samples -a samples=/a/b",
 		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"distribution\":\"samples\",\"samples\":\"/a/b\"}}" },
 	};
@@ -157,7 +160,8 @@ test_change(void **state)
 		{ "--every 5", "{\"type\":\"noop\",\"scope\":{\"client\":\"10.0.0.0/8\",\"every\":2,\"window\":{\"from\":1500,\"to\":2000}}}",
 		  "{\"attributes\":{},\"scope\":{\"client\":\"10.0.0.0/8\",\"every\":5,\"window\":{\"from\":1500,\"to\":2000}}}" },
 		{ "--every 0", "{\"type\":\"noop\",\"scope\":{\"every\":2}}", "{\"attributes\":{},\"scope\":{}}" },
-		{ "-a latency=7", "{\"type\":\"latency\",\"attributes\":{\"latency\":1,\"jitter\":0,\"distribution\":\"samples\",\"samples\":\"/x\"}}",
+		{ "-a latency=7", "{\"type\":\"latency\",\"attributes\":{\"latency\":1,\"jitter\":0,"
+		    "\"distribution\":\"samples\",\"samples\":\"/x\"}}",
 		  "{\"attributes\":{\"latency\":7}}" },
 	};
 	struct buf out;
@@ -181,7 +185,8 @@ static void
 test_hostile_daemon(void **state)
 {
 	static const char *const currents[] = {
-		"null", "[]", "7", "{}", "{\"type\":null}", "{\"type\":[],\"attributes\":7}", "{\"type\":\"latency\",\"attributes\":[1,2]}",
+		"null", "[]", "7", "{}", "{\"type\":null}", "{\"type\":[],\"attributes\":7}",
+		"{\"type\":\"latency\",\"attributes\":[1,2]}",
 		"{\"type\":\"latency\",\"attributes\":{\"nonsense\":{\"a\":1}}}",
 	};
 	struct buf out;
@@ -202,7 +207,8 @@ test_describe(void **state)
 		{ "{\"attributes\":{\"latency\":100,\"jitter\":5}}", "jitter=5 latency=100" },
 		{ "{}", "" },
 		{ "{\"attributes\":{},\"ttl\":60000}", "ttl=1m" },
-		{ "{\"attributes\":{\"rate\":1},\"scope\":{\"client\":\"::1\",\"every\":2,\"window\":{\"from\":1000},\"duty\":{\"period\":1000,\"on\":0.5}}}",
+		{ "{\"attributes\":{\"rate\":1},\"scope\":{\"client\":\"::1\",\"every\":2,\"window\":{\"from\":1000},"
+		    "\"duty\":{\"period\":1000,\"on\":0.5}}}",
 		  "rate=1 client=::1 every=2 window=1s.. duty=500us/1s" },
 		{ "{\"attributes\":{\"x\":[1],\"y\":{}},\"scope\":7,\"ttl\":\"x\"}", "ttl=0ns" },
 	};

@@ -52,7 +52,21 @@ static const struct {
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system: {a: b}\n",
-	  "x:3:9: found a map, expected a list of processes" },
+	  "x:3:13: found \"b\", expected what the process is: a map" },
+	{ "name: t\n"
+	  "duration: 1s\n"
+	  "system: redis\n",
+	  "x:3:9: found \"redis\", expected a map from names to processes" },
+	{ "name: t\n"
+	  "duration: 1s\n"
+	  "system:\n"
+	  "  a: {name: b, command: x}\n",
+	  "x:4:13: found a name in \"a\", expected none: the key is the name" },
+	{ "name: t\n"
+	  "duration: 1s\n"
+	  "system:\n"
+	  "  a b: {command: x}\n",
+	  "x:4:3: found the name \"a b\", expected 1 to 60 letters, digits, _ . -" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
@@ -519,11 +533,16 @@ test_everything_that_can_be_said(void **state)
 static void
 test_json_is_yaml(void **state)
 {
-	struct experiment *x = right("{\"name\": \"j\", \"duration\": \"1s\", \"lines\": [{\"name\": \"l\", \"upstream\": \"h:1\"}],\n"
+	struct experiment *x = right("{\"name\": \"j\", \"duration\": \"1s\", \"lines\": {\"m\": {\"upstream\": \"g:1\"}, "
+	    "\"l\": {\"upstream\": \"h:1\"}},\n"
 	    " \"faults\": [{\"at\": \"0s\", \"for\": \"500ms\", \"on\": \"l\", \"type\": \"latency\", \"attributes\": {\"latency\": 5}}]}");
 	(void)state;
 
+	assert_int_equal(x->line_count, 2);
+	assert_string_equal(x->lines[1].name, "l");
+	assert_string_equal(x->lines[1].upstream, "h:1");
 	assert_int_equal(x->fault_count, 1);
+	assert_int_equal(x->faults[0].line, 1);
 	assert_int_equal(x->faults[0].spec.values[LATENCY_LATENCY].i, 5);
 	experiment_free(x);
 }

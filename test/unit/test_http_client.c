@@ -135,12 +135,15 @@ static void
 test_good_answers(void **state)
 {
 	static const struct { const char *answer; enum ending ending; unsigned status; const char *body; bool json; } cases[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json;charset=utf-8\r\n\r\n{}", HOLD, 200, "{}", true },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json;charset=utf-8\r\n\r\n{}", HOLD, 200,
+		  "{}", true },
 		{ "HTTP/1.1 204 No Content\r\n\r\n", HOLD, 204, "", false },
 		{ "HTTP/1.0 200 OK\r\n\r\nuntil the end", CLOSE, 200, "until the end", false },
 		{ "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n", HOLD, 404, "no\n", false },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n", HOLD, 200, "abcde", false },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\n!", HOLD, 201, "!", false },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n", HOLD, 200,
+		  "abcde", false },
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 201 "
+		    "Created\r\nContent-Length: 1\r\n\r\n!", HOLD, 201, "!", false },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabehind it", HOLD, 200, "a", false },
 	};
 

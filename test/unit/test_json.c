@@ -154,7 +154,8 @@ test_floats(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < FL_ARRAY_LEN(cases); i++)
-		assert_string_equal(jsonw_format_float(text, cases[i].single ? (double)(float)cases[i].v : cases[i].v, cases[i].single), cases[i].text);
+		assert_string_equal(jsonw_format_float(text, cases[i].single ? (double)(float)cases[i].v : cases[i].v,
+		    cases[i].single), cases[i].text);
 }
 
 static void

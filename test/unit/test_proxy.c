@@ -234,7 +234,7 @@ faults_reach_live_connections(void **state)
 	f.id = 7;
 	f.dir = FL_C2S;
 	f.values[LIMIT_DATA_BYTES].i = 3;
-	strcpy(f.name, "limit");
+	snprintf(f.name, sizeof(f.name), "limit");
 	f.key = spec_key(1, "test", "limit");
 	struct line_conf *conf = line_conf_new("test");
 	memcpy(&conf->upstream, &b.conf->upstream, sizeof(conf->upstream));
@@ -303,7 +303,7 @@ who_is_hit(unsigned workers, enum line_key key, bool hit[40])
 	spec_init(&f, FAULT_NOOP);
 	f.id = 1;
 	f.toxicity = 0.5f;
-	strcpy(f.name, "half");
+	snprintf(f.name, sizeof(f.name), "half");
 	f.key = spec_key(99, "test", "half");
 	struct bed b;
 	bed_start(&b, workers, true, 0, key, faults(&f, 1));

@@ -385,7 +385,7 @@ test_small(void **state)
 static struct history_value
 value_of(const char *s)
 {
-	return *s == 'N' ? history_nil() : history_int(atoi(s));
+	return *s == 'N' ? history_nil() : history_int(strtol(s, NULL, 10));
 }
 
 struct row {
@@ -453,7 +453,8 @@ test_hand_invalid(void **state)
 {
 	(void)state;
 	/* An acknowledged write is lost. */
-	EXPECT(VERDICT_INVALID, 2, "client 3 wrote 17 to k5 (acknowledged at 0.010 s); nobody overwrote it; client 1 read nil at 0.040 s: the acknowledged write was lost",
+	EXPECT(VERDICT_INVALID, 2, "client 3 wrote 17 to k5 (acknowledged at 0.010 s); nobody overwrote it; client 1 read "
+	    "nil at 0.040 s: the acknowledged write was lost",
 	       { 'w', 2, "9", NULL, 0, 5, "ok" }, { 'r', 1, "9", NULL, 1, 6, "ok" }, { 'w', 3, "17", NULL, 7, 10, "ok" },
 	       { 'r', 2, "17", NULL, 12, 20, "ok" }, { 'r', 1, "N", NULL, 30, 40, "ok" }, { 'r', 4, "N", NULL, 41, 45, "ok" });
 	/* The value before it comes back. */
@@ -676,7 +677,7 @@ test_keys(void **state)
 	(void)state;
 	history_init(&h, MEMORY);
 	for (int i = 0; i < 40; i++) {
-		char key[8];
+		char key[16];
 		const struct row bad[] = { { 'w', 1, "1", NULL, 0, 5, "ok" }, { 'r', 2, i % 2 == 0 ? "1" : "N", NULL, 6, 7, "ok" } };
 
 		snprintf(key, sizeof(key), "k%d", i);

@@ -187,7 +187,8 @@ test_complaints(void **state)
 	assert_int_equal(diag.count, 0);
 	doc_keys(&diag, doc->root, known);
 	assert_int_equal(diag.count, 7);
-	assert_memory_equal(buf_str(&diag.text), "t.yaml:1:1: found the key \"listne\", expected one of listen, upstream; did you mean \"listen\"?\n", 90);
+	assert_memory_equal(buf_str(&diag.text), "t.yaml:1:1: found the key \"listne\", expected one of listen, upstream; "
+	    "did you mean \"listen\"?\n", 90);
 	buf_clear(&diag.text);
 	assert_int_equal(doc_choice(&diag, doc_get(doc->root, "mode"), modes), -1);
 	assert_string_equal(buf_str(&diag.text), "t.yaml:2:7: found \"clinet\", expected one of ordinal, client; did you mean \"client\"?");

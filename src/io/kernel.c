@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.c - what this kernel and these rights allow. */
-#include "io/probe.h"
+/* kernel.c - what this kernel and these rights allow. */
+#include "io/kernel.h"
 #include "base/assert.h"
 #include "io/addr.h"
 #include "io/dial.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 int
-probe_descriptors(uint64_t *ret_soft, uint64_t *ret_hard)
+kernel_descriptors(uint64_t *ret_soft, uint64_t *ret_hard)
 {
 	struct rlimit l;
 
@@ -35,7 +35,7 @@ probe_descriptors(uint64_t *ret_soft, uint64_t *ret_hard)
 }
 
 bool
-probe_memory_unlimited(uint64_t *ret_bytes)
+kernel_memory_unlimited(uint64_t *ret_bytes)
 {
 	struct rlimit l;
 
@@ -57,7 +57,7 @@ wait_once(int epoll_fd, fl_ns wait)
 }
 
 int
-probe_epoll_pwait2(void)
+kernel_epoll_pwait2(void)
 {
 	int fd = epoll_create1(EPOLL_CLOEXEC), r;
 
@@ -77,10 +77,10 @@ time_order(const void *a, const void *b)
 }
 
 int
-probe_timer(fl_ns wait, unsigned count, fl_ns *ret_late)
+kernel_timer(fl_ns wait, unsigned count, fl_ns *ret_late)
 {
 	int fd = epoll_create1(EPOLL_CLOEXEC), slack = prctl(PR_GET_TIMERSLACK), r = 0;
-	bool fine = probe_epoll_pwait2() == 0;
+	bool fine = kernel_epoll_pwait2() == 0;
 
 	fl_assert(wait > 0 && count > 0);
 	if (fd < 0)
@@ -107,7 +107,7 @@ probe_timer(fl_ns wait, unsigned count, fl_ns *ret_late)
 }
 
 int
-probe_pidfd(void)
+kernel_pidfd(void)
 {
 	long fd = syscall(SYS_pidfd_open, getpid(), 0);
 
@@ -118,7 +118,7 @@ probe_pidfd(void)
 }
 
 int
-probe_subreaper(void)
+kernel_subreaper(void)
 {
 	int is = 0;
 
@@ -126,7 +126,7 @@ probe_subreaper(void)
 }
 
 int
-probe_pdeathsig(void)
+kernel_pdeathsig(void)
 {
 	int sig = 0;
 
@@ -134,7 +134,7 @@ probe_pdeathsig(void)
 }
 
 int
-probe_io_uring(void)
+kernel_io_uring(void)
 {
 	char params[120] = { 0 };       /* struct io_uring_params */
 	long fd = syscall(SYS_io_uring_setup, 1, params);
@@ -147,7 +147,7 @@ probe_io_uring(void)
 
 /* In a child, because a process cannot leave a user namespace again. */
 int
-probe_namespaces(void)
+kernel_namespaces(void)
 {
 	pid_t child = fork();
 	int status;
@@ -163,7 +163,7 @@ probe_namespaces(void)
 }
 
 int
-probe_listen(const char *address)
+kernel_listen(const char *address)
 {
 	struct io_addr a;
 	int token, r = addr_parse(address, &a);
@@ -176,7 +176,7 @@ probe_listen(const char *address)
 }
 
 int
-probe_resolve(const char *host, fl_ns *ret_took, char ret_first[PROBE_TEXT_MAX])
+kernel_resolve(const char *host, fl_ns *ret_took, char ret_first[KERNEL_TEXT_MAX])
 {
 	struct resolve_answer answer;
 	fl_ns start = dial_clock();
@@ -185,21 +185,22 @@ probe_resolve(const char *host, fl_ns *ret_took, char ret_first[PROBE_TEXT_MAX])
 	*ret_took = dial_clock() - start;
 	if (r < 0)
 		return r;
-	addr_host(&answer.addrs[0], ret_first, PROBE_TEXT_MAX);
+	addr_host(&answer.addrs[0], ret_first, KERNEL_TEXT_MAX);
 	return 0;
 }
 
 int
-probe_program(const char *name, char ret_path[PROBE_TEXT_MAX])
+kernel_program(const char *name, char ret_path[KERNEL_TEXT_MAX])
 {
 	const char *path = getenv("PATH");
 
 	while (path != NULL && *path != '\0') {
 		size_t n = strcspn(path, ":");
-		char full[PROBE_TEXT_MAX];
+		char full[KERNEL_TEXT_MAX];
 
-		if (n > 0 && snprintf(full, sizeof(full), "%.*s/%s", (int)FL_MIN(n, sizeof(full)), path, name) < (int)sizeof(full) &&
-		    access(full, X_OK) == 0) {
+		int len = snprintf(full, sizeof(full), "%.*s/%s", (int)FL_MIN(n, sizeof(full)), path, name);
+
+		if (n > 0 && len < (int)sizeof(full) && access(full, X_OK) == 0) {
 			memcpy(ret_path, full, sizeof(full));
 			return 0;
 		}
@@ -209,33 +210,35 @@ probe_program(const char *name, char ret_path[PROBE_TEXT_MAX])
 }
 
 int
-probe_writable(const char *directory)
+kernel_writable(const char *directory)
 {
 	return access(directory, W_OK | X_OK) < 0 ? -errno : 0;
 }
 
 int
-probe_text(const char *path, char ret_text[PROBE_TEXT_MAX])
+kernel_text(const char *path, char ret_text[KERNEL_TEXT_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, ret_text, PROBE_TEXT_MAX - 1);
-	close(fd);
+	n = read(fd, ret_text, KERNEL_TEXT_MAX - 1);
 	if (n < 0)
-		return -EIO;
+		r = -errno;
+	close(fd);
+	if (r < 0)
+		return r;
 	ret_text[n] = '\0';
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 	return 0;
 }
 
 int
-probe_numbers(const char *path, unsigned count, int64_t *ret_numbers)
+kernel_numbers(const char *path, unsigned count, int64_t *ret_numbers)
 {
-	char text[PROBE_TEXT_MAX], *at = text;
-	int r = probe_text(path, text);
+	char text[KERNEL_TEXT_MAX], *at = text;
+	int r = kernel_text(path, text);
 
 	for (unsigned i = 0; i < count && r == 0; i++) {
 		char *end;
@@ -250,18 +253,18 @@ probe_numbers(const char *path, unsigned count, int64_t *ret_numbers)
 }
 
 void
-probe_kernel(char ret_text[PROBE_TEXT_MAX])
+kernel_name(char ret_text[KERNEL_TEXT_MAX])
 {
 	struct utsname u;
 
 	if (uname(&u) < 0)
-		snprintf(ret_text, PROBE_TEXT_MAX, "unknown");
+		snprintf(ret_text, KERNEL_TEXT_MAX, "unknown");
 	else
-		snprintf(ret_text, PROBE_TEXT_MAX, "%.60s %.80s %.60s", u.sysname, u.release, u.machine);
+		snprintf(ret_text, KERNEL_TEXT_MAX, "%.60s %.80s %.60s", u.sysname, u.release, u.machine);
 }
 
 unsigned
-probe_user(void)
+kernel_user(void)
 {
 	return geteuid();
 }

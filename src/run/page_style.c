@@ -62,7 +62,12 @@ const char page_style_css[] =
 "footer{margin-top:36px;color:var(--faint);font-size:12.5px}\n"
 "@media(max-width:700px){main{padding:14px 10px 36px}.card{padding:14px 12px}h1{font-size:22px}svg.wide{display:none}svg.narrow{display:block}.cols{grid-template-columns:1fr}.facts{display:grid;grid-template-columns:1fr 1fr}\n"
 "table.stack thead{display:none}table.stack tr{display:block;padding:8px 0;border-bottom:1px solid var(--rule)}table.stack tr:last-child{border:0}table.stack td{display:block;border:0;padding:1px 0;text-align:left;white-space:normal}\n"
-"table.stack td[data-l]:not(:empty)::before{content:attr(data-l);display:inline-block;min-width:96px;color:var(--soft);font-size:12px}table.stack tr.culprit{background:var(--finding-bg);box-shadow:inset 3px 0 var(--finding);padding-left:10px}table.stack tr.culprit td,table.stack tr.culprit td:first-child{background:none;box-shadow:none;padding-left:0}}\n"
+"table.stack td[data-l]{padding-left:96px;text-indent:-96px}table.stack td>*{text-indent:0}\n"
+"table.stack td[data-l]:not(:empty)::before{content:attr(data-l);display:inline-block;width:96px;text-indent:0;color:var(--soft);font-size:12px}\n"
+"table.stack tr.culprit{background:var(--finding-bg);box-shadow:inset 3px 0 var(--finding);padding-left:10px}\n"
+"table.stack tr.culprit td,table.stack tr.culprit td:first-child{background:none;box-shadow:none}\n"
+"table.ops tr{display:grid;grid-template-columns:1fr 1fr}table.ops tr td[data-l],table.ops tr.culprit td:first-child{padding-left:66px;text-indent:-66px}\n"
+"table.ops td[data-l]:not(:empty)::before{width:66px}}\n"
 "@media print{:root{--bg:#fff;--card:#fff}body{font-size:12px}main{max-width:none;padding:0}.card{break-inside:avoid;border-color:#ccc}pre{max-height:none}#tip{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 const char page_style_js[] =

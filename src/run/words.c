@@ -104,6 +104,10 @@ words_duration(fl_ns t, struct buf *out)
 	static const struct { fl_ns unit; const char *name; } units[] = { { FL_SEC, "s" }, { FL_MS, "ms" }, { FL_US, "µs" } };
 	size_t i = 0;
 
+	if (t >= 120 * FL_SEC) {
+		buf_printf(out, "%" PRId64 " min %" PRId64 " s", t / (60 * FL_SEC), t / FL_SEC % 60);
+		return;
+	}
 	while (i + 1 < FL_ARRAY_LEN(units) && t < units[i].unit)
 		i++;
 	double v = (double)t / (double)units[i].unit;

@@ -20,7 +20,7 @@ void words_reason(const struct run_result *r, uint32_t i, struct buf *out);
 
 /* "12.003 s" since the start; "the end" for FL_NEVER. */
 void words_moment(fl_ns t, struct buf *out);
-/* "4.5 ms": three digits and a unit. */
+/* "4.50 ms", "12.0 s": three digits and a unit; "16 min 40 s" from two minutes on. */
 void words_duration(fl_ns t, struct buf *out);
 /* "1,234,567". */
 void words_count(uint64_t n, struct buf *out);

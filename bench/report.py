@@ -272,7 +272,7 @@ def details(bench):
         bench, ("timer1", "timer10", "timer100"), ["epoll_pwait2 p50 us", "p99 us", "clock_nanosleep p50 us", "p99 us"], [
             ("%.0f", lambda r: r["epoll_p50_us"]), ("%.0f", lambda r: r["epoll_p99_us"]), ("%.0f", lambda r: r["nanosleep_p50_us"]),
             ("%.0f", lambda r: r["nanosleep_p99_us"])]))
-    part("Round trip without a fault (what the errors below are counted from is `direct`)", medians(
+    part("Round trip without a fault: no proxy, and the line without a fault, from which the errors below are counted", medians(
         bench, ("latency0",), ["p50 us", "p99 us"], [("%.0f", lambda r: r["sent_p50_us"]), ("%.0f", lambda r: r["sent_p99_us"])]))
     part("Latency faults: error", medians(
         bench, ("latency1", "latency10", "latency100", "latency1000conns"), ["p50 us", "p90 us", "p99 us", "samples"], [

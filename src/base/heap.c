@@ -141,3 +141,9 @@ heap_pop(struct heap *h, fl_ns now)
 	heap_del(h, n);
 	return n;
 }
+
+void
+heap_trim(struct heap *h)
+{
+	region_discard_tail(h->slots, h->count * sizeof(struct heap_slot), h->cap * sizeof(struct heap_slot));
+}

@@ -36,6 +36,8 @@ void heap_del(struct heap *h, struct heap_node *n);        /* fine when not arme
 fl_ns heap_next(const struct heap *h);
 /* Take out and return the earliest node if its time has come, else NULL. */
 struct heap_node *heap_pop(struct heap *h, fl_ns now);
+/* Give memory that a larger heap once needed back to the system. */
+void heap_trim(struct heap *h);
 static inline bool heap_armed(const struct heap_node *n) { return n->index != 0; }
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 void *
 region_reserve(size_t n)
@@ -39,4 +40,15 @@ region_discard(void *p, size_t n)
 	int r = madvise(p, n, MADV_DONTNEED);
 
 	fl_assert(r == 0);
+}
+
+void
+region_discard_tail(void *p, size_t used_bytes, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t from = (used_bytes + page - 1) / page * page, to = (n + page - 1) / page * page;
+
+	fl_assert(used_bytes <= n);
+	if (from < to)
+		region_discard((char *)p + from, to - from);
 }

@@ -14,5 +14,7 @@ void *region_reserve(size_t n);
 void region_release(void *p, size_t n);  /* NULL is fine */
 /* Give the pages of [p, p + n) back to the system; they read as zero afterwards. p and n are multiples of a page. */
 void region_discard(void *p, size_t n);
+/* The same for the whole pages of a region behind its first used_bytes; n as in region_reserve(). */
+void region_discard_tail(void *p, size_t used_bytes, size_t n);
 
 #endif

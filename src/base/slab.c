@@ -261,3 +261,17 @@ slab_budget(const struct slab *s)
 {
 	return s->span_count * SPAN;
 }
+
+void
+slab_trim(struct slab *s)
+{
+	while (s->warm != 0) {
+		uint32_t number = s->warm - 1;
+
+		s->warm = s->spans[number].next;
+		s->warm_count--;
+		region_discard(span_mem(s, number), SPAN);
+		s->spans[number].next = s->cold;
+		s->cold = number + 1;
+	}
+}

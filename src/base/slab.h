@@ -33,6 +33,8 @@ void slab_give(struct slab *s, void *p, size_t n);
 /* Bytes a block asked for with n really takes. */
 size_t slab_size(size_t n);
 size_t slab_used(const struct slab *s);
+/* Give the pages of free spans, which are kept for the next allocation, back to the system. O(spans kept). */
+void slab_trim(struct slab *s);
 size_t slab_budget(const struct slab *s);
 
 #endif

@@ -113,10 +113,10 @@ cmd_replay(int argc, char **argv)
 	replay(&f.opts, o);
 	if (o->ran && o->now.error[0] != '\0')
 		fprintf(stderr, "faultline replay: %s\n", o->now.error);
-	if (o->ran)
-		print(&f, o);
-	else
+	if (!o->ran)
 		fprintf(stderr, "faultline replay: %s\n", o->error);
+	if (o->ran || f.json)
+		print(&f, o);
 	code = fflush(stdout) != 0 ? 4 : o->exit_code;
 	replay_fini(o);
 	free(o);

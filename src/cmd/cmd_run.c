@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "io/dir.h"
 #include "run/conduct.h"
+#include "run/events.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -146,12 +147,34 @@ directory_of(const char *path, char *ret, size_t max)
 
 /* A document in any case: programs that asked for JSON get JSON. */
 static void
-print_json(struct conduct_outcome *o)
+print_error_json(int exit_code, const char *run_dir, const char *error)
 {
-	if (buf_len(&o->json) > 0)
+	struct buf b;
+
+	buf_init(&b, 1u << 20);
+	buf_printf(&b, "{\"verdict\":\"unknown\",\"exit_code\":%d,\"run_dir\":", exit_code);
+	if (run_dir[0] == '\0')
+		buf_puts(&b, "null");
+	else
+		events_put_text(&b, run_dir);
+	buf_puts(&b, ",\"error\":");
+	events_put_text(&b, error);
+	buf_puts(&b, "}\n");
+	fputs(buf_str(&b), stdout);
+	buf_fini(&b);
+}
+
+static void
+print(const struct run_flags *f, struct conduct_outcome *o)
+{
+	if (o->error[0] != '\0')
+		fprintf(stderr, "faultline run: %s\n", o->error);
+	if (!f->json)
+		fputs(buf_str(&o->text), stdout);
+	else if (buf_len(&o->json) > 0)
 		fputs(buf_str(&o->json), stdout);
 	else
-		printf("{\"verdict\":\"unknown\",\"exit_code\":%d,\"run_dir\":null}\n", o->exit_code);
+		print_error_json(o->exit_code, o->run_dir, o->error);
 }
 
 static int
@@ -173,12 +196,7 @@ conduct_it(const struct run_flags *f, const struct experiment *x, struct buf *te
 	if (f->verbose)
 		fprintf(stderr, "seed %" PRIu64 "\n", opts.seed);
 	conduct(&opts, &o);
-	if (o.error[0] != '\0')
-		fprintf(stderr, "faultline run: %s\n", o.error);
-	if (f->json)
-		print_json(&o);
-	else
-		fputs(buf_str(&o.text), stdout);
+	print(f, &o);
 	code = o.exit_code;
 	if (fflush(stdout) != 0)
 		code = 4;
@@ -205,8 +223,11 @@ cmd_run(int argc, char **argv)
 	if (experiment_from_file(f.file, &d, &text, &x) == 0) {
 		code = conduct_it(&f, x, &text, command);
 	} else {
-		fprintf(stderr, "%s\n", d.count > 0 ? buf_str(&d.text) : "faultline run: no memory");
-		code = d.count > 0 ? 2 : 4;
+		const char *error = d.count > 0 ? buf_str(&d.text) : "faultline run: no memory";
+		code = d.count > 0 ? CMD_USAGE : CMD_UNKNOWN;
+		fprintf(stderr, "%s\n", error);
+		if (f.json)
+			print_error_json(code, "", error);
 	}
 	experiment_free(x);
 	doc_diag_fini(&d);

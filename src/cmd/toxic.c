@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* toxic.c - `faultline toxic`: the toxics on the lines of a running daemon. */
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "control/cli_api.h"
 #include "control/cli_table.h"
 #include "control/cli_toxic.h"
 #include "fault/kind.h"
+#include "proto/jsonw.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -126,13 +128,55 @@ print_kind(const struct kind_info *k)
 		printf("    %-16s %s\n", k->attrs[i].name, k->attrs[i].doc);
 }
 
+static void
+put_kind(struct jsonw *w, const struct kind_info *k)
+{
+	jsonw_object(w);
+	jsonw_str(w, "type", k->name);
+	jsonw_str(w, "doc", k->doc);
+	jsonw_key(w, "attributes");
+	jsonw_array(w);
+	for (size_t i = 0; i < k->attr_count; i++) {
+		jsonw_object(w);
+		jsonw_str(w, "name", k->attrs[i].name);
+		jsonw_str(w, "doc", k->attrs[i].doc);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+/* one: FAULT_KIND_COUNT for all of them. */
+static void
+print_kinds_json(enum fault_kind one)
+{
+	struct buf out;
+	struct jsonw w;
+
+	buf_init(&out, 1 << 20);
+	jsonw_init(&w, &out);
+	jsonw_array(&w);
+	for (unsigned k = 0; k < FAULT_KIND_COUNT; k++)
+		if (one == FAULT_KIND_COUNT || k == (unsigned)one)
+			put_kind(&w, kind_info((enum fault_kind)k));
+	jsonw_end(&w);
+	printf("%s\n", buf_str(&out));
+	buf_fini(&out);
+}
+
 static int
 toxic_types(const struct cli_args *a)
 {
 	enum fault_kind one = a->word_count > 0 ? kind_find(a->words[0]) : FAULT_KIND_COUNT;
+	const char *near = a->word_count > 0 ? text_nearest(a->words[0], kind_names()) : NULL;
 
 	if (a->word_count > 0 && one == FAULT_KIND_COUNT)
-		return cli_args_wrong(a, "there is no \"%.60s\"; `faultline toxic types` shows all", a->words[0]);
+		return cli_args_wrong(a, "there is no \"%.60s\"; %s%s%s", a->words[0], near != NULL ? "did you mean " : "",
+		    near != NULL ? near : "`faultline toxic types` shows all", near != NULL ? "?" : "");
+	if (cli_args_has(a, "json")) {
+		print_kinds_json(one);
+		return CLI_OK;
+	}
 	for (unsigned k = 0; k < FAULT_KIND_COUNT; k++)
 		if (one == FAULT_KIND_COUNT || k == (unsigned)one)
 			print_kind(kind_info((enum fault_kind)k));

@@ -241,10 +241,9 @@ read_json(struct config *c, const char *text, size_t n, struct doc_diag *d)
 }
 
 static int
-read_file(struct config *c, const struct buf *text, struct doc_diag *d)
+parse(struct config *c, const char *p, size_t n, struct doc_diag *d)
 {
-	const char *p = buf_len(text) > 0 ? buf_data(text) : "";
-	size_t n = buf_len(text), space = 0;
+	size_t space = 0;
 	int rc;
 
 	while (space < n && strchr(" \t\r\n", p[space]) != NULL)
@@ -264,11 +263,10 @@ read_file(struct config *c, const struct buf *text, struct doc_diag *d)
 }
 
 int
-config_read(const char *path, struct buf *complaints, struct config **ret_config)
+config_parse(const char *path, const char *text, size_t n, struct buf *complaints, struct config **ret_config)
 {
 	struct config *c = calloc(1, sizeof(*c));
 	struct doc_diag d;
-	struct buf text;
 	int rc;
 
 	if (c == NULL)
@@ -277,14 +275,8 @@ config_read(const char *path, struct buf *complaints, struct config **ret_config
 	arena_init(&c->mem, MEM_MAX);
 	buf_init(&c->path, 8192);
 	buf_puts(&c->path, path);
-	buf_init(&text, FILE_BYTES_MAX);
 	doc_diag_init(&d, buf_str(&c->path));
-	rc = file_read(path, &text);
-	if (rc != 0)
-		doc_complain(&d, NULL, "%s", rc == -EFBIG ? "larger than 16 MB" : strerror(-rc));
-	else
-		rc = read_file(c, &text, &d);
-	buf_fini(&text);
+	rc = parse(c, text, n, &d);
 	buf_puts(complaints, buf_str(&d.text));
 	if (d.count > 20)
 		buf_printf(complaints, "\nand %u more", d.count - 20);
@@ -295,6 +287,22 @@ config_read(const char *path, struct buf *complaints, struct config **ret_config
 	}
 	*ret_config = c;
 	return 0;
+}
+
+int
+config_read(const char *path, struct buf *complaints, struct config **ret_config)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, FILE_BYTES_MAX);
+	rc = file_read(path, &text);
+	if (rc != 0)
+		buf_printf(complaints, "%s: %s", path, rc == -EFBIG ? "larger than 16 MB" : strerror(-rc));
+	else
+		rc = config_parse(path, buf_str(&text), buf_len(&text), complaints, ret_config);
+	buf_fini(&text);
+	return rc;
 }
 
 /* ---- use ---- */
@@ -309,15 +317,23 @@ find(const struct config *c, const char *name)
 	return NULL;
 }
 
-/* The same ask, but the address that the line has now where port 0 asked for any. */
+/* The same ask, but with the port that the line has now where any port is asked for and the host is the same. */
 static struct lines_ask
-settled(const struct lines_ask *a, const struct lines_line *l)
+settled(const struct lines *t, const struct lines_ask *a, const struct lines_line *l)
 {
 	struct lines_ask wanted = *a;
 	struct io_addr asked, now;
+	char error[LISTEN_ERROR_MAX];
 
-	if (addr_parse(a->listen, &asked) == 0 && addr_port(&asked) == 0 && asked.sa.sa_family != AF_UNIX &&
-	    addr_parse(l->listen, &now) == 0 && addr_port(&now) != 0)
+	if (addr_parse(l->listen, &now) != 0 || listen_resolve(&t->lookup, a->listen, error, &asked) != 0)
+		return wanted;
+	if (asked.sa.sa_family == AF_UNIX || asked.sa.sa_family != now.sa.sa_family || addr_port(&asked) != 0)
+		return wanted;
+	if (asked.sa.sa_family == AF_INET)
+		asked.in.sin_port = now.in.sin_port;
+	else
+		asked.in6.sin6_port = now.in6.sin6_port;
+	if (listen_same(&asked, &now))
 		wanted.listen = l->listen;
 	return wanted;
 }
@@ -337,7 +353,7 @@ apply_one(struct lines *t, const struct lines_ask *a, struct lines_error *e, con
 	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0)
 		return 0;
 	*ret_done = "changed";
-	wanted = settled(a, l);
+	wanted = settled(t, a, l);
 	snprintf(listen, sizeof(listen), "%s", wanted.listen);
 	wanted.listen = listen;
 	rc = lines_update(t, l, &wanted, e);

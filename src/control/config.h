@@ -45,6 +45,8 @@ struct config {
  * returns     0, or -errno after complaints
  */
 int config_read(const char *path, struct buf *complaints, struct config **ret_config);
+/* The same from memory; path is its name in complaints, and where relative paths in it start. */
+int config_parse(const char *path, const char *text, size_t n, struct buf *complaints, struct config **ret_config);
 void config_free(struct config *c);     /* NULL is fine */
 
 /*

@@ -13,6 +13,7 @@
 #include "control/state.h"
 #include "io/io.h"
 #include "io/signals.h"
+#include "io/thread.h"
 #include "io/sysinfo.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,9 +27,10 @@
 
 #define API_CONNS 1024u
 #define DESCRIPTORS_KEPT 2500u          /* API connections, listeners, files, threads' own */
+#define DESCRIPTORS_LEAST 64u
 #define DESCRIPTORS_WANTED (1u << 20)
 #define EVENTS_WITH_FILE 32768u
-#define EVENTS_WITHOUT 4096u
+#define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
 #define DRAIN_LOOK (20 * FL_MS)
@@ -45,6 +47,7 @@ struct daemon {
 	struct state *state;
 	struct api_env env;
 	struct api_server *server;
+	uint32_t api_conns;             /* connections of the API at once */
 	int api_token;                  /* a bound socket, not yet the server's; -1 */
 	atomic_bool looked_up;          /* a look-up was done since the loop last saw it */
 	bool reload_wanted;
@@ -96,8 +99,12 @@ static int
 fit_descriptors(struct daemon *d, uint32_t *ret_conns_max)
 {
 	uint64_t asked = d->opts->conns_max, wanted = asked > 0 ? asked * 2 + DESCRIPTORS_KEPT : DESCRIPTORS_WANTED;
-	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, limit / 20);
-	uint64_t conns = (limit - kept) / 2;
+	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, limit / 20 + DESCRIPTORS_LEAST);
+	uint64_t conns = limit > kept ? (limit - kept) / 2 : 0;
+
+	d->api_conns = (uint32_t)FL_MIN(API_CONNS, kept - DESCRIPTORS_LEAST / 2);
+	if (conns == 0)
+		return complain(d, "%" PRIu64 " file descriptors are too few", limit);
 
 	if (asked > conns)
 		return complain(d, "%" PRIu64 " connections need %" PRIu64 " file descriptors, but no more than %" PRIu64 " are allowed here; "
@@ -371,7 +378,7 @@ start(struct daemon *d, struct doc **ret_state)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	struct io_opts io_opts = { .socks_max = API_CONNS + 256 };
-	struct api_server_opts so = { .conns_max = API_CONNS, .handler = api_routes_handle, .ud = &d->env };
+	struct api_server_opts so = { .handler = api_routes_handle, .ud = &d->env };
 	struct buf complaint;
 	int rc = io_new(&io_opts, &d->io);
 
@@ -392,6 +399,7 @@ start(struct daemon *d, struct doc **ret_state)
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;
+	so.conns_max = d->api_conns;
 	rc = api_server_new(&so, &d->server);
 	if (rc == 0)
 		rc = api_server_listen(d->server, d->api_token);
@@ -413,8 +421,9 @@ finish(struct daemon *d)
 	api_server_free(d->server);
 	if (d->api_token >= 0)
 		io_discard(d->api_token, false);
-	resolver_free(d->resolver);
+	resolver_stop(d->resolver);
 	proxy_free(d->proxy);
+	resolver_free(d->resolver);
 	event_tail_fini(&d->events);
 	lines_fini(&d->lines);
 	signals_free(d->signals);
@@ -436,6 +445,7 @@ daemon_run(const struct daemon_opts *opts)
 	if (rc == 0) {
 		snprintf(seed, sizeof(seed), "%" PRIu64, d.lines.seed);
 		log_event(&d.log, LOG_INFO, "ready", "seed", seed, NULL);
+		thread_short_slices();
 		loop(&d);
 		log_event(&d.log, LOG_INFO, "stopped", NULL);
 	}

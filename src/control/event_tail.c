@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 512
+#define BATCH 64
 #define OUT_MAX (1u << 20)
 
 int

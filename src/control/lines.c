@@ -166,8 +166,9 @@ stop(struct lines *t, struct lines_line *l)
 
 	if (l->line == NULL)
 		return;
-	proxy_line_counters(l->line, &c);
 	proxy_line_close(t->proxy, l->line);
+	proxy_line_counters(l->line, &c);
+	c.closed[LINE_CLOSE_LINE_STOPPED] += c.active;  /* those are on their way */
 	add_counters(&l->past, &c);
 	l->line = NULL;
 	l->enabled = false;

@@ -34,7 +34,7 @@ split(const char *text, char *host, char *port, char *error)
 	}
 	if (why == NULL && (strchr(from, '[') != NULL))
 		why = "unexpected '[' in address";
-	if (why == NULL && strchr(to + (text[0] == '['), ']') != NULL)
+	if (why == NULL && strchr(text[0] == '[' ? to + 1 : text, ']') != NULL)
 		why = "unexpected ']' in address";
 	if (why == NULL && ((size_t)(to - from) >= HOST_MAX || strlen(colon + 1) >= 64))
 		why = "address too long";

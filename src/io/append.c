@@ -43,16 +43,13 @@ append_kick(struct append *a)
 int
 append_close(struct append *a)
 {
-	int err;
-
-	if (a->fd < 0)
-		return a->err;
-	err = append_flush(a);
-	/* Some file systems say only here that the disk is full. */
-	if (close(a->fd) < 0 && err == 0)
-		err = -errno;
+	if (a->fd >= 0) {
+		(void)append_flush(a);
+		/* Some file systems say only here that the disk is full. */
+		if (close(a->fd) < 0 && a->err == 0)
+			a->err = -errno;
+	}
 	a->fd = -1;
-	a->err = err;
 	buf_fini(&a->out);
-	return err;
+	return a->err;
 }

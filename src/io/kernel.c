@@ -218,15 +218,17 @@ kernel_writable(const char *directory)
 int
 kernel_text(const char *path, char ret_text[KERNEL_TEXT_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
 	n = read(fd, ret_text, KERNEL_TEXT_MAX - 1);
-	close(fd);
 	if (n < 0)
-		return -EIO;
+		r = -errno;
+	close(fd);
+	if (r < 0)
+		return r;
 	ret_text[n] = '\0';
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 	return 0;

@@ -213,7 +213,7 @@ resolver_new(unsigned threads, struct resolver **ret_resolver)
 }
 
 void
-resolver_free(struct resolver *r)
+resolver_stop(struct resolver *r)
 {
 	if (r == NULL)
 		return;
@@ -223,7 +223,16 @@ resolver_free(struct resolver *r)
 	pthread_mutex_unlock(&r->mutex);
 	for (unsigned i = 0; i < r->threads; i++)
 		thread_join(r->thread[i]);
+	r->threads = 0;
 	fl_assert(list_empty(&r->waiting));
+}
+
+void
+resolver_free(struct resolver *r)
+{
+	if (r == NULL)
+		return;
+	resolver_stop(r);
 	pthread_mutex_destroy(&r->mutex);
 	pthread_cond_destroy(&r->more);
 	free(r);

@@ -19,6 +19,11 @@ struct resolve_answer {
 
 struct resolver;
 int resolver_new(unsigned threads, struct resolver **ret_resolver);
+/*
+ * Answer what is waiting and end the threads; from now on resolver_ask() says -EAGAIN. Nothing is called back afterwards, so
+ * that whoever asks (a proxy's workers) may be ended next, and the resolver freed last. NULL is fine.
+ */
+void resolver_stop(struct resolver *r);
 void resolver_free(struct resolver *r);         /* waits for look-ups under way; NULL is fine */
 
 /* Called on a resolver thread when the answer is there. Must not block. */

@@ -5,7 +5,11 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#define SLICE_NS 100000         /* the shortest there is */
 
 int
 thread_start(pthread_t *ret_thread, const char *name, thread_fn *run, void *ud)
@@ -28,6 +32,22 @@ thread_join(pthread_t t)
 {
 	int r = pthread_join(t, NULL);
 	fl_assert(r == 0);
+}
+
+/* The kernel's struct sched_attr, version 0; libc has none. */
+struct slice_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+void
+thread_short_slices(void)
+{
+	struct slice_attr a = { .size = sizeof(a), .policy = SCHED_OTHER, .runtime = SLICE_NS };
+	syscall(SYS_sched_setattr, 0, &a, 0U);
 }
 
 unsigned

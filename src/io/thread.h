@@ -13,6 +13,11 @@ typedef void *thread_fn(void *ud);
 /* Start a thread with all signals blocked, so that signals reach the main thread. name: 15 characters at most. 0 or -errno. */
 int thread_start(pthread_t *ret_thread, const char *name, thread_fn *run, void *ud);
 void thread_join(pthread_t t);
+/*
+ * Ask the scheduler for short slices for this thread (EEVDF, Linux 6.12): it does little at a time, and is to be let in soon when
+ * a busy thread holds the processor. Without effect on older kernels.
+ */
+void thread_short_slices(void);
 unsigned thread_cores(void);    /* that this process may use, >= 1 */
 
 /* Wait until *n is zero or `limit` has passed, looking every few milliseconds. returns *n. */

@@ -31,6 +31,7 @@ pipe_new(struct worker *w, struct session *s, enum fl_dir d, uint64_t offset)
 	p->chain.in_bytes = offset;
 	p->next = FL_NEVER;
 	s->pipes[d] = p;
+	worker_trim_later(w, io_now(w->io));
 	return p;
 }
 

@@ -26,7 +26,7 @@ struct proxy_opts {
 	uint32_t pipe_bytes;            /* in flight per connection and direction; 0: 1 MB */
 	uint32_t events_max;            /* ring of fault events per worker; 0: no events are recorded */
 	fl_ns spin_ns;                  /* wake early and poll for exact timers; < 0: never; 0: 100 us */
-	struct resolver *resolver;      /* for names; NULL: names are refused; to be freed before the proxy */
+	struct resolver *resolver;      /* for names; NULL: names are refused; to be stopped before the proxy is freed, and freed after */
 	bool no_threads;                /* the caller runs the workers with worker_turn(): simulation */
 };
 
@@ -49,7 +49,10 @@ uint64_t proxy_conns(const struct proxy *p);    /* open now, all lines */
 int proxy_line_open(struct proxy *p, struct line_conf *conf, int token, struct line **ret_line);
 /* New configuration (faults, limits, upstream of new connections); live ones follow at once. A reference is taken. 0. */
 int proxy_line_set(struct proxy *p, struct line *l, struct line_conf *conf);
-/* Close the listener and all connections of the line (FIN; RST where unread data is pending), then forget it. */
+/*
+ * Close the listener and all connections of the line (FIN; RST where unread data is pending), then forget it. Its counters may
+ * be read once more, before the next proxy_line_open() or proxy_free(); connections still ending are counted as active there.
+ */
 void proxy_line_close(struct proxy *p, struct line *l);
 /* The connections only; the line goes on. returns how many. */
 uint64_t proxy_line_cut(struct proxy *p, struct line *l, bool reset);

@@ -61,12 +61,13 @@ note(struct worker *w, const struct session *s, const struct fault_spec *f, cons
 static void
 dial_free(struct worker *w, struct session *s)
 {
-	if (s->dial == NULL)
+	if (!s->dialing)
 		return;
 	if (s->dial->answer != NULL)
 		slab_give(w->mem, s->dial->answer, sizeof(*s->dial->answer));
 	slab_give(w->mem, s->dial, sizeof(*s->dial));
-	s->dial = NULL;
+	s->dialing = false;
+	s->pipes[FL_C2S] = s->pipes[FL_S2C] = NULL;
 }
 
 static void
@@ -103,9 +104,9 @@ session_free(struct worker *w, struct session *s)
 	atomic_fetch_sub_explicit(&w->active, 1, memory_order_relaxed);
 	heap_del(&w->timers, &s->timer);
 	list_del(&s->link);
+	dial_free(w, s);
 	pipe_free(w, s, FL_C2S);
 	pipe_free(w, s, FL_S2C);
-	dial_free(w, s);
 	pool_give(&w->sessions, s);
 }
 
@@ -431,8 +432,10 @@ session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, ui
 		refuse(w, wl, token, s == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
+	worker_trim_later(w, now);
 	*dial = (struct dial){ .start_at = now, .result = 1 };
 	s->dial = dial;
+	s->dialing = true;
 	s->wline = wl;
 	s->ordinal = ordinal;
 	s->key = key;
@@ -542,7 +545,7 @@ report_faults(const struct session *s, fl_ns now, struct proxy_conn *ret)
 {
 	for (enum fl_dir d = FL_C2S; d <= FL_S2C; d++) {
 		struct chain_report r;
-		for (unsigned i = 0; s->pipes[d] != NULL && ret->fault_count < PROXY_REPORT_FAULTS &&
+		for (unsigned i = 0; !s->dialing && s->pipes[d] != NULL && ret->fault_count < PROXY_REPORT_FAULTS &&
 		     chain_report(&s->pipes[d]->chain, i, now, &r); i++)
 			ret->faults[ret->fault_count++] = (struct proxy_conn_fault){ .fault_id = r.fault->id, .dir = d,
 				.active = r.active, .in_bytes = r.in_bytes, .hits = r.hits, .held_bytes = r.held_bytes };
@@ -566,7 +569,7 @@ session_report(struct worker *w, struct session *s, struct proxy_conn *ret)
 	for (int d = 0; d < 2; d++) {
 		ret->received_bytes[d] = s->received[d];
 		ret->sent_bytes[d] = s->sent[d];
-		ret->held_bytes[d] = s->pipes[d] == NULL ? 0 : s->pipes[d]->chain.held_bytes;
+		ret->held_bytes[d] = s->dialing || s->pipes[d] == NULL ? 0 : s->pipes[d]->chain.held_bytes;
 		ret->eof[d] = (s->flags[d] & (DIR_EOF_IN | DIR_DONE)) != 0;
 	}
 	report_faults(s, io_now(w->io), ret);

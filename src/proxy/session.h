@@ -26,22 +26,25 @@ enum {
 struct dial;
 struct pipe;
 
-/* 168 bytes: an idle connection costs this, two io sockets, and nothing else in user space. */
+/* 136 bytes: an idle connection costs this, two io sockets, and nothing else in user space. */
 struct session {
 	struct io_sock *socks[2];       /* by side; NULL: none, or IO_CLOSED was seen */
 	struct wline *wline;
 	struct list link;               /* in wline->sessions */
 	struct heap_node timer;
-	struct pipe *pipes[2];          /* by direction; NULL: no faults and nothing held */
+	union {
+		struct pipe *pipes[2];  /* by direction; NULL: no faults and nothing held */
+		struct dial *dial;      /* while dialing: until it relays */
+	};
 	uint64_t received[2], sent[2];  /* bytes, by direction */
 	uint64_t ordinal, key;
 	fl_ns opened;
-	struct dial *dial;              /* until it relays */
 	uint8_t step;
 	uint8_t reason;                 /* enum line_close */
 	uint8_t flags[2];               /* by direction */
 	bool closing[2];                /* by side: io_close() was called */
 	bool half_opened;
+	bool dialing;                   /* the union holds dial */
 };
 
 /* An accepted connection. The token is taken over in any case. */

@@ -39,7 +39,7 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
 	if (w == NULL)
 		return -ENOMEM;
-	*w = (struct worker){ .crew = opts->crew, .index = opts->index, .accept_retry = FL_NEVER };
+	*w = (struct worker){ .crew = opts->crew, .index = opts->index, .accept_retry = FL_NEVER, .trim_at = FL_NEVER };
 	struct io_opts io_opts = { .socks_max = opts->conns_max * 2 + opts->crew->lines_max, .spin_ns_max = opts->spin_ns };
 	int r;
 	if ((r = io_new(&io_opts, &w->io)) < 0 ||
@@ -226,7 +226,7 @@ forget_lines(struct worker *w)
 void
 worker_turn(struct worker *w, fl_ns until)
 {
-	io_wait(w->io, FL_MIN(FL_MIN(until, heap_next(&w->timers)), w->accept_retry));
+	io_wait(w->io, FL_MIN(FL_MIN(until, heap_next(&w->timers)), FL_MIN(w->accept_retry, w->trim_at)));
 	worker_mail(w);
 	struct io_event ev;
 	for (int n = 0; n < TURN_EVENTS && io_next(w->io, &ev); n++) {
@@ -243,6 +243,11 @@ worker_turn(struct worker *w, fl_ns until)
 	look_at_pressure(w);
 	if (now >= w->accept_retry)
 		pause_accepting(w, false);
+	if (now >= w->trim_at) {
+		slab_trim(w->mem);
+		heap_trim(&w->timers);
+		w->trim_at = FL_NEVER;
+	}
 	if (w->lines_closing > 0)
 		forget_lines(w);
 }

@@ -99,6 +99,7 @@ struct worker {
 	struct chain_env env;
 	atomic_uint_fast64_t active;            /* sessions here and on their way here */
 	fl_ns accept_retry;                     /* listeners are paused until then; FL_NEVER: not paused */
+	fl_ns trim_at;                          /* when idle memory goes back to the system; FL_NEVER: none was touched */
 	unsigned index;
 	bool pressed;                           /* buffer memory is nearly used up: read less */
 	struct mailbox mail;
@@ -116,6 +117,13 @@ void worker_line_deaf(struct worker *w, struct line *l);        /* stop acceptin
 uint64_t worker_line_cut(struct worker *w, struct line *l, enum line_close reason, bool reset);
 /* Cut (the listener is closed already) and forget: when the last session is gone, line->holders goes down by one. */
 void worker_line_close(struct worker *w, struct line *l);
+/* Memory was touched that is not needed for long: give it back a while later. */
+static inline void
+worker_trim_later(struct worker *w, fl_ns now)
+{
+	if (w->trim_at == FL_NEVER)
+		w->trim_at = now + 100 * FL_MS;
+}
 /* Take the messages that are there. worker_turn() does; the control side does when workers have no threads. */
 void worker_mail(struct worker *w);
 

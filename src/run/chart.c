@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LABEL_GAP 8.0
-#define EM 0.56                 /* mean width of a character in a sans-serif font */
+#define EM 0.61                 /* mean width of a character in a sans-serif font */
 
 /* (1) */
 static double
@@ -76,8 +76,9 @@ add_tick(struct chart_ticks *t, const struct chart_axis *a, double v)
 {
 	double slack = (a->hi - a->lo) * 1e-9;
 
+	/* Adding 0 makes a 0 of a -0. */
 	if (t->count < CHART_TICKS_MAX && v >= a->lo - slack && v <= a->hi + slack)
-		t->at[t->count++] = v;
+		t->at[t->count++] = v + 0.0;
 }
 
 /* Ticks at m times powers of ten, for the m in the list. */

@@ -14,6 +14,9 @@
 #define LANES_MAX 12
 #define LANE_PX 20.0
 #define MARK_ROWS_MAX 5
+#define TOP_PX 4.0
+#define MARKS_MAX 200
+#define MARK_PX 15.0
 #define PROBES_MAX 16
 #define SHADES_MAX 256
 
@@ -34,6 +37,7 @@ struct overview {
 	unsigned column_count;
 	double x[COLUMNS_MAX * 2], v[COLUMNS_MAX * 2];
 	double top;                     /* where the panels begin */
+	int mark_row[MARKS_MAX];        /* of the label; -1: none */
 };
 
 static double
@@ -286,45 +290,55 @@ put_lanes(struct overview *o)
 	free(list);
 }
 
+/* The row of a mark's label at from..to: the first in which it touches neither a label nor the line of one further down. */
+static int
+mark_row(double (*taken)[2], unsigned n, const int *rows, double from, double to)
+{
+	for (int row = 0; row < MARK_ROWS_MAX; row++) {
+		bool free_here = true;
+
+		for (unsigned i = 0; i < n; i++)
+			free_here &= rows[i] != row || to + 10 < taken[i][0] || from - 10 > taken[i][1];
+		if (free_here)
+			return row;
+	}
+	return -1;
+}
+
 /* Names of the marks, above everything; their lines are drawn when it is known how far down they go. */
 static void
 put_mark_labels(struct overview *o)
 {
-	double taken[MARK_ROWS_MAX][2], lowest = 0;
-	bool any = false;
+	double taken[MARKS_MAX][2];
+	int lowest = -1;
 
-	for (int i = 0; i < MARK_ROWS_MAX; i++)
-		taken[i][0] = taken[i][1] = -1e9;
-	for (uint32_t i = 0; i < o->r->mark_count; i++) {
+	for (uint32_t i = 0; i < o->r->mark_count && i < MARKS_MAX; i++) {
 		const struct result_mark *m = &o->r->marks[i];
-		double x = chart_at(&o->time, seconds(m->at)), room = o->right - o->left;
-		size_t fit = chart_text_fit(m->text, FONT, room);
+		double x = chart_at(&o->time, seconds(m->at));
+		size_t fit = chart_text_fit(m->text, FONT, o->right - o->left - 20);
 		char text[160];
 
 		snprintf(text, sizeof(text), "%.*s%s", (int)FL_MIN(fit, (size_t)150), m->text, m->text[fit] != '\0' ? "…" : "");
 		double w = chart_text_width(text, FONT), from = x + 4 + w <= o->right ? x + 4 : fmax(o->left, x - 4 - w);
-		int row = 0;
 
-		while (row < MARK_ROWS_MAX && from < taken[row][1] + 10 && from + w > taken[row][0] - 10)
-			row++;
-		if (row == MARK_ROWS_MAX)
+		o->mark_row[i] = mark_row(taken, i, o->mark_row, from, from + w);
+		taken[i][0] = from;
+		taken[i][1] = from + w;
+		if (o->mark_row[i] < 0)
 			continue;
-		taken[row][0] = taken[row][1] > -1e8 ? fmin(taken[row][0], from) : from;
-		taken[row][1] = fmax(taken[row][1], from + w);
-		chart_text(o->out, from, o->y + row * 15 + 11, "start", m->bad ? "mark bad" : "mark good", text);
-		lowest = fmax(lowest, row + 1);
-		any = true;
+		lowest = FL_MAX(lowest, o->mark_row[i]);
+		chart_text(o->out, from, o->y + o->mark_row[i] * MARK_PX + 11, "start", m->bad ? "mark bad" : "mark good", text);
 	}
-	o->y += any ? lowest * 15 + 6 : 0;
+	o->y += lowest >= 0 ? (lowest + 1) * MARK_PX + 6 : 0;
 }
 
 static void
-put_mark_lines(const struct overview *o, double y0, double y1)
+put_mark_lines(const struct overview *o, double y0, double y1, struct buf *out)
 {
-	for (uint32_t i = 0; i < o->r->mark_count; i++) {
-		double x = chart_at(&o->time, seconds(o->r->marks[i].at));
+	for (uint32_t i = 0; i < o->r->mark_count && i < MARKS_MAX; i++) {
+		double x = chart_at(&o->time, seconds(o->r->marks[i].at)), from = y0 + FL_MAX(o->mark_row[i], 0) * MARK_PX;
 
-		chart_rule(o->out, x, y0, x, y1, o->r->marks[i].bad ? "markline bad" : "markline good");
+		chart_rule(out, x, from, x, y1, o->r->marks[i].bad ? "markline bad" : "markline good");
 	}
 }
 
@@ -376,7 +390,7 @@ rate_label(double v, char *ret, size_t bytes)
 	else if (v >= 10000)
 		snprintf(ret, bytes, "%.3gk", v / 1e3);
 	else
-		snprintf(ret, bytes, "%.3g", v);
+		snprintf(ret, bytes, v >= 100 ? "%.0f" : "%.3g", v);
 }
 
 static void
@@ -543,8 +557,6 @@ static void
 draw(struct overview *o)
 {
 	put_mark_labels(o);
-	double marks_from = o->y;
-
 	put_lanes(o);
 	o->top = o->y;
 	if (o->column_count > 0) {
@@ -553,7 +565,6 @@ draw(struct overview *o)
 		put_errors(o);
 	}
 	put_probes(o);
-	put_mark_lines(o, marks_from - 4, o->y - 8);
 	put_time_axis(o, o->y - 8, o->y - 8, true);
 	o->y += 12;
 }
@@ -574,11 +585,13 @@ overview_svg(const struct run_result *r, double width, struct buf *out)
 	o->right = width - (o->narrow ? 6 : 12);
 	o->time = (struct chart_axis){ 0, last_second(r), o->left, o->right, false };
 	o->column_count = fill_columns(r, (unsigned)fmin(COLUMNS_MAX, fmax(1, o->right - o->left)), o->columns);
-	o->y = 4;
+	o->y = TOP_PX;
 	draw(o);
 	buf_printf(out, "<svg class=\"overview %s\" viewBox=\"0 0 %.0f %.0f\" data-left=\"%.0f\" data-right=\"%.0f\" data-span=\"%.3f\" "
 		   "data-top=\"%.0f\" role=\"img\" aria-label=\"Faults, throughput, latency, errors and probes over time\">",
 		   o->narrow ? "narrow" : "wide", width, o->y, o->left, o->right, o->time.hi, o->top);
+	/* Below everything, so that they cross no text. */
+	put_mark_lines(o, TOP_PX, o->y - 20, out);
 	buf_append(out, buf_str(&body), buf_len(&body));
 	chart_rule(out, 0, o->top, 0, o->y - 20, "cursor");
 	buf_puts(out, "</svg>");

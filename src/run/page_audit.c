@@ -6,6 +6,7 @@
 #include "run/spacetime.h"
 #include "run/words.h"
 #include <inttypes.h>
+#include <string.h>
 
 #define WIDE_PX 1036
 #define NARROW_PX 350
@@ -36,6 +37,9 @@ put_row(const struct history *h, const struct history_op *op, bool culprit, stru
 		buf_puts(out, "never");
 	else
 		words_moment(op->complete_ns, out);
+	buf_puts(out, "</td><td class=n data-l=took>");
+	if (op->complete_ns != FL_NEVER)
+		words_duration(op->complete_ns - op->invoke_ns, out);
 	buf_printf(out, "</td><td data-l=outcome>%s", op->mismatch ? "refused" : op->outcome == HISTORY_INFO ? "unknown" :
 		   history_outcome_name(op->outcome));
 	if (op->error != NULL) {
@@ -50,7 +54,7 @@ static void
 put_table(const struct verdict_outcome *a, const struct verdict_evidence *e, struct buf *out)
 {
 	buf_puts(out, "<div class=scroll><table class=stack><thead><tr><th>client</th><th>operation</th><th class=n>called at</th>"
-		 "<th class=n>answered at</th><th>outcome</th><th class=n>in history</th></tr></thead><tbody>");
+		 "<th class=n>answered at</th><th class=n>took</th><th>outcome</th><th class=n>in history</th></tr></thead><tbody>");
 	for (uint32_t i = 0; i < e->op_count && i < ROWS_MAX; i++)
 		put_row(a->history, &e->ops[i], i == e->culprit, out);
 	buf_puts(out, "</tbody></table></div>");
@@ -128,7 +132,9 @@ page_audit(const struct run_result *r, struct buf *out)
 	buf_puts(out, a->verdict == VERDICT_INVALID ? "<h2>What contradicts what</h2>" : "<h2>Audit</h2>");
 	buf_printf(out, "<div class=card><div class=kicker><span class=\"badge %s\">%s</span><span>", classes[a->verdict], words[a->verdict]);
 	words_safe(r->audit_name != NULL ? r->audit_name : a->model, out);
-	buf_printf(out, " <span class=soft>(%s)</span></span></div><p style=\"margin:10px 0 0\">", a->model);
+	if (r->audit_name != NULL && strcmp(r->audit_name, a->model) != 0)
+		buf_printf(out, " <span class=soft>(%s)</span>", a->model);
+	buf_puts(out, "</span></div><p style=\"margin:10px 0 0\">");
 	if (a->verdict == VERDICT_INVALID) {
 		buf_printf(out, "%" PRIu32 " of %" PRIu32 " keys cannot have been one register that holds one value at a "
 		    "time", a->keys_invalid, a->keys);

@@ -141,9 +141,12 @@ int
 replay_json(const struct replay_outcome *o, const char *run_dir, struct buf *out)
 {
 	buf_printf(out, "{\"verdict\":");
-	events_put_text(out, o->verdict_now);
+	events_put_text(out, o->verdict_now[0] != '\0' ? o->verdict_now : "unknown");
 	buf_printf(out, ",\"exit_code\":%d,\"run_dir\":", o->exit_code);
-	events_put_text(out, o->ran ? o->now.run_dir : "");
+	if (o->ran && o->now.run_dir[0] != '\0')
+		events_put_text(out, o->now.run_dir);
+	else
+		buf_puts(out, "null");
 	buf_puts(out, ",\"replay_of\":");
 	events_put_text(out, run_dir);
 	buf_printf(out, ",\"recurred\":%s,\"then\":", o->recurred ? "true" : "false");
@@ -153,5 +156,9 @@ replay_json(const struct replay_outcome *o, const char *run_dir, struct buf *out
 		compare_json(&o->compare, out);
 	else
 		buf_puts(out, "null");
+	if (o->error[0] != '\0') {
+		buf_puts(out, ",\"error\":");
+		events_put_text(out, o->error);
+	}
 	return buf_puts(out, "}\n");
 }

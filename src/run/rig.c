@@ -160,6 +160,7 @@ void
 rig_down(struct rig *r, bool keep_data)
 {
 	line_set_free(r->lines);
+	resolver_stop(r->resolver);
 	proxy_free(r->proxy);
 	resolver_free(r->resolver);
 	process_set_free(r->set);

@@ -265,16 +265,31 @@ put_mark_labels(struct picture *p)
 	p->y += (lowest + 1) * 15 + (lowest >= 0 ? 6 : 0);
 }
 
-/* Times along the bottom, as many as fit; the culprit's and the first ones matter most, so the left ones win. */
+/* Digits behind the point that tell all moments apart, 3 to 6. */
+static int
+digits_needed(const struct picture *p)
+{
+	fl_ns least = FL_MS, unit = FL_MS;
+	int digits = 3;
+
+	for (unsigned i = 1; i < p->time_count; i++)
+		least = FL_MIN(least, p->times[i] - p->times[i - 1]);
+	for (; unit > least && digits < 6; unit /= 10)
+		digits++;
+	return digits;
+}
+
+/* Times along the bottom, as many as fit. */
 static void
 put_times(struct picture *p)
 {
+	int digits = digits_needed(p);
 	struct chart_rows rows;
 	char text[32];
 
 	chart_rows_init(&rows, 2);
 	for (unsigned i = 0; i < p->time_count; i++) {
-		snprintf(text, sizeof(text), "%.3f s", (double)p->times[i] / (double)FL_SEC);
+		snprintf(text, sizeof(text), "%.*f s", digits, (double)p->times[i] / (double)FL_SEC);
 		double w = chart_text_width(text, SMALL), from = fmax(0, fmin(p->x[i] - w / 2, p->right - w));
 		int row = chart_rows_place(&rows, from, from + w);
 

@@ -59,7 +59,8 @@ words_headline(const struct run_result *r, struct buf *out)
 		break;
 	case RESULT_FINDING:
 		if (invalid(r))
-			buf_printf(out, "%s gave answers that contradict each other", r->audit->keys_invalid == 1 ? "One key" : "Several keys");
+			buf_printf(out, "%" PRIu32 " of %" PRIu32 " keys gave answers that contradict each other", r->audit->keys_invalid,
+				   r->audit->keys);
 		else
 			buf_puts(out, "Something did not hold");
 		break;

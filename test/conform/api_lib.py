@@ -35,7 +35,7 @@ class Reply:
 class Daemon:
     """faultline serve on a free port, or the program under another name."""
 
-    def __init__(self, *flags, name=None, env=None):
+    def __init__(self, *flags, name=None, env=None, descriptors=None):
         self.dir = tempfile.TemporaryDirectory(prefix="faultline-test-")
         program = PROGRAM
         argv = [program, "serve", "--drain", "100ms"]
@@ -47,6 +47,8 @@ class Daemon:
         for variable in ("FAULTLINE_TOKEN", "LOG_LEVEL", "FAULTLINE_URL", "TOXIPROXY_URL"):
             if env is None or variable not in env:
                 environment.pop(variable, None)
+        if descriptors is not None:
+            argv = few_descriptors(descriptors) + argv
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(argv + ["--port", "0", *flags], stdout=subprocess.PIPE, stderr=self.errors, env=environment)
         self.log, self.port = [], None
@@ -108,6 +110,12 @@ class Daemon:
                 s.sendall(piece)
             s.shutdown(socket.SHUT_WR)
             return read_all(s)
+
+
+def few_descriptors(n):
+    """What to put before a command so that it cannot have more than n descriptors, even as root."""
+    drop = ["setpriv", "--bounding-set", "-sys_resource"] if os.getuid() == 0 else []
+    return drop + ["sh", "-c", 'ulimit -n %d && exec "$@"' % n, "sh"]
 
 
 def read_all(s):
@@ -194,7 +202,7 @@ class Suite:
 
     def skip(self, name, why):
         self.skipped += 1
-        print("skipped %s: %s" % (name, why))
+        print("skip %s\n  %s" % (name, why))
 
     def run(self, tests):
         for test in tests:

@@ -215,6 +215,8 @@ class Checks:
     def no_place_for_runs(self):
         code, out, err = self.call("run", "--runs-dir", self.write("", "file") + "/runs", self.write(HEAD + LOAD))
         check(code == 4 and "the run directory cannot be made there: Not a directory" in err and out == "", f"{code} {err}")
+        code, out, err = self.call("run", "--json", "--runs-dir", self.write("", "file") + "/runs", self.write(HEAD + LOAD))
+        check(code == 4 and json.loads(out)["exit_code"] == 4 and "Not a directory" in json.loads(out)["error"], f"{code} {out} {err}")
 
     # Files that are wrong: nothing is started
 
@@ -229,6 +231,9 @@ class Checks:
             check(code == 2 and out == "", f"exit code {code}, {out}")
             check(re.search(want, err, re.M) is not None, f"{err} is not {want}")
             check(not os.path.exists(self.runs), "a run directory was made")
+        code, out, err = self.call("run", "--json", os.path.basename(self.write("name: [")))
+        document = json.loads(out)
+        check(document["exit_code"] == 2 and document["run_dir"] is None and document["error"].startswith("x.yaml:"), out)
         code, out, err = self.call("run", "none.yaml")
         check(code == 2 and err == "none.yaml: cannot be read: No such file or directory\n", f"{code} {err}")
 
@@ -329,6 +334,8 @@ faults:
             check(json.load(f)["seed"] == 5, "another seed")
         code, out, err = self.call("replay", self.folder)
         check(code == 2 and "expected the directory of a run" in err and out == "", f"{code} {err}")
+        code, out, err = self.call("replay", "--json", self.folder)
+        check(code == 2 and json.loads(out)["exit_code"] == 2 and "run.json" in json.loads(out)["error"], f"{code} {out}")
 
     def seed_and_samples(self):
         """A file beside the experiment is found again by the replay; a random seed is kept."""
@@ -349,6 +356,9 @@ faults:
         check(code == 1 and "can never find anything" in out, f"{code} {out} {err}")
         code, out, err = self.call("lint", self.write("name: 5\ndurration: 1s\n"))
         check(code == 2 and "did you mean \"duration\"?" in err, f"{code} {out} {err}")
+        code, out, err = self.call("lint", "--json", self.write(HEAD + "duration: 1s\n"), self.write("nme: x", "y.yaml"))
+        files = json.loads(out)["files"]
+        check(code == 2 and [f["verdict"] for f in files] == ["doubtful", "wrong"] and "y.yaml:1:1: " in files[1]["complaints"][0], out)
         code, out, err = self.call("lint", self.write("lines: {a: {listen: '127.0.0.1:0', upstream: 'h:1'}}\n"))
         check(code == 0 and out.endswith(": ok\n"), f"{code} {out} {err}")
         code, out, err = self.call("lint", self.write("api: {prot: 1}\nlines: {}\n"))

@@ -145,6 +145,7 @@ test_nul_in_head(void **state)
 	static const char text[] = "GET / HTTP/1.1\r\nHost: x\0y\r\n\r\n";
 
 	(void)state;
+	http1_fini(&parser);
 	http1_init(&parser, HTTP1_REQUEST, 10);
 	http1_feed(&parser, text, sizeof(text) - 1);
 	assert_int_equal(parser.state, HTTP1_BAD);

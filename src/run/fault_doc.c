@@ -32,9 +32,9 @@ attr_unit(enum fault_kind kind, int i)
 	case FAULT_RESET_PEER:
 	case FAULT_LIMIT_TIME:
 	case FAULT_CONNECT_DELAY:
+	case FAULT_HALF_OPEN:
 		return UNIT_MS;
 	case FAULT_LIMIT_DATA:
-	case FAULT_HALF_OPEN:
 		return UNIT_BYTES;
 	case FAULT_STALL:
 		return i == STALL_DURATION ? UNIT_MS : UNIT_BYTES;

@@ -31,6 +31,7 @@ attr_unit(enum fault_kind kind, int i)
 	case FAULT_TIMEOUT:
 	case FAULT_RESET_PEER:
 	case FAULT_LIMIT_TIME:
+	case FAULT_HALF_OPEN:
 	case FAULT_CONNECT_DELAY:
 	case FAULT_HALF_OPEN:
 		return UNIT_MS;

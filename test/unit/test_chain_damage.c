@@ -317,6 +317,28 @@ test_duplicate_removed_in_a_cell(void **state)
 	rig_free(r);
 }
 
+/* A large cell that comes byte by byte neither fills the chain with its copies nor costs much more than its size. */
+static void
+test_duplicate_byte_by_byte(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	size_t used = 0;
+
+	(void)state;
+	rig_want_rate(r, FAULT_DUPLICATE_CHUNK, 1, 65536);
+	assert_int_equal(rig_apply(r), 0);
+	for (int i = 0; i < 65536; i++) {
+		assert_true(chain_wants(&r->c, &r->env));
+		rig_put(r, 1);
+		r->now++;
+		used = FL_MAX(used, slab_used(r->mem));
+	}
+	assert_int_equal(r->out_len, 131072);
+	assert_memory_equal(r->out, r->out + 65536, 65536);
+	assert_true(used < 2 * 65536);
+	rig_free(r);
+}
+
 /* A copy arrives where its cell ended, and faults below delay it from there. */
 static void
 test_duplicate_delayed(void **state)
@@ -484,6 +506,7 @@ main(void)
 		cmocka_unit_test(test_duplicate),
 		cmocka_unit_test(test_duplicate_in_time),
 		cmocka_unit_test(test_duplicate_removed_in_a_cell),
+		cmocka_unit_test(test_duplicate_byte_by_byte),
 		cmocka_unit_test(test_duplicate_delayed),
 		cmocka_unit_test(test_duplicate_updated_in_a_cell),
 		cmocka_unit_test(test_slicer_update_shortens_the_wait),

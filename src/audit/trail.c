@@ -94,6 +94,8 @@ flush(struct trail *t, uint32_t node)
 
 	for (uint32_t i = node; i != 0; i = t->nodes[i].parent)
 		n++;
+	if (n == 0)
+		return 0;
 	uint32_t *order = room(t, t->order, &t->order_cap, t->order_count + n, sizeof(order[0]));
 	if (order == NULL)
 		return -ENOBUFS;

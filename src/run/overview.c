@@ -358,7 +358,7 @@ put_panel_title(struct overview *o, const char *title, const struct legend *lege
 		w += chart_text_width(legend[i].text, FONT) + 28;
 	o->y += 14;
 	chart_text(o->out, o->left, o->y, "start", "panel", title);
-	x = o->right - w + 12;
+	x = o->right - w + 8;
 	if (x < o->left + chart_text_width(title, FONT + 1) + 20) {
 		o->y += 15;
 		x = o->left;

@@ -53,7 +53,7 @@ put_row(const struct history *h, const struct history_op *op, bool culprit, stru
 static void
 put_table(const struct verdict_outcome *a, const struct verdict_evidence *e, struct buf *out)
 {
-	buf_puts(out, "<div class=scroll><table class=stack><thead><tr><th>client</th><th>operation</th><th class=n>called at</th>"
+	buf_puts(out, "<div class=scroll><table class=\"stack ops\"><thead><tr><th>client</th><th>operation</th><th class=n>called at</th>"
 		 "<th class=n>answered at</th><th class=n>took</th><th>outcome</th><th class=n>in history</th></tr></thead><tbody>");
 	for (uint32_t i = 0; i < e->op_count && i < ROWS_MAX; i++)
 		put_row(a->history, &e->ops[i], i == e->culprit, out);
@@ -106,8 +106,8 @@ put_evidence(const struct run_result *r, uint32_t i, struct buf *out)
 	words_safe(e->key, out);
 	buf_puts(out, open ? "</code></h3>" : "</code></summary>");
 	buf_puts(out, "<p class=say>");
-	words_safe(e->say, out);
-	buf_puts(out, ".</p>");
+	words_safe_sentence(e->say, out);
+	buf_puts(out, "</p>");
 	spacetime_svg(r, e, WIDE_PX, out);
 	spacetime_svg(r, e, NARROW_PX, out);
 	buf_puts(out, "<p class=\"small soft\" style=\"margin:2px 0 14px\">A box reaches from the call to the answer; the "

@@ -70,6 +70,8 @@ put_lines(const struct run_result *r, struct buf *out)
 void
 page_tables_tested(const struct run_result *r, struct buf *out)
 {
+	if (r->load.what == NULL && r->line_count + r->version_count == 0)
+		return;
 	buf_puts(out, "<h2>What was tested</h2><div class=card>");
 	if (r->load.what != NULL) {
 		buf_puts(out, "<p>");

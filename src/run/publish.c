@@ -7,6 +7,7 @@
 #include "io/dir.h"
 #include "io/file.h"
 #include "run/events.h"
+#include "run/load_say.h"
 #include "run/report.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -183,6 +184,7 @@ publish_describe(const struct experiment *x, const struct rig *rig, struct arena
 		rc = describe_versions(mem, r);
 	r->files = files;
 	r->file_count = FL_ARRAY_LEN(files) - (x->has_load ? 0 : 1);
+	r->load.what = load_say(x, mem);
 	r->replay = arena_printf(mem, "faultline replay %s", rig->dir.path);
 	return rc < 0 || mem->overflowed ? -ENOMEM : 0;
 }

@@ -109,6 +109,8 @@ put_verdict(const struct run_result *r, struct buf *out)
 static void
 put_overview(const struct run_result *r, struct buf *out)
 {
+	if (r->load.bucket_count + r->fault_count + r->mark_count + r->probe_count == 0)
+		return;
 	buf_puts(out, "<h2>What happened</h2><div class=card>");
 	overview_svg(r, WIDE_PX, out);
 	overview_svg(r, NARROW_PX, out);

@@ -83,7 +83,7 @@ words_reason(const struct run_result *r, uint32_t i, struct buf *out)
 
 		buf_printf(out, "audit: key %s: %s", e->key, e->say);
 		if (r->audit->keys_invalid > 1)
-			buf_printf(out, " (and %" PRIu32 " more keys)", r->audit->keys_invalid - 1);
+			buf_printf(out, " (and %" PRIu32 " more key%s)", r->audit->keys_invalid - 1, r->audit->keys_invalid == 2 ? "" : "s");
 		return;
 	}
 	buf_puts(out, reason);
@@ -104,6 +104,10 @@ words_duration(fl_ns t, struct buf *out)
 	static const struct { fl_ns unit; const char *name; } units[] = { { FL_SEC, "s" }, { FL_MS, "ms" }, { FL_US, "µs" } };
 	size_t i = 0;
 
+	if (t >= 120 * FL_SEC) {
+		buf_printf(out, "%" PRId64 " min %" PRId64 " s", t / (60 * FL_SEC), t / FL_SEC % 60);
+		return;
+	}
 	while (i + 1 < FL_ARRAY_LEN(units) && t < units[i].unit)
 		i++;
 	double v = (double)t / (double)units[i].unit;
@@ -169,4 +173,15 @@ words_safe(const char *s, struct buf *out)
 {
 	if (s != NULL)
 		words_safen(s, strlen(s), out);
+}
+
+void
+words_safe_sentence(const char *s, struct buf *out)
+{
+	if (s == NULL || *s == '\0')
+		return;
+	if (*s >= 'a' && *s <= 'z')
+		buf_putc(out, (char)(*s++ - 'a' + 'A'));
+	words_safe(s, out);
+	buf_putc(out, '.');
 }

@@ -20,7 +20,7 @@ void words_reason(const struct run_result *r, uint32_t i, struct buf *out);
 
 /* "12.003 s" since the start; "the end" for FL_NEVER. */
 void words_moment(fl_ns t, struct buf *out);
-/* "4.5 ms": three digits and a unit. */
+/* "4.50 ms", "12.0 s": three digits and a unit; "16 min 40 s" from two minutes on. */
 void words_duration(fl_ns t, struct buf *out);
 /* "1,234,567". */
 void words_count(uint64_t n, struct buf *out);
@@ -29,6 +29,8 @@ void words_date(int64_t wall_ns, bool iso, struct buf *out);
 
 /* Text escaped for HTML, XML and attributes; what is not UTF-8 or not allowed in XML becomes U+FFFD. NULL is "". */
 void words_safe(const char *s, struct buf *out);
+/* The same as a sentence: with a capital letter and a full stop. */
+void words_safe_sentence(const char *s, struct buf *out);
 void words_safen(const char *s, size_t n, struct buf *out);
 
 #endif

@@ -33,7 +33,6 @@ attr_unit(enum fault_kind kind, int i)
 	case FAULT_LIMIT_TIME:
 	case FAULT_HALF_OPEN:
 	case FAULT_CONNECT_DELAY:
-	case FAULT_HALF_OPEN:
 		return UNIT_MS;
 	case FAULT_LIMIT_DATA:
 		return UNIT_BYTES;

@@ -239,6 +239,27 @@ test_backpressure_from_the_receiver(void **state)
 	rig_free(r);
 }
 
+/* Pieces of one block that passed at different times are sent together when the receiver was slow. */
+static void
+test_pieces_are_joined_again(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	const uint8_t *p;
+
+	(void)state;
+	r->closed_window = true;
+	rig_add(r, FAULT_BANDWIDTH, 1000, 0, 0);
+	rig_put(r, 50000);
+	rig_pass(r, 20 * FL_MS);
+	assert_int_equal(chain_peek(&r->c, &p), 20000);
+	rig_take(r, p, 1000);
+	rig_pass(r, 20 * FL_MS);
+	assert_int_equal(chain_peek(&r->c, &p), 39000);
+	rig_take(r, p, 39000);
+	rig_assert_out(r, 40000);
+	rig_free(r);
+}
+
 static void
 test_removal_flushes_in_order(void **state)
 {
@@ -375,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_applies_tells_the_draw),
 		cmocka_unit_test(test_backpressure_inside),
 		cmocka_unit_test(test_backpressure_from_the_receiver),
+		cmocka_unit_test(test_pieces_are_joined_again),
 		cmocka_unit_test(test_removal_flushes_in_order),
 		cmocka_unit_test(test_stages_may_change_places),
 		cmocka_unit_test(test_window_and_duty),

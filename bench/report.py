@@ -291,6 +291,15 @@ def details(bench):
     return "\n".join(parts)
 
 
+def refresh(path, bench):
+    """Put the short tables between the marks of a document."""
+    begin, end = "<!-- from bench/RESULTS.md -->\n", "<!-- end -->"
+    with open(path) as f:
+        before, rest = f.read().split(begin)
+    with open(path, "w") as f:
+        f.write(before + begin + "\n" + short(bench) + "\n" + short_faults(bench) + "\n" + end + rest.split(end)[1])
+
+
 def write(bench, started, took, cpu_load, cpu_proxy):
     versions = [peers.Faultline.version()]
     for gone, c in (("haproxy", peers.HAProxy), ("nginx", peers.Nginx)):

@@ -80,7 +80,7 @@ put_verdict(const struct page *p, const struct run_result *r)
 	paint(p, colours[r->verdict]);
 	buf_puts(p->out, words_verdict(r->verdict));
 	paint(p, "0");
-	buf_puts(p->out, "  ");
+	buf_putc(p->out, ' ');
 	wrap(p, buf_str(&text), (unsigned)strlen(words_verdict(r->verdict)) + 1, INDENT);
 	for (uint32_t i = 0; i < r->reason_count && i < REASONS_MAX; i++) {
 		buf_clear(&text);

@@ -13,6 +13,10 @@ import peers
 TOXIPROXY = {"bulk_gbps": 0.691, "churn1": 3200, "churn32": 4500}
 
 
+# Others on the machine using more than this share of a CPU disturb a measurement.
+FOREIGN_MAX = 0.20
+
+
 def gbps(r):
     return r["bytes"] / r["seconds"] / 1e9
 
@@ -68,10 +72,12 @@ def median(values):
 
 
 def rounds(bench, measure, *targets):
-    """Per round the samples of these targets, for the rounds that have them all."""
+    """Per round the samples of these targets, for the rounds that have them all; disturbed ones only where fewer than two others are."""
     have = bench.samples.get(measure, {})
     lists = [have.get(t, []) for t in targets]
-    return [r for r in zip(*lists) if all(x is not None for x in r)] if all(lists) else []
+    whole = [r for r in zip(*lists) if all(x is not None for x in r)] if all(lists) else []
+    calm = [r for r in whole if all(x.get("foreign", 0) <= FOREIGN_MAX for x in r)]
+    return calm if len(calm) >= 2 else whole
 
 
 class Row:
@@ -103,7 +109,8 @@ def against(bench, name, reach, limit, measure, value, unit, others, best):
     ratios = [value(r[0]) / best(value(o) for o in r[1:]) for r in have if best(value(o) for o in r[1:]) > 0]
     got = unit % median([value(r[0]) for r in have]) if have else ""
     if ratios:
-        got += " against " + ", ".join("%s %s" % (o, (unit % median([value(r[i + 1]) for r in have])).split()[0]) for i, o in enumerate(found))
+        theirs = [unit % median([value(r[i + 1]) for r in have]) for i in range(len(found))]
+        got += " against " + ", ".join("%s %s" % (o, t.split()[0]) for o, t in zip(found, theirs))
     return Row(name, reach, limit, higher, got, ratios)
 
 
@@ -133,7 +140,8 @@ def rows(bench):
         name, m = "bulk, %d stream%s: " % (n, "s" if n > 1 else ""), "bulk%d" % n
         out.append(against(bench, name + "rate", ">= 1.25 x the better at 64 KB", 1.25, m, gbps, "%.2f GB/s", wide, max))
         out.append(against(bench, name + "CPU", "<= 0.70 x HAProxy at 64 KB", 0.70, m, cpu_per_gb, "%.3f s/GB", wide[:1], min))
-        out.append(alone(bench, name + "rate, Toxiproxy", ">= 2 x its 0.69 GB/s (*)", 2 * TOXIPROXY["bulk_gbps"], True, m, gbps, "%.2f GB/s", 1))
+        out.append(alone(bench, name + "rate, Toxiproxy", ">= 2 x its 0.69 GB/s (*)", 2 * TOXIPROXY["bulk_gbps"], True, m, gbps,
+                         "%.2f GB/s", 1))
     name = "1 KB, 50 connections, closed loop: "
     out.append(against(bench, name + "CPU per request", "<= 0.92 x the better", 0.92, "rr50", cpu_us, "%.2f us", both, min))
     out.append(against(bench, name + "p99", "<= 1.00 x the better", 1.0, "rr50", lambda r: r["p99_us"], "%.0f us", both, min))
@@ -143,7 +151,8 @@ def rows(bench):
     for n in (1, 32):
         name, m = "connect + echo + close, %d in flight" % n, "churn%d" % n
         out.append(against(bench, name, ">= 1.00 x HAProxy", 1.0, m, conn_rate, "%.0f /s", both[:1], max))
-        out.append(alone(bench, name + ", Toxiproxy", ">= 2.5 x its %d/s (*)" % TOXIPROXY[m], 2.5 * TOXIPROXY[m], True, m, conn_rate, "%.0f /s", 1))
+        out.append(alone(bench, name + ", Toxiproxy", ">= 2.5 x its %d/s (*)" % TOXIPROXY[m], 2.5 * TOXIPROXY[m], True, m, conn_rate,
+                         "%.0f /s", 1))
     out.append(alone(bench, "memory per idle connection", "<= 256 B", 256, False, "idle", idle_bytes, "%.0f B", 1))
     for ms in (1, 10, 100):
         for q, limit in (("p50", 80), ("p99", 600)):
@@ -153,9 +162,12 @@ def rows(bench):
                      lambda r: r["err_p99_us"], "%.3f ms", 1e-3))
     for kb, text in ((100, "100 KB/s"), (1000, "1 MB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
         m = "bandwidth%d" % kb
-        out.append(alone(bench, "bandwidth %s: mean error" % text, "<= 1 %", 0.01, False, m, lambda r: abs(r["mean_error"]), "%.2f %%", 100))
-        out.append(alone(bench, "bandwidth %s: largest burst" % text, "<= 10 ms worth", 10, False, m, lambda r: r["burst_ms"], "%.1f ms", 1))
-    out.append(alone(bench, "API call, 5,000 connections, 5,000/s: p99", "<= 5 ms", 5000, False, "api_open", lambda r: r["p99_us"], "%.2f ms", 1e-3))
+        out.append(alone(bench, "bandwidth %s: mean error" % text, "<= 1 %", 0.01, False, m, lambda r: abs(r["mean_error"]),
+                         "%.2f %%", 100))
+        out.append(alone(bench, "bandwidth %s: largest burst" % text, "<= 10 ms worth", 10, False, m, lambda r: r["burst_ms"],
+                         "%.1f ms", 1))
+    out.append(alone(bench, "API call, 5,000 connections, 5,000/s: p99", "<= 5 ms", 5000, False, "api_open", lambda r: r["p99_us"],
+                     "%.2f ms", 1e-3))
     out.append(alone(bench, "API call, 5,000 connections, saturated: p99", "<= 5 ms", 5000, False, "api_saturated", lambda r: r["p99_us"],
                      "%.2f ms", 1e-3))
     return out
@@ -167,6 +179,51 @@ def markdown(head, lines):
 
 def table(bench):
     return markdown(["measure", "reach", "got", "ratio, median (iqr)", "ratio per round", "reached"], [r.cells() for r in rows(bench)])
+
+
+def cell(bench, measure, target, value, form):
+    have = [value(r[0]) for r in rounds(bench, measure, target)]
+    return form % median(have) if have else ""
+
+
+def short(bench):
+    """The table for README.md: few rows, all from this run."""
+    lines = []
+
+    def row(name, measure, value, form, targets, best):
+        others = [t for t in targets[1:] if rounds(bench, measure, t)]
+        have = rounds(bench, measure, targets[0], *others) if others else []
+        ratios = [value(r[0]) / best(value(o) for o in r[1:]) for r in have]
+        lines.append([name] + [cell(bench, measure, t, value, form) for t in targets] + ["%.2f" % median(ratios) if ratios else ""])
+
+    small, wide = ("faultline", "haproxy", "nginx"), ("faultline", "haproxy64", "nginx64")
+    row("bulk, 1 stream, 64 KB buffers", "bulk1", gbps, "%.2f GB/s", wide, max)
+    row("bulk, 4 streams, 64 KB buffers", "bulk4", gbps, "%.2f GB/s", wide, max)
+    row("CPU time, 1 stream", "bulk1", cpu_per_gb, "%.2f s/GB", wide, min)
+    row("1 KB request and response, 50 connections, CPU time", "rr50", cpu_us, "%.1f us", small, min)
+    row("the same, p99", "rr50", lambda r: r["p99_us"] / 1e3, "%.2f ms", small, min)
+    row("the same at 5,000/s, CPU time", "open", cpu_us, "%.1f us", small, min)
+    row("connect, 1 byte there and back, close; 32 at once", "churn32", conn_rate, "%.0f/s", small, max)
+    row("memory per idle connection", "idle", idle_bytes, "%.0f B", small, min)
+    return markdown(["same machine, same run", "Faultline", "HAProxy", "nginx", "to the better"], lines)
+
+
+def short_faults(bench):
+    """The faults, for README.md."""
+    lines = []
+    for ms in (1, 10, 100):
+        error = [cell(bench, "latency%d" % ms, "faultline", lambda r, q=q: r["err_%s_us" % q] / 1e3, "%.3f ms") for q in ("p50", "p99")]
+        lines.append(["`latency` %d ms, off by (p50, p99)" % ms, " and ".join(error)])
+    lines.append(["`latency` 100 ms on 1,000 connections, off by (p99)",
+                  cell(bench, "latency1000conns", "faultline", lambda r: r["err_p99_us"] / 1e3, "%.3f ms")])
+    for kb, text in ((100, "100 KB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
+        m = "bandwidth%d" % kb
+        lines.append(["`bandwidth` %s, off by, largest burst" % text, "%s, %s" % (
+            cell(bench, m, "faultline", lambda r: 100 * abs(r["mean_error"]), "%.2f %%"),
+            cell(bench, m, "faultline", lambda r: r["burst_ms"], "%.1f ms worth"))])
+    lines.append(["API call while 5,000 connections make 5,000 requests/s (p99)",
+                  cell(bench, "api_open", "faultline", lambda r: r["p99_us"] / 1e3, "%.2f ms")])
+    return markdown(["faults and API", "Faultline"], lines)
 
 
 def machine():
@@ -215,7 +272,7 @@ def details(bench):
         bench, ("timer1", "timer10", "timer100"), ["epoll_pwait2 p50 us", "p99 us", "clock_nanosleep p50 us", "p99 us"], [
             ("%.0f", lambda r: r["epoll_p50_us"]), ("%.0f", lambda r: r["epoll_p99_us"]), ("%.0f", lambda r: r["nanosleep_p50_us"]),
             ("%.0f", lambda r: r["nanosleep_p99_us"])]))
-    part("Round trip without a fault (what the errors below are counted from is `direct`)", medians(
+    part("Round trip without a fault: no proxy, and the line without a fault, from which the errors below are counted", medians(
         bench, ("latency0",), ["p50 us", "p99 us"], [("%.0f", lambda r: r["sent_p50_us"]), ("%.0f", lambda r: r["sent_p99_us"])]))
     part("Latency faults: error", medians(
         bench, ("latency1", "latency10", "latency100", "latency1000conns"), ["p50 us", "p90 us", "p99 us", "samples"], [
@@ -227,10 +284,20 @@ def details(bench):
             ("%+.3f", lambda r: 100 * r["mean_error"]), ("%.2f", lambda r: r["worst_10ms"]), ("%.2f", lambda r: r["burst_ms"]),
             ("%.2f", lambda r: r["cpu_s"] / (r["rate"] * r["seconds"] / 1e9))]))
     part("API calls while 5,000 connections are loaded", medians(
-        bench, ("api_open", "api_saturated"), ["requests/s of the load", "GET p50 us", "p99", "POST toxic p50 us", "p99", "DELETE toxic p50 us", "p99"],
+        bench, ("api_open", "api_saturated"),
+        ["requests/s of the load", "GET p50 us", "p99", "POST toxic p50 us", "p99", "DELETE toxic p50 us", "p99"],
         [("%.0f", lambda r: r["load_rate"])] + [("%.0f", lambda r, k=k: r[k]) for k in (
             "get_p50_us", "get_p99_us", "post_p50_us", "post_p99_us", "delete_p50_us", "delete_p99_us")]))
     return "\n".join(parts)
+
+
+def refresh(path, bench):
+    """Put the short tables between the marks of a document."""
+    begin, end = "<!-- from bench/RESULTS.md -->\n", "<!-- end -->"
+    with open(path) as f:
+        before, rest = f.read().split(begin)
+    with open(path, "w") as f:
+        f.write(before + begin + "\n" + short(bench) + "\n" + short_faults(bench) + "\n" + end + rest.split(end)[1])
 
 
 def write(bench, started, took, cpu_load, cpu_proxy):
@@ -240,13 +307,17 @@ def write(bench, started, took, cpu_load, cpu_proxy):
             versions.append(c.version())
     text = "# Measured\n\nWritten by `bench/run`; doc/performance.md says how, and how to repeat it.\n\n"
     text += "- %s, %.0f s; %s\n- machine: %s\n" % (started.strftime("%Y-%m-%d %H:%M UTC"), took, "; ".join(versions), machine())
-    text += "- one worker each on CPU %d, load and backend on CPU %d; %d rounds of %.1f s, repeated up to %d times when others used over 20 %% of a CPU\n" % (
-        cpu_proxy, cpu_load, bench.args.rounds, bench.args.seconds, bench.args.patience)
+    text += "- one worker each on CPU %d, load and backend on CPU %d; %d rounds of %.1f s\n" % (
+        cpu_proxy, cpu_load, bench.args.rounds, bench.args.seconds)
     if bench.foreign:
         text += "- others on the machine used meanwhile: median %.0f %%, at most %.0f %% of a CPU\n" % (
             100 * median(bench.foreign), 100 * max(bench.foreign))
+        text += "- %d of %d measurements were disturbed (over %.0f %%) after %d repeats; " % (
+            sum(f > FOREIGN_MAX for f in bench.foreign), len(bench.foreign), 100 * FOREIGN_MAX, bench.args.patience)
+        text += "they count only where fewer than two others are there\n"
     for note in bench.notes:
         text += "- note: %s\n" % note
     text += "\n`ratio` is Faultline to the peer in the same round, or to the number to reach where there is no peer.\n\n" + table(bench)
-    text += "\n(*) Toxiproxy was not measured in this run: its figures are of another run, quoted in doc/performance.md.\n\n" + details(bench)
+    text += "\n(*) Toxiproxy was not measured in this run: its figures are of another run, quoted in doc/performance.md.\n"
+    text += "\n## In short\n\n" + short(bench) + "\n" + short_faults(bench) + "\n" + details(bench)
     return text

@@ -143,7 +143,7 @@ put_head(struct buf *out, const struct sample *s, uint64_t faults)
 	    units_duration(uptime, sizeof(uptime), (fl_ns)FL_MIN(FL_MAX(cli_api_float(root, "uptime_ms"), 0.0), 1e12) * FL_MS),
 	    (long long)cli_api_int(root, "workers"));
 	cli_table_clean(out, cli_api_text(root, "seed"));
-	buf_printf(out, "%s\n%lld lines  %lld of %lld connections  %llu faults active  %lld events, %lld lost\n\n",
+	buf_printf(out, "%s\nlines %lld  connections %lld of %lld  faults active %llu  events %lld, lost %lld\n\n",
 	    cli_api_bool(root, "draining") ? "  DRAINING" : "", (long long)cli_api_int(root, "lines"),
 	    (long long)cli_api_int(root, "connections"), (long long)cli_api_int(root, "connections_max"),
 	        (unsigned long long)faults,

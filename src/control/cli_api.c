@@ -186,7 +186,8 @@ cli_api_failed(const struct cli_args *a, const struct http_client *c, const stru
 	cli_args_wrong(a, "%s", clean);
 	if (cli_args_has(a, "json"))
 		print_error_json(text, answered ? answer->http.status : 0);
-	return answered && answer->http.status / 100 == 4 ? CLI_USAGE : CLI_UNKNOWN;
+	/* 500 is how Toxiproxy's contract refuses an address that cannot be listened on. */
+	return answered && (answer->http.status / 100 == 4 || answer->http.status == 500) ? CLI_USAGE : CLI_UNKNOWN;
 }
 
 int

@@ -99,13 +99,12 @@ static int
 fit_descriptors(struct daemon *d, uint32_t *ret_conns_max)
 {
 	uint64_t asked = d->opts->conns_max, wanted = asked > 0 ? asked * 2 + DESCRIPTORS_KEPT : DESCRIPTORS_WANTED;
-	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, limit / 20 + DESCRIPTORS_LEAST);
+	uint64_t limit = sysinfo_raise_fds(wanted), kept = FL_MIN(DESCRIPTORS_KEPT, FL_MAX(limit / 20, DESCRIPTORS_LEAST));
 	uint64_t conns = limit > kept ? (limit - kept) / 2 : 0;
 
-	d->api_conns = (uint32_t)FL_MIN(API_CONNS, kept - DESCRIPTORS_LEAST / 2);
+	d->api_conns = limit >= 4 * API_CONNS ? API_CONNS : (uint32_t)kept - DESCRIPTORS_LEAST / 2;
 	if (conns == 0)
 		return complain(d, "%" PRIu64 " file descriptors are too few", limit);
-
 	if (asked > conns)
 		return complain(d, "%" PRIu64 " connections need %" PRIu64 " file descriptors, but no more than %" PRIu64 " are allowed here; "
 		    "raise the limit (ulimit -n %" PRIu64 ") or ask for at most %" PRIu64, asked, wanted, limit, wanted, conns);

@@ -98,7 +98,7 @@ event_tail_take(struct event_tail *e)
 
 	for (size_t i = 0; i < n; i++)
 		e->ring[e->next++ % EVENT_TAIL_MAX] = batch[i];
-	if (lost > 0 && e->lost == 0)
+	if (lost > 0 && e->lost == 0 && e->fd >= 0)
 		log_event(e->log, LOG_WARN, "events come faster than they are taken; some are lost", NULL);
 	e->lost += lost;
 	if (n > 0)

@@ -117,6 +117,18 @@ lines_counters(const struct lines_line *l, struct line_counters *ret)
 	add_counters(ret, &l->past);
 }
 
+/* Invariants (1) and (2). */
+static void
+check(const struct lines_line *l)
+{
+	fl_assert((l->line != NULL) == l->enabled);
+	fl_assert(l->toxic_count <= LINES_TOXICS_MAX);
+	for (uint32_t i = 0; i < l->toxic_count; i++) {
+		fl_assert(l->toxics[i]->line == l && l->toxics[i]->spec.id != 0);
+		fl_assert(i == 0 || l->toxics[i - 1]->spec.dir <= l->toxics[i]->spec.dir);
+	}
+}
+
 /* ---- carrying a line over to the proxy ---- */
 
 /* A snapshot of the line with these toxics; NULL: no memory. */
@@ -322,6 +334,7 @@ lines_toxic_add(struct lines *t, struct lines_line *l, const struct fault_spec *
 	l->toxic_count++;
 	arm_lease(t, x);
 	t->changes++;
+	check(l);
 	*ret_toxic = x;
 	return 0;
 fail:
@@ -400,6 +413,7 @@ lines_toxic_remove(struct lines *t, struct lines_toxic *x)
 		log_event(t->log, LOG_ERROR, "a toxic could not be removed from the proxy", "name", l->name, "error", e.text, NULL);
 	toxic_free(t, x);
 	t->changes++;
+	check(l);
 }
 
 static void
@@ -545,6 +559,7 @@ lines_create(struct lines *t, const struct lines_ask *ask, struct lines_error *e
 		return rc;
 	}
 	t->changes++;
+	check(l);
 	*ret_line = l;
 	return 0;
 }
@@ -596,6 +611,7 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 	if (rc == 0 && ask->enabled && !l->enabled)
 		rc = start(t, l, &addr, e);
 	t->changes++;
+	check(l);
 	return rc;
 }
 
@@ -691,6 +707,7 @@ replace(struct lines *t, struct lines_line *l, const struct lines_ask *ask, cons
 	if (rc == 0 && ask->enabled)
 		rc = start(t, l, addr, e);
 	t->changes++;
+	check(l);
 	return rc;
 }
 

@@ -136,11 +136,10 @@ duplicate_open_cell(struct stage_turn *t, struct chain_stage *s, uint64_t cell)
 }
 
 /*
- * Copies that wait for the end of their cell are not counted against the chain's bound: a chain that is full of them would
- * take in no more bytes, and the cell would never end.
+ * Pass the part of the head that lies in one cell, or in several that are not duplicated. false: wait. Copies that wait for the
+ * end of their cell do not count against the chain's bound: full of them, it would take in no more bytes, and the cell would
+ * never end.
  */
-
-/* Pass the part of the head that lies in one cell, or in several that are not duplicated. false: wait. */
 static bool
 duplicate_pass(struct stage_turn *t, struct chain_stage *s)
 {

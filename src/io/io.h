@@ -27,7 +27,7 @@
 #include <stdbool.h>
 
 /* The most an IO_RECV brings, and the size of the scratch it brings it in. */
-#define IO_SCRATCH_BYTES (256 * 1024)
+#define IO_SCRATCH_BYTES (512 * 1024)
 
 struct io;
 struct io_sock;

@@ -31,10 +31,10 @@ attr_unit(enum fault_kind kind, int i)
 	case FAULT_TIMEOUT:
 	case FAULT_RESET_PEER:
 	case FAULT_LIMIT_TIME:
+	case FAULT_HALF_OPEN:
 	case FAULT_CONNECT_DELAY:
 		return UNIT_MS;
 	case FAULT_LIMIT_DATA:
-	case FAULT_HALF_OPEN:
 		return UNIT_BYTES;
 	case FAULT_STALL:
 		return i == STALL_DURATION ? UNIT_MS : UNIT_BYTES;

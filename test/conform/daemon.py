@@ -341,8 +341,8 @@ def test_full(t):
     listen = d.post("/proxies", {"name": "a", "listen": "localhost:0", "upstream": upstream.address}).json["listen"]
     mine = [dial(listen) for _ in range(10)]
     t.check("ten are served", all(ping(s) == b"ping" for s in mine))
-    more = dial(listen)
     try:
+        more = dial(listen)
         more.sendall(b"x")
         t.equal("the eleventh is refused", read_all(more), b"")
     except ConnectionError:

@@ -51,6 +51,8 @@ def check_figures(readme):
     part = re.search(r"<!-- from bench/RESULTS.md -->\n(.*?)<!-- end -->", readme, re.S)
     if part is None:
         return ["the figures of bench/RESULTS.md are not marked"]
+    if not os.path.exists(os.path.join(ROOT, "bench/RESULTS.md")):
+        return ["bench/RESULTS.md is missing: run bench/run"]
     results = read("bench/RESULTS.md").splitlines()
     return ["not in bench/RESULTS.md: " + line for line in part.group(1).splitlines() if line.startswith("|") and line not in results]
 

@@ -17,6 +17,8 @@ import threading
 import time
 import urllib.request
 
+from api_lib import free_port
+
 FAULTLINE = os.environ.get("FAULTLINE", "build/release/faultline")
 CLIENTS, ROUNDS, BYTES = 20, 3, 30000
 TOXICS = [
@@ -36,12 +38,6 @@ class Echo(socketserver.BaseRequestHandler):
                 self.request.sendall(data)
         except OSError:
             pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def talk(address, client, piece, got):

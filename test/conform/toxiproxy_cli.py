@@ -19,6 +19,8 @@ import sys
 import tempfile
 import threading
 
+from api_lib import free_port
+
 PROGRAM = os.path.abspath(os.environ.get("FAULTLINE", "build/release/faultline"))
 VERBOSE = "-v" in sys.argv[1:]
 LIMIT_SECONDS = 60
@@ -96,12 +98,6 @@ class Cli:
 
 def is_(what, got, code, out="", err=""):
     check(what, got == (code, out, err), f"got {got!r}\n       expected {(code, out, err)!r}")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def help_page(cli, *words):

@@ -5,6 +5,7 @@
 #include "sock.h"
 #include "vars.h"
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -311,10 +312,12 @@ cli_options(const struct command *c)
 static const char *
 linked(const char *as)
 {
-	char path[512];
+	char path[512], real[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", log_dir, as);
-	if (symlink(program, path) != 0 && errno != EEXIST)
+	if (realpath(program, real) == NULL)
+		fail_test("%s: %s", program, strerror(errno));
+	if (symlink(real, path) != 0 && errno != EEXIST)
 		fail_test("%s: %s", path, strerror(errno));
 	return strdup(path);
 }

@@ -30,8 +30,8 @@ draw_latency(const struct swarm *s, struct rnd *r, struct fault_spec *f)
 	uint32_t n = (uint32_t)rnd_range(r, 1, 20);
 
 	f->values[LATENCY_LATENCY].i = ms(s, r);
-	f->values[LATENCY_JITTER].i = rnd_chance(r, 500) ? ms(s, r) : 0;
-	f->values[LATENCY_DISTRIBUTION].i = rnd_range(r, DIST_UNIFORM, DIST_SAMPLES);
+	f->values[LATENCY_JITTER].i = rnd_chance(r, 400) ? ms(s, r) : 0;
+	f->values[LATENCY_DISTRIBUTION].i = rnd_chance(r, 500) ? DIST_UNIFORM : rnd_range(r, DIST_NORMAL, DIST_SAMPLES);
 	f->values[LATENCY_SHAPE].f = (double)rnd_range(r, 11, 50) / 10;
 	for (uint32_t i = 0; i < n; i++)
 		samples[i] = ms(s, r) * FL_MS;

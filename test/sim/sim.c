@@ -23,7 +23,7 @@
 
 #define SEED_SECONDS_MAX 300    /* of real time; a seed takes some 20 ms */
 #define KNOWN_MAX 1000
-#define MARK_SEEDS_MIN 200      /* after as many, no mark may be missing */
+#define MARK_SEEDS_MIN 300      /* after as many, no mark may be missing */
 #define KNOWN_FILE "test/sim/seeds.txt"
 
 struct options {

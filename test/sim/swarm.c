@@ -17,17 +17,17 @@ draw_network(struct rnd *dice, struct net_trouble *t)
 	t->delay_ns_max = rnd_chance(dice, 200) ? 0 : rnd_log(dice, 1000, 200 * FL_MS);
 	t->segment_bytes_max = rnd_chance(dice, 500) ? 0 : (uint32_t)rnd_log(dice, 1, 65536);
 	t->rst = share(dice, 20);
-	t->rst_other = share(dice, 1000);
+	t->rst_other = rnd_chance(dice, 500) ? 500 : 0;
 	t->rst_overtakes = share(dice, 1000);
 	t->rst_purges = share(dice, 1000);
 	t->rst_unnoticed = share(dice, 1000);
-	t->rst_error_once = share(dice, 1000);
+	t->rst_error_once = rnd_chance(dice, 500) ? 700 : 0;
 	t->connect_fails_now = share(dice, 300);
 	t->connect_refused = share(dice, 300);
 	t->connect_silent = share(dice, 300);
 	t->syn_lost = share(dice, 300);
-	t->names_busy = share(dice, 200);
-	t->names_fail = share(dice, 300);
+	t->names_busy = share(dice, 300);
+	t->names_fail = share(dice, 900);
 	t->names_late = share(dice, 1000);
 	t->names_late_ns_max = rnd_log(dice, 1000, 30 * FL_SEC);
 	t->short_recv = share(dice, 900);
@@ -93,7 +93,7 @@ draw_proxy(struct rnd *dice, struct swarm *s)
 	s->key_client = rnd_chance(dice, 500) ? 0 : 500;
 	s->unix_lines = share(dice, 500);
 	s->v6_lines = share(dice, 500);
-	s->named_upstream = share(dice, 700);
+	s->named_upstream = rnd_chance(dice, 500) ? 0 : 400;
 	s->dead_upstream = share(dice, 200);
 	s->connect_timeout = rnd_log(dice, 10 * FL_MS, 20 * FL_SEC);
 }
@@ -106,7 +106,7 @@ draw_control(struct rnd *dice, struct swarm *s, uint32_t ops)
 		s->op_weight[i] = rnd_chance(dice, 300) ? 0 : (unsigned)rnd_log(dice, 1, 30);
 	s->op_weight[OP_COUNTERS] += 1;
 	s->op_weight[OP_CUT] = s->op_weight[OP_CUT] / 3;
-	s->op_weight[OP_CLOSE_LINE] = s->op_weight[OP_CLOSE_LINE] / 5;
+	s->op_weight[OP_CLOSE_LINE] = s->op_weight[OP_CLOSE_LINE] / 2;
 	for (unsigned i = 0; i < FAULT_KIND_COUNT; i++)
 		s->fault_kinds |= rnd_chance(dice, 400) ? UINT32_C(1) << i : 0;
 	if (s->fault_kinds == 0)

@@ -273,6 +273,16 @@ rig_count(const struct rig *r, const char *what)
 	return n;
 }
 
+/* How often the i-th fault acted. */
+static inline uint64_t
+rig_hits(const struct rig *r, unsigned i)
+{
+	struct chain_report rep;
+
+	assert_true(chain_report(&r->c, i, r->now, &rep));
+	return rep.hits;
+}
+
 static inline const struct rig_event *
 rig_event(const struct rig *r, const char *what, size_t nth)
 {

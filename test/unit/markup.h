@@ -58,8 +58,10 @@ markup_entity(const char *p)
 static inline const char *
 markup_attributes(const char *p, bool *ret_closed)
 {
-	static const char names[] = " lang charset name content class id style type href title role aria-label viewBox x y x1 y1 x2 y2 width height rx d "
-		"text-anchor data-l data-left data-right data-span data-top tests failures errors skipped time timestamp hostname value classname message "
+	static const char names[] = " lang charset name content class id style type href title role aria-label viewBox x y "
+	    "x1 y1 x2 y2 width height rx d "
+		"text-anchor data-l data-left data-right data-span data-top tests failures errors skipped time timestamp "
+		    "hostname value classname message "
 		"xml version encoding ";
 	char name[32];
 
@@ -92,7 +94,8 @@ static inline void
 markup_tag(struct markup *m)
 {
 	static const char voids[] = " meta br ";
-	static const char elements[] = " html head meta title style body main header h1 h2 h3 div span p ul ol li dl dt dd code pre b a br table thead tbody "
+	static const char elements[] = " html head meta title style body main header h1 h2 h3 div span p ul ol li dl dt dd "
+	    "code pre b a br table thead tbody "
 		"tr th td details summary svg g path rect line text script footer testsuites testsuite properties property testcase failure skipped ";
 	const char *start = m->p;
 	bool closing = start[1] == '/', closed;

@@ -211,6 +211,55 @@ test_backpressure_inside(void **state)
 	rig_free(r);
 }
 
+/* What passed all faults waits at the end, up to the bound; only then do faults hold it. */
+static void
+test_backpressure_from_the_receiver(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	struct chain_report rep;
+
+	(void)state;
+	r->closed_window = true;
+	rig_add(r, FAULT_LATENCY, 10, 0, 0);
+	rig_add(r, FAULT_NOOP, 0, 0, 0);
+	for (int i = 0; i < 10; i++) {
+		rig_put(r, 100000);
+		rig_pass(r, FL_MS);
+	}
+	rig_put_eof(r);
+	rig_pass(r, 10 * FL_MS);
+	assert_true(chain_report(&r->c, 0, r->now, &rep) && rep.held_bytes == 0);
+	assert_true(chain_report(&r->c, 1, r->now, &rep) && rep.held_bytes == 0);
+	assert_int_equal(r->c.out.bytes, 1000000);
+	assert_int_equal(rep.in_bytes, 1000000);
+	r->closed_window = false;
+	rig_turn(r);
+	rig_assert_out(r, 1000000);
+	assert_true(r->c.eof_out);
+	rig_free(r);
+}
+
+/* Pieces of one block that passed at different times are sent together when the receiver was slow. */
+static void
+test_pieces_are_joined_again(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	const uint8_t *p;
+
+	(void)state;
+	r->closed_window = true;
+	rig_add(r, FAULT_BANDWIDTH, 1000, 0, 0);
+	rig_put(r, 50000);
+	rig_pass(r, 20 * FL_MS);
+	assert_int_equal(chain_peek(&r->c, &p), 20000);
+	rig_take(r, p, 1000);
+	rig_pass(r, 20 * FL_MS);
+	assert_int_equal(chain_peek(&r->c, &p), 39000);
+	rig_take(r, p, 39000);
+	rig_assert_out(r, 40000);
+	rig_free(r);
+}
+
 static void
 test_removal_flushes_in_order(void **state)
 {
@@ -346,6 +395,8 @@ main(void)
 		cmocka_unit_test(test_faults_of_the_other_stream_and_of_connections_are_not_installed),
 		cmocka_unit_test(test_applies_tells_the_draw),
 		cmocka_unit_test(test_backpressure_inside),
+		cmocka_unit_test(test_backpressure_from_the_receiver),
+		cmocka_unit_test(test_pieces_are_joined_again),
 		cmocka_unit_test(test_removal_flushes_in_order),
 		cmocka_unit_test(test_stages_may_change_places),
 		cmocka_unit_test(test_window_and_duty),

@@ -89,6 +89,12 @@ test_slicer_split_piece(void **state)
 	rig_assert_out(r, 10);
 	rig_pass(r, FL_MS);
 	rig_assert_out(r, 20);
+	rig_pass(r, FL_MS);
+	rig_put(r, 10);                 /* exactly a piece */
+	rig_put(r, 10);
+	rig_assert_out(r, 30);
+	assert_int_equal(rig_count(r, "cut"), 3);
+	assert_int_equal(rig_hits(r, 0), 3);
 	rig_free(r);
 }
 
@@ -176,6 +182,7 @@ test_corrupt(void **state)
 	assert_corrupted(r[0], &r[0]->specs[0], 1000, 201000);
 	assert_memory_equal(r[0]->out + 100000, r[3]->out + 100000, STREAM - 100000);   /* joined late */
 	flips = rig_count(r[0], "flip");
+	assert_int_equal(rig_hits(r[0], 0), flips);
 	assert_in_range(flips, 1800, 2200);
 	for (size_t off = 0; off < STREAM; off++) {
 		uint8_t mask = r[0]->out[off] ^ rig_pattern(off);
@@ -260,6 +267,7 @@ test_duplicate(void **state)
 	assert_same(r[0], r[1], "duplicate");
 	assert_same(r[0], r[2], "duplicate");
 	assert_in_range(rig_count(r[0], "duplicate"), 60, 120);
+	assert_int_equal(rig_hits(r[0], 0), rig_count(r[0], "duplicate"));
 	for (uint64_t cell = 0; cell * size < STREAM + 500; cell++) {
 		size_t n = FL_MIN(size, STREAM + 500 - cell * size);
 
@@ -309,12 +317,91 @@ test_duplicate_removed_in_a_cell(void **state)
 	rig_free(r);
 }
 
+/* A large cell that comes byte by byte neither fills the chain with its copies nor costs much more than its size. */
+static void
+test_duplicate_byte_by_byte(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	size_t used = 0;
+
+	(void)state;
+	rig_want_rate(r, FAULT_DUPLICATE_CHUNK, 1, 65536);
+	assert_int_equal(rig_apply(r), 0);
+	for (int i = 0; i < 65536; i++) {
+		assert_true(chain_wants(&r->c, &r->env));
+		rig_put(r, 1);
+		r->now++;
+		used = FL_MAX(used, slab_used(r->mem));
+	}
+	assert_int_equal(r->out_len, 131072);
+	assert_memory_equal(r->out, r->out + 65536, 65536);
+	assert_true(used < 2 * 65536);
+	rig_free(r);
+}
+
+/* A copy arrives where its cell ended, and faults below delay it from there. */
+static void
+test_duplicate_delayed(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+
+	(void)state;
+	rig_want_rate(r, FAULT_DUPLICATE_CHUNK, 1, 10);
+	rig_want(r, FAULT_LATENCY, 100, 0, 0);
+	assert_int_equal(rig_apply(r), 0);
+	rig_put(r, 5);
+	rig_pass(r, 50 * FL_MS);
+	rig_put(r, 5);
+	rig_pass(r, 50 * FL_MS);
+	assert_int_equal(r->out_len, 5);
+	rig_pass(r, 50 * FL_MS - 1);
+	assert_int_equal(r->out_len, 5);
+	rig_pass(r, 1);
+	assert_int_equal(r->out_len, 20);
+	rig_free(r);
+}
+
+/* An update forgets the cell that is passing: what comes is decided anew. */
+static void
+test_duplicate_updated_in_a_cell(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	struct fault_spec *f = rig_want_rate(r, FAULT_DUPLICATE_CHUNK, 1, 10);
+
+	(void)state;
+	assert_int_equal(rig_apply(r), 0);
+	rig_put(r, 4);
+	f->values[DUPLICATE_RATE].f = 0;
+	f->version++;
+	assert_int_equal(rig_apply(r), 0);
+	rig_put(r, 16);
+	rig_assert_out(r, 20);
+	rig_free(r);
+}
+
+static void
+test_slicer_update_shortens_the_wait(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	uint64_t id = rig_add(r, FAULT_SLICER, 10, 0, 1000000);
+
+	(void)state;
+	rig_put(r, 30);
+	rig_assert_out(r, 10);
+	rig_change(r, id, SLICER_DELAY, 1000);
+	rig_pass(r, FL_MS - 1);
+	rig_assert_out(r, 10);
+	rig_pass(r, 1);
+	rig_assert_out(r, 20);
+	rig_free(r);
+}
+
 static void
 test_drop(void **state)
 {
 	struct rig *r[3];
-	const uint64_t size = 7;
-	size_t pos = 0;
+	const uint64_t size = 700;
+	size_t pos = 0, drops = 0;
 
 	(void)state;
 	for (uint64_t v = 0; v < 3; v++) {
@@ -328,10 +415,17 @@ test_drop(void **state)
 	}
 	assert_same(r[0], r[1], "drop");
 	assert_same(r[0], r[2], "drop");
-	for (uint64_t off = 0; off < STREAM; off++)
-		if (!decide_drop(&r[0]->specs[0], &r[0]->conn, off / size))
+	for (uint64_t off = 0; off < STREAM; off++) {
+		bool drop = decide_drop(&r[0]->specs[0], &r[0]->conn, off / size);
+
+		if (!drop)
 			assert_int_equal(r[0]->out[pos++], rig_pattern(off));
+		else if (off % size == 0)
+			assert_int_equal(rig_event(r[0], "drop", drops++)->offset, off);
+	}
 	assert_int_equal(pos, r[0]->out_len);
+	assert_int_equal(drops, rig_count(r[0], "drop"));
+	assert_int_equal(drops, rig_hits(r[0], 0));
 	for (int v = 0; v < 3; v++)
 		rig_free(r[v]);
 }
@@ -412,6 +506,10 @@ main(void)
 		cmocka_unit_test(test_duplicate),
 		cmocka_unit_test(test_duplicate_in_time),
 		cmocka_unit_test(test_duplicate_removed_in_a_cell),
+		cmocka_unit_test(test_duplicate_byte_by_byte),
+		cmocka_unit_test(test_duplicate_delayed),
+		cmocka_unit_test(test_duplicate_updated_in_a_cell),
+		cmocka_unit_test(test_slicer_update_shortens_the_wait),
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_memory_of_tiny_cells_is_bounded),
 		cmocka_unit_test(test_damage_waits_for_memory),

@@ -245,6 +245,37 @@ test_bandwidth_catches_up(void **state)
 	rig_free(r);
 }
 
+/* A sender who was held back and takes 2 ms to notice that it may go on loses nothing; one who then rests gains nothing. */
+static void
+test_bandwidth_forgives_a_short_gap(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	fl_ns end = r->now + 10 * FL_SEC;
+
+	(void)state;
+	rig_add(r, FAULT_BANDWIDTH, 10000, 0, 0);
+	while (r->now < end) {
+		while (chain_wants(&r->c, &r->env))
+			rig_put(r, 50000);
+		while (r->c.held_bytes > 0)
+			rig_until(r, r->wake);
+		rig_pass(r, 2 * FL_MS);
+	}
+	assert_in_range(r->out_len, 99000000, 101000000);
+	rig_pass(r, FL_SEC);
+	rig_put(r, 50000);
+	r->send_count = 0;
+	rig_pass(r, 5 * FL_MS - 1);
+	assert_int_equal(r->send_count, 0);
+	rig_pass(r, 1);
+	assert_int_equal(r->sends[0].len, 50000);
+	rig_pass(r, 5 * FL_MS);
+	rig_put(r, 50000);              /* idle by itself: no credit */
+	rig_pass(r, 5 * FL_MS - 1);
+	assert_int_equal(r->send_count, 1);
+	rig_free(r);
+}
+
 static void
 test_bandwidth_sends_after_the_time(void **state)
 {
@@ -442,6 +473,7 @@ test_slow_close_holds_the_end(void **state)
 	rig_pass(r, FL_MS);
 	assert_true(r->c.eof_out);
 	assert_int_equal(rig_count(r, "hold"), 1);
+	assert_int_equal(rig_hits(r, 0), 1);
 	rig_free(r);
 }
 
@@ -471,6 +503,7 @@ main(void)
 		cmocka_unit_test(test_jitter_keeps_order),
 		cmocka_unit_test(test_bandwidth_is_exact_and_smooth),
 		cmocka_unit_test(test_bandwidth_catches_up),
+		cmocka_unit_test(test_bandwidth_forgives_a_short_gap),
 		cmocka_unit_test(test_bandwidth_sends_after_the_time),
 		cmocka_unit_test(test_bandwidth_zero_holds),
 		cmocka_unit_test(test_bandwidth_update_retimes),

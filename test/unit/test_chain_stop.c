@@ -17,6 +17,7 @@ test_timeout_counts_from_the_last_chunk(void **state)
 		rig_put(r, 1000);
 	}
 	assert_int_equal(r->c.held_bytes, 0);
+	assert_int_equal(rig_hits(r, 0), 5);
 	assert_true(chain_wants(&r->c, &r->env));
 	rig_put_eof(r);
 	rig_pass(r, 99 * FL_MS);
@@ -113,6 +114,7 @@ test_reset_peer(void **state)
 	assert_int_equal(r->c.verdict, CHAIN_RESET);
 	assert_int_equal(r->c.verdict_by->id, id);
 	assert_int_equal(rig_count(r, "reset"), 1);
+	assert_int_equal(rig_hits(r, 0), 1);
 	rig_free(r);
 }
 
@@ -301,6 +303,48 @@ test_stall_for_ever(void **state)
 	rig_free(r);
 }
 
+/* An update of its duration counts from when the stall began. */
+static void
+test_stall_updated(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	uint64_t id = rig_add(r, FAULT_STALL, 0, 1000, 0);
+
+	(void)state;
+	rig_put(r, 100);
+	rig_pass(r, 500 * FL_MS);
+	rig_change(r, id, STALL_DURATION, 800);
+	rig_pass(r, 300 * FL_MS - 1);
+	rig_assert_out(r, 0);
+	rig_pass(r, 1);
+	rig_assert_out(r, 100);
+	rig_change(r, id, STALL_DURATION, 900);         /* it is over */
+	rig_put(r, 100);
+	rig_assert_out(r, 200);
+	rig_free(r);
+}
+
+static void
+test_half_open_in_a_window(void **state)
+{
+	struct rig *r = rig_new(BUDGET, BOUND);
+	struct fault_spec *f = rig_want(r, FAULT_HALF_OPEN, 100, 0, 0);
+
+	(void)state;
+	f->scope.window_from = FL_SEC;
+	f->scope.window_to = 2 * FL_SEC;
+	assert_int_equal(rig_apply(r), 0);
+	rig_pass(r, 1100 * FL_MS - 1);
+	assert_int_equal(r->c.verdict, CHAIN_OPEN);
+	rig_pass(r, 1);
+	assert_int_equal(r->c.verdict, CHAIN_HALF_OPEN);
+	rig_pass(r, 899 * FL_MS);
+	assert_int_equal(r->c.verdict, CHAIN_HALF_OPEN);
+	rig_pass(r, FL_MS);
+	assert_int_equal(r->c.verdict, CHAIN_RESET);
+	rig_free(r);
+}
+
 static void
 test_half_open(void **state)
 {
@@ -308,6 +352,9 @@ test_half_open(void **state)
 	uint64_t id;
 
 	(void)state;
+	id = rig_add(r, FAULT_HALF_OPEN, 100, 0, 0);
+	rig_remove(r, id);
+	assert_int_equal(r->c.verdict, CHAIN_OPEN);
 	rig_pass(r, FL_SEC);
 	id = rig_add(r, FAULT_HALF_OPEN, 100, 0, 0);
 	rig_put(r, 10);
@@ -317,6 +364,7 @@ test_half_open(void **state)
 	rig_pass(r, FL_MS);
 	assert_int_equal(r->c.verdict, CHAIN_HALF_OPEN);
 	assert_int_equal(r->c.verdict_by->id, id);
+	assert_int_equal(rig_hits(r, 0), 1);
 	assert_false(chain_wants(&r->c, &r->env));
 	rig_put(r, 10);
 	rig_put_eof(r);
@@ -362,6 +410,8 @@ main(void)
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_stall_ends_for_those_above),
 		cmocka_unit_test(test_stall_for_ever),
+		cmocka_unit_test(test_stall_updated),
+		cmocka_unit_test(test_half_open_in_a_window),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_verdict_survives_new_sets),
 	};

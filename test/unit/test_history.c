@@ -116,7 +116,8 @@ test_reads(void **state)
 		"{\"process\":\"nemesis\",\"type\":\"info\",\"f\":\"kill\"}\n"
 		"{\"process\":-1,\"type\":\"info\",\"f\":\"start\",\"value\":{\"a\":[1,2,{}]}}\n"
 		OK_W INVOKE_R
-		"  { \"time\" : 12.0, \"extra\" : [ {\"x\":[]} , \"\\u00e9\\\"\" , true , 1e9 ] , \"value\":17,\"f\":\"read\",\"type\":\"ok\",\"process\":2 }\r\n"
+		"  { \"time\" : 12.0, \"extra\" : [ {\"x\":[]} , \"\\u00e9\\\"\" , true , 1e9 ] , \"value\":17,"
+		    "\"f\":\"read\",\"type\":\"ok\",\"process\":2 }\r\n"
 		"{\"process\":3,\"type\":\"invoke\",\"f\":\"cas\",\"key\":5,\"value\":[null,\"\\ud83d\\ude00 \\u00fc\"],\"time\":20}\n"
 		"{\"process\":4,\"type\":\"invoke\",\"f\":\"cas\",\"key\":5,\"value\":[1,2],\"time\":21}\n"
 		"{\"process\":4,\"type\":\"fail\",\"f\":\"cas\",\"key\":5,\"value\":[1,2],\"time\":22,\"error\":\"cas-mismatch\"}\n"
@@ -198,7 +199,8 @@ test_refuses(void **state)
 static void
 test_cut(void **state)
 {
-	const char *whole = INVOKE_W OK_W "{\"process\":2,\"type\":\"invoke\",\"f\":\"cas\",\"key\":\"\\ud83d\\ude00\xc3\xbc\",\"value\":[-12,null],\"x\":[true,{\"a\":1.5e-3}],\"time\":10}";
+	const char *whole = INVOKE_W OK_W "{\"process\":2,\"type\":\"invoke\",\"f\":\"cas\","
+	    "\"key\":\"\\ud83d\\ude00\xc3\xbc\",\"value\":[-12,null],\"x\":[true,{\"a\":1.5e-3}],\"time\":10}";
 	size_t last = strlen(INVOKE_W OK_W);
 	struct history_read_info info;
 	struct history h;

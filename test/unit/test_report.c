@@ -54,12 +54,14 @@ make(const char *text, uint32_t bucket_count, bool bad)
 	put_op(&x->h, 1, HISTORY_READ, text, bad ? 0 : 17, 12940 * FL_MS, 12950 * FL_MS);
 	assert_int_equal(register_check(&x->h, NULL, &x->audit), 0);
 	for (uint32_t i = 0; i < bucket_count; i++) {
-		x->buckets[i] = (struct result_bucket){ .at = i * 100 * FL_MS, .ok = 5, .fail = i % 3, .info = i % 7 == 0, .p50 = FL_MS, .p95 = 2 * FL_MS,
+		x->buckets[i] = (struct result_bucket){ .at = i * 100 * FL_MS, .ok = 5, .fail = i % 3, .info = i % 7 == 0,
+		    .p50 = FL_MS, .p95 = 2 * FL_MS,
 			.p99 = 3 * FL_MS, .max = 4 * FL_MS };
 		hist_record(&x->latency, FL_MS);
 	}
 	pairs[0] = pairs[1] = (struct result_pair){ text, text };
-	faults[0] = (struct result_fault){ .name = text, .place = text, .kind = text, .text = text, .from = 0, .to = FL_SEC, .landed = true, .times = 3,
+	faults[0] = (struct result_fault){ .name = text, .place = text, .kind = text, .text = text, .from = 0, .to = FL_SEC,
+	    .landed = true, .times = 3,
 		.connections = 2, .did = pairs, .did_count = 2 };
 	faults[1] = (struct result_fault){ .name = "instant", .place = text, .kind = "kill", .from = FL_SEC, .to = FL_SEC, .landed = true };
 	faults[2] = (struct result_fault){ .name = "for ever", .from = FL_SEC, .to = FL_NEVER };
@@ -69,7 +71,8 @@ make(const char *text, uint32_t bucket_count, bool bad)
 	marks[2] = (struct result_mark){ -5, "before the beginning", false };
 	for (int i = 0; i < 3; i++)
 		samples[i] = (struct result_sample){ i * FL_SEC, i != 1, text };
-	probes[0] = (struct result_probe){ .name = text, .want = text, .when = text, .worst = text, .known = true, .samples = samples, .sample_count = 3 };
+	probes[0] = (struct result_probe){ .name = text, .want = text, .when = text, .worst = text, .known = true, .samples
+	    = samples, .sample_count = 3 };
 	probes[1] = (struct result_probe){ .name = "silent" };
 	tolerances[0] = (struct result_tolerance){ text, text, text, false, true };
 	tolerances[1] = (struct result_tolerance){ .name = "unknown" };
@@ -84,7 +87,8 @@ make(const char *text, uint32_t bucket_count, bool bad)
 		.verdict = bad ? RESULT_FINDING : RESULT_HELD, .exit_code = bad, .reasons = reasons, .reason_count = 2,
 		.load = { .what = text, .bucket_ns = 100 * FL_MS, .buckets = x->buckets, .bucket_count = bucket_count, .ok = 5, .fail = 1, .info = 2,
 			.latency = &x->latency, .errors = pairs, .error_count = 1 },
-		.lines = lines, .line_count = 1, .faults = faults, .fault_count = 4, .marks = marks, .mark_count = 3, .probes = probes, .probe_count = 2,
+		.lines = lines, .line_count = 1, .faults = faults, .fault_count = 4, .marks = marks, .mark_count = 3,
+		    .probes = probes, .probe_count = 2,
 		.tolerances = tolerances, .tolerance_count = 2, .audit = &x->audit, .closes = closes, .close_count = 1, .processes = processes,
 		.process_count = 1, .files = pairs, .file_count = 1,
 	};
@@ -240,7 +244,8 @@ test_json(void **state)
 	struct fixture *x = make("name", 3, true);
 	json_t *root = parse_json(&x->r), *evidence, *op;
 	static const char *const members[] = { "schema", "verdict", "exit_code", "headline", "reasons", "name", "description", "seed", "experiment",
-		"command", "replay", "run_dir", "started", "duration", "versions", "load", "faults", "marks", "probes", "tolerances", "audit", "lines",
+		"command", "replay", "run_dir", "started", "duration", "versions", "load", "faults", "marks", "probes",
+		    "tolerances", "audit", "lines",
 		"closes", "processes", "files" };
 
 	(void)state;

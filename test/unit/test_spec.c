@@ -346,7 +346,8 @@ test_manual(void **state)
 			if (a->type == ATTR_FLOAT || a->type == ATTR_INT)
 				snprintf(def, sizeof(def), "%g", a->def);
 			else
-				snprintf(def, sizeof(def), "%s", a->values != NULL ? a->values[0] : a->type == ATTR_BOOL ? "false" : "none");
+				snprintf(def, sizeof(def), "%s", a->type == ATTR_ENUM ? a->values[0] :
+				    a->type == ATTR_BOOL ? "false" : "none");
 			snprintf(want, sizeof(want), "\n| `%s` | %s |", a->name, def);
 			row = strstr(at, want);
 			if (row == NULL || row > end)

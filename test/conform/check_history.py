@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check_history.py - faultline check from the outside: history -> verdict, exit code and evidence, and what is refused.
+
+    FAULTLINE=build/release/faultline test/conform/check_history.py [NAME...]
+
+The last line is `N passed, N failed, N skipped`.
+"""
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.path.abspath(os.path.join(ROOT, os.environ.get("FAULTLINE", "build/release/faultline")))
+SECONDS = 120                           # only a hang takes so long
+
+
+class Failed(Exception):
+    pass
+
+
+def want(condition, say):
+    if not condition:
+        raise Failed(say)
+
+
+def event(process, kind, f, value=None, key="k", **more):
+    return {"process": process, "type": kind, "f": f, "key": key, "value": value, "time": more.pop("time", 0), **more}
+
+
+def both(process, f, value=None, key="k", outcome="ok", asked=None, **more):
+    """Call and answer at once. A read asks for nothing and gets value."""
+    return [event(process, "invoke", f, asked if f == "read" else value, key), event(process, outcome, f, value, key, **more)]
+
+
+def check(events, *flags, model="cas-register", text=None):
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", delete=False) as f:
+        f.write(text if text is not None else "".join(json.dumps(e) + "\n" for e in events))
+    try:
+        return subprocess.run([PROGRAM, "check", f.name, "--model", model, *flags], capture_output=True, text=True, timeout=SECONDS,
+                              stdin=subprocess.DEVNULL, check=False)
+    finally:
+        os.unlink(f.name)
+
+
+def judge(events, verdict, **how):
+    """The verdict as JSON and as text, with the exit code that belongs to it. returns the document."""
+    code = {"valid": 0, "invalid": 1, "unknown": 4}[verdict]
+    run = check(events, "--json", **how)
+    want(run.returncode == code, f"exit code {run.returncode}, wanted {code}: {run.stdout}{run.stderr}")
+    said = json.loads(run.stdout)
+    want(said["verdict"] == verdict and said["reason"], f"said {said}")
+    want(bool(said["evidence"]) == (verdict == "invalid"), f"evidence {said['evidence']}")
+    plain = check(events, **how)
+    want(plain.returncode == code and plain.stdout.startswith(verdict.upper()), f"text: {plain.stdout}")
+    return said
+
+
+class Checks:
+    def lost_write(self):
+        said = judge(both(1, "write", 17) + both(2, "read", None), "invalid", model="register")
+        evidence = said["evidence"][0]
+        want(said["model"] == "register" and evidence["key"] == "k" and "lost" in evidence["say"], evidence["say"])
+        want([o["f"] for o in evidence["operations"]] == ["write", "read"], str(evidence["operations"]))
+        want([o["culprit"] for o in evidence["operations"]] == [False, True], str(evidence["operations"]))
+        want([o["index"] for o in evidence["operations"]] == [0, 1], str(evidence["operations"]))
+
+    def valid(self):
+        judge(both(1, "write", 1) + both(2, "read", 1) + both(2, "cas", [1, 2]) + both(1, "read", 2), "valid")
+        judge([], "valid")
+        judge(both(1, "write", "text") + both(2, "read", "text"), "valid")
+
+    def unknown_outcomes(self):
+        maybe = both(1, "write", 5, outcome="info")
+        judge(maybe + both(2, "read", None) + both(2, "read", 5), "valid")
+        judge(maybe + both(2, "write", 6) + both(2, "read", 5) + both(2, "read", 6), "invalid")
+        judge([event(1, "invoke", "write", 5)] + both(2, "read", None) + both(2, "read", 5), "valid")
+        judge(both(1, "write", 5, outcome="fail") + both(2, "read", 5), "invalid")
+
+    def refused_cas(self):
+        start = both(1, "write", 1)
+        judge(start + both(2, "cas", [1, 2], outcome="fail"), "valid")
+        judge(start + both(2, "cas", [1, 2], outcome="fail", error="cas-mismatch"), "invalid")
+        judge(start + both(2, "cas", [3, 2], outcome="fail", error="cas-mismatch"), "valid")
+
+    def keys_apart(self):
+        events = []
+        for key in ("a", "b", 7):
+            events += both(1, "write", 1, key=key) + both(2, "read", 1 if key != "b" else None, key=key)
+        said = judge(events, "invalid")
+        want((said["keys"], said["keys_invalid"]) == (3, 1) and said["evidence"][0]["key"] == "b", str(said))
+
+    def concurrent(self):
+        """Two clients at once may be in either order; a third that comes later may not."""
+        start = [event(1, "invoke", "write", 1), event(2, "invoke", "write", 2), event(1, "ok", "write", 1), event(2, "ok", "write", 2)]
+        for value in (1, 2):
+            judge(start + both(3, "read", value), "valid")
+            judge(start + both(3, "read", value) + both(4, "read", 3 - value), "invalid")
+
+    def budget(self):
+        dice = random.Random(3)
+        events, waiting = [], {}
+        for _ in range(4000):           # few values, many at once, answers that fit: every read is of a value being written
+            process = dice.randrange(30)
+            if process in waiting:
+                events.append(waiting.pop(process))
+            elif dice.randrange(2):
+                value = dice.randrange(3)
+                events.append(event(process, "invoke", "write", value))
+                waiting[process] = event(process, "ok", "write", value)
+            else:
+                events.append(event(process, "invoke", "cas", [0, 1]))
+                waiting[process] = event(process, "info", "cas", [0, 1])
+        for value in (0, 1, 2):
+            events += both(100 + value, "write", value)
+        events += both(200, "read", 2)
+        judge(events, "valid")
+        run = check(events, "--json", "--configs", "5")
+        want(run.returncode == 4 and json.loads(run.stdout)["verdict"] == "unknown", run.stdout + run.stderr)
+
+    def cut_recorder(self):
+        lines = "".join(json.dumps(e) + "\n" for e in both(1, "write", 17) + both(2, "read", None))
+        run = check(None, text=lines + '{"process":3,"type":"invo', model="register")
+        want(run.returncode == 1 and "the last line is cut off" in run.stderr, run.stderr)
+
+    def bad_input(self):
+        one = json.dumps(both(1, "write", 1)[0]) + "\n"
+        for text, words in (("nonsense\n", ":1:1: expected an object"), (one + one, ":2:1: process 1 invokes"),
+                            ('{"process":1,"type":"invoke","f":"enqueue"}\n', "expected read, write or cas"), ("\0" * 10, ":1:1:")):
+            run = check(None, "--json", text=text)
+            want(run.returncode == 2 and words in run.stderr and run.stdout == "", f"{text!r}: {run.returncode} {run.stderr}")
+
+    def bad_usage(self):
+        for argv, words in (((), "no history given"), (("x",), "--model is missing"), (("x", "--model", "regster"), "did you mean \"register\"?"),
+                            (("x", "--model", "queue"), "models: register, cas-register"), (("/nonexistent", "--model", "register"), "cannot be read"),
+                            (("/", "--model", "register"), "cannot be read"), (("x", "y", "--model", "register"), "one history at a time"),
+                            (("x", "--model", "register", "--configs", "-1"), "positive number"), (("x", "--modle", "register"), "--model")):
+            run = subprocess.run([PROGRAM, "check", *argv], capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)
+            want(run.returncode == 2 and words in run.stderr, f"{argv}: {run.returncode} {run.stderr}")
+        run = subprocess.run([PROGRAM, "check", "--help"], capture_output=True, text=True, timeout=SECONDS, check=False)
+        want(run.returncode == 0 and "exit code" in run.stdout, run.stdout)
+        run = check(both(1, "cas", [None, 1]), model="register")
+        want(run.returncode == 2 and "use --model cas-register" in run.stderr, run.stderr)
+
+    def standard_input(self):
+        lines = "".join(json.dumps(e) + "\n" for e in both(1, "write", 17) + both(2, "read", 17))
+        run = subprocess.run([PROGRAM, "check", "-", "--model=register"], input=lines, capture_output=True, text=True, timeout=SECONDS, check=False)
+        want(run.returncode == 0 and run.stdout.startswith("VALID"), run.stdout + run.stderr)
+
+    def large(self):
+        """50,000 operations on five keys, sixteen clients; the last answer is wrong."""
+        dice, events, values, waiting, fresh = random.Random(7), [], {}, {}, 0
+        for step in range(100000):
+            process = dice.randrange(16)
+            if process in waiting:
+                f, key, value = waiting.pop(process)
+                if f == "write":
+                    values[key] = value         # takes effect as it is acknowledged
+                events.append(event(process, "ok", f, values.get(key) if f == "read" else value, key, time=step))
+            else:
+                key, fresh = f"k{dice.randrange(5)}", fresh + 1
+                f = dice.choice(("read", "write"))
+                waiting[process] = (f, key, fresh)
+                events.append(event(process, "invoke", f, fresh if f == "write" else None, key, time=step))
+        judge(events, "valid")
+        said = judge(events + both(99, "read", 1, key="k2"), "invalid")
+        want(len(said["evidence"]) == 1 and len(said["evidence"][0]["operations"]) <= 3, str(said["evidence"])[:500])
+
+
+def main():
+    names = sys.argv[1:] or [n for n in vars(Checks) if not n.startswith("_")]
+    failed = 0
+    for name in names:
+        try:
+            getattr(Checks(), name)()
+            print(f"ok {name}", flush=True)
+        except Exception as e:          # a check that breaks is a failed one
+            failed += 1
+            why = str(e) if isinstance(e, Failed) else traceback.format_exc()
+            print(f"FAIL {name}\n     " + why.replace("\n", "\n     "), flush=True)
+    print(f"{len(names) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -193,7 +193,7 @@ def short(bench):
     def row(name, measure, value, form, targets, best):
         others = [t for t in targets[1:] if rounds(bench, measure, t)]
         have = rounds(bench, measure, targets[0], *others) if others else []
-        ratios = [value(r[0]) / best(value(o) for o in r[1:]) for r in have]
+        ratios = [value(r[0]) / best(value(o) for o in r[1:]) for r in have if best(value(o) for o in r[1:]) > 0]
         lines.append([name] + [cell(bench, measure, t, value, form) for t in targets] + ["%.2f" % median(ratios) if ratios else ""])
 
     small, wide = ("faultline", "haproxy", "nginx"), ("faultline", "haproxy64", "nginx64")

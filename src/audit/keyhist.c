@@ -184,9 +184,17 @@ slot_take(struct slots *s)
 	return s->free_count > 0 ? s->free_list[--s->free_count] : s->used++;
 }
 
+/* Do two optional operations have the same effect? What nobody looks for is all the same. */
+static bool
+same_effect(const struct keyhist_op *a, const struct keyhist_op *b, const bool *wanted)
+{
+	return a->kind == b->kind && (a->value == b->value || (!wanted[a->value] && !wanted[b->value])) &&
+	       (a->kind == KEYHIST_WRITE || a->expect == b->expect);
+}
+
 /* (3): walk through the events handing out slots. alive lists the optional ones that have a slot. */
 static void
-walk_slots(struct keyhist *k, struct slots *required, struct slots *optional, uint32_t *alive)
+walk_slots(struct keyhist *k, const bool *wanted, struct slots *required, struct slots *optional, uint32_t *alive)
 {
 	uint32_t alive_count = 0;
 
@@ -197,8 +205,7 @@ walk_slots(struct keyhist *k, struct slots *required, struct slots *optional, ui
 		if ((k->events[e] & 1) == 0) {
 			o->slot = slot_take(keyhist_required(o) ? required : optional);
 			for (uint32_t a = alive_count; !keyhist_required(o) && o->twin == KEYHIST_NONE && a-- > 0;)
-				if (k->ops[alive[a]].kind == o->kind && k->ops[alive[a]].value == o->value &&
-				    (o->kind == KEYHIST_WRITE || k->ops[alive[a]].expect == o->expect))
+				if (same_effect(&k->ops[alive[a]], o, wanted))
 					o->twin = alive[a];
 			if (!keyhist_required(o))
 				alive[alive_count++] = (uint32_t)(o - k->ops);
@@ -220,15 +227,23 @@ static int
 assign_slots(struct keyhist *k)
 {
 	uint32_t *mem = malloc(((size_t)k->op_count * 3 + 1) * sizeof(mem[0]));
-	struct slots required = { .free_list = mem }, optional = { .free_list = mem + k->op_count };
+	bool *wanted = calloc(k->value_count, sizeof(wanted[0]));
+	int rc = -ENOMEM;
 
-	if (mem == NULL)
-		return -ENOMEM;
-	walk_slots(k, &required, &optional, mem + (size_t)k->op_count * 2);
-	k->required_slots = required.used;
-	k->optional_slots = optional.used;
+	if (mem != NULL && wanted != NULL) {
+		struct slots required = { .free_list = mem }, optional = { .free_list = mem + k->op_count };
+
+		for (uint32_t i = 0; i < k->op_count; i++)
+			if (k->ops[i].kind != KEYHIST_WRITE)
+				wanted[k->ops[i].expect] = true;
+		walk_slots(k, wanted, &required, &optional, mem + (size_t)k->op_count * 2);
+		k->required_slots = required.used;
+		k->optional_slots = optional.used;
+		rc = 0;
+	}
 	free(mem);
-	return 0;
+	free(wanted);
+	return rc;
 }
 
 int

@@ -38,7 +38,7 @@ struct keyhist_op {
 	uint32_t expire;        /* optional only */
 	uint32_t value, expect;
 	uint32_t slot;          /* required and optional ones are numbered apart */
-	uint32_t twin;          /* optional: the one before it with the same effect, or KEYHIST_NONE */
+	uint32_t twin;          /* optional: the one before it with the same effect to anybody, or KEYHIST_NONE */
 	enum keyhist_kind kind;
 };
 

@@ -21,6 +21,7 @@ struct search {
 	uint32_t *seen;                 /* value -> the last position at which somebody can see it */
 	uint32_t *by_read, *by_cas;     /* value -> stamp of the last step in which such an operation waited for it */
 	uint32_t stamp;
+	bool by_refused;                /* and does any refused cas wait for another value? */
 	uint32_t *readers, *writers, *optional;         /* pending: reads and refused cas; required writes and cas; optional */
 	uint32_t reader_count, writer_count, optional_count;
 	uint64_t *row, *parent, *leaving, *hiding, *expired;    /* one configuration each; the last: bits of optional ones */
@@ -243,9 +244,15 @@ static void
 note_wanted(struct search *s)
 {
 	s->stamp++;
-	for (uint32_t i = 0; i < s->reader_count; i++)
-		if (s->k->ops[s->readers[i]].kind == KEYHIST_READ)
-			s->by_read[s->k->ops[s->readers[i]].expect] = s->stamp;
+	s->by_refused = false;
+	for (uint32_t i = 0; i < s->reader_count; i++) {
+		const struct keyhist_op *o = &s->k->ops[s->readers[i]];
+
+		if (o->kind == KEYHIST_READ)
+			s->by_read[o->expect] = s->stamp;
+		else
+			s->by_refused = true;
+	}
 	for (uint32_t i = 0; i < s->writer_count; i++)
 		if (s->k->ops[s->writers[i]].kind == KEYHIST_CAS)
 			s->by_cas[s->k->ops[s->writers[i]].expect] = s->stamp;
@@ -265,7 +272,7 @@ useful(const struct search *s, uint32_t number)
 
 	if (number == s->target || s->by_cas[o->value] == s->stamp)
 		return true;
-	if (!keyhist_required(o) && (s->k->has_refused || s->by_read[o->value] == s->stamp))
+	if (!keyhist_required(o) && (s->by_refused || s->by_read[o->value] == s->stamp))
 		return true;
 	return !keyhist_writes(x) && agrees(x, o->value);
 }

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define MEMORY ((size_t)1 << 30)
-#define SMALL_ROUNDS 150000
+#define SMALL_ROUNDS 100000
 
 /* Random numbers of one round: nothing but (seed, round, draw). */
 struct draw {
@@ -274,7 +274,7 @@ static struct plan
 draw_plan(struct draw *d)
 {
 	return (struct plan){
-		.processes = 1 + draw(d, 5), .ops = 1 + draw(d, 9), .values = draw(d, 2) == 0 ? 0 : 1 + draw(d, 3),
+		.processes = 1 + draw(d, 7), .ops = 1 + draw(d, 13), .values = draw(d, 2) == 0 ? 0 : 1 + draw(d, 3),
 		.info_percent = draw(d, 3) == 0 ? 25 : 0, .fail_percent = draw(d, 3) == 0 ? 15 : 0,
 		.cas_percent = draw(d, 2) == 0 ? 30 : 0, .read_percent = 30 + draw(d, 30), .mutate_percent = draw(d, 2) == 0 ? 60 : 0,
 		.mismatch = draw(d, 2) == 0, .wild = draw(d, 6) == 0,
@@ -504,6 +504,10 @@ test_hand_valid(void **state)
 	/* A chain of cas, a refused one between. */
 	EXPECT(VERDICT_VALID, 0, "", { 'c', 1, "1", "N", 0, 2, "ok" }, { 'c', 2, "2", "1", 1, 4, "ok" }, { 'c', 3, "9", "1", 5, 6, "refused" },
 	       { 'r', 4, "2", NULL, 7, 8, "ok" });
+	/* An unknown write of the value that is there already makes room for another write before it. */
+	EXPECT(VERDICT_VALID, 0, "", { 'w', 1, "1", NULL, 2, 11, "ok" }, { 'w', 2, "N", NULL, 5, 7, "info" }, { 'c', 3, "2", "N", 6, 10, "ok" },
+	       { 'r', 4, "N", NULL, 8, 9, "ok" }, { 'r', 5, "2", NULL, 14, 15, "ok" }, { 'w', 6, "N", NULL, 16, 18, "ok" },
+	       { 'r', 7, "N", NULL, 20, 25, "ok" });
 	/* nil written on purpose. */
 	EXPECT(VERDICT_VALID, 0, "", { 'w', 1, "1", NULL, 0, 2, "ok" }, { 'w', 2, "N", NULL, 3, 4, "ok" }, { 'r', 4, "N", NULL, 7, 8, "ok" });
 }

@@ -104,7 +104,11 @@ put_evidence(const struct run_result *r, uint32_t i, struct buf *out)
 		buf_puts(out, "<details><summary>");
 	buf_puts(out, open ? "<h3>Key <code>" : "Key <code>");
 	words_safe(e->key, out);
-	buf_puts(out, open ? "</code></h3>" : "</code></summary>");
+	buf_puts(out, open ? "</code></h3>" : "</code> <span class=\"soft small\" style=\"font-weight:400\">");
+	if (!open) {
+		words_safe(e->say, out);
+		buf_puts(out, "</span></summary>");
+	}
 	buf_puts(out, "<p class=say>");
 	words_safe_sentence(e->say, out);
 	buf_puts(out, "</p>");

@@ -246,7 +246,8 @@ test_complaints_line(void **state)
 	    "did you mean \"fields\"?\n"
 	    "f.yaml:3:16: found the number 12, expected 1024 to 1048576 bytes");
 	refuses(HEAD "health: {interval: 5s}\n", "f.yaml:3:9: found neither http nor tcp, expected either http: /PATH or tcp: true");
-	refuses(HEAD "health: {http: /h, status: 700}\n", "f.yaml:3:28: found the number 700, expected a status such as 200, or a range such as \"200-399\"");
+	refuses(HEAD "health: {http: /h, status: 700}\n",
+	    "f.yaml:3:28: found the number 700, expected a status such as 200, or a range such as \"200-399\"");
 	refuses(HEAD "balance: least_requests\n", "f.yaml:3:10: found \"least_requests\", expected one of round_robin, least_request, peak_ewma, "
 	    "ring_hash, random; did you mean \"least_request\"?");
 	refuses(HEAD "panic: 120%\n", "f.yaml:3:8: found \"120%\", expected a share such as 30% or 0.3");
@@ -263,7 +264,8 @@ test_complaints_policies(void **state)
 	    "f.yaml:6:13: found a bulkhead without max, expected one such as max: 100\n"
 	    "f.yaml:4:21: found the number 9, expected a whole number from 1 to 8\n"
 	    "f.yaml:4:29: found \"conect\", expected one of connect, reset, timeout, 5xx, gateway, 429, status, refused; did you mean \"connect\"?");
-	refuses(HEAD "policies: {rate_limit: fast}\n", "f.yaml:3:24: found \"fast\", expected a rate such as 100/s or 5/m, from 0.001 to 1e+09 a second");
+	refuses(HEAD "policies: {rate_limit: fast}\n",
+	    "f.yaml:3:24: found \"fast\", expected a rate such as 100/s or 5/m, from 0.001 to 1e+09 a second");
 	refuses(HEAD "policies: {rate_limit: true}\n", "f.yaml:3:24: found true, expected a rate such as 100/s, or a map");
 	refuses(HEAD "policies: {hedge: p100}\n",
 	    "f.yaml:3:19: found \"p100\", expected a quantile such as p95 (p1 to p99.99), or a duration such as 20ms");

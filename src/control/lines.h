@@ -78,6 +78,8 @@ struct lines_ask {
 	bool has_toxics;
 	uint32_t toxic_count;
 	struct fault_spec *toxics;      /* name, kind, attributes, scope, ttl; samples are the asker's reference */
+	struct http_doc *http;          /* an HTTP line: the asker's reference; NULL: a TCP line, or unchanged */
+	char *source;                   /* with it: what was said of the line, as JSON */
 };
 
 struct lines_error {

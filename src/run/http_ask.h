@@ -252,6 +252,7 @@ struct http_ask_route {
 };
 
 struct http_doc {
+	unsigned refs;
 	struct arena mem;               /* texts, instances */
 	char name[HTTP_NAME_MAX];
 	struct http_limits limits;

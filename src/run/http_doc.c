@@ -267,7 +267,7 @@ read_line(struct reader *r, const struct doc_node *line, const char *const *extr
 }
 
 int
-http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, bool files, struct doc_diag *d,
+http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, const char *beside, struct doc_diag *d,
     struct http_doc **ret_doc)
 {
 	struct http_doc *h;
@@ -284,10 +284,11 @@ http_doc_parse(const struct doc_node *line, const char *name, const char *const 
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return -ENOMEM;
+	h->refs = 1;
 	arena_init(&h->mem, MEM_MAX);
 	init(h, name);
 	r.h = h;
-	r.env = (struct http_doc_policies_env){ .mem = &h->mem, .d = d, .files = files };
+	r.env = (struct http_doc_policies_env){ .mem = &h->mem, .d = d, .beside = beside };
 	rc = read_line(&r, line, extra);
 	if (rc == 0 && d->count != before)
 		rc = -EINVAL;
@@ -302,10 +303,17 @@ http_doc_parse(const struct doc_node *line, const char *name, const char *const 
 void
 http_doc_free(struct http_doc *h)
 {
-	if (h == NULL)
+	if (h == NULL || --h->refs > 0)
 		return;
 	arena_fini(&h->mem);
 	free(h);
+}
+
+struct http_doc *
+http_doc_ref(struct http_doc *h)
+{
+	h->refs++;
+	return h;
 }
 
 /* ---- as JSON ---- */

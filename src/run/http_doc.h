@@ -34,13 +34,15 @@ struct http_doc_env {
  * line      has `protocol: http` (the caller looked), upstream or upstreams, ...
  * name      of the line, for the names of its policies
  * extra     NULL-terminated keys that the caller reads itself (listen, enabled, faults, tls, ...); NULL: none
- * files     may it name files to be read (a fallback's body)? Not when it comes from the network
+ * beside    the file it stands in: where the paths of files begin that it names (a fallback's body); NULL: it may name none,
+ *           because it came from the network
  * d         gets every mistake with its place
  * returns   0; -EINVAL after complaints; -ENOMEM. http_doc_free() the result
  */
-int http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, bool files, struct doc_diag *d,
+int http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, const char *beside, struct doc_diag *d,
     struct http_doc **ret_doc);
-void http_doc_free(struct http_doc *h);         /* NULL is fine */
+void http_doc_free(struct http_doc *h);         /* drop a reference; NULL is fine */
+struct http_doc *http_doc_ref(struct http_doc *h);              /* one thread */
 /* The pairs of the line, in the words that are read, every default filled in; routes with all of their policies. */
 void http_doc_json(struct jsonw *w, const struct http_doc *h);
 

@@ -102,9 +102,9 @@ read_headers(const struct doc_node *n, struct arena *mem, struct doc_diag *d, st
 }
 
 static bool
-read_file(const struct doc_node *n, struct arena *mem, bool files, struct doc_diag *d, struct http_ask_fallback *f)
+read_file(const struct doc_node *n, struct arena *mem, const char *beside, struct doc_diag *d, struct http_ask_fallback *f)
 {
-	const char *slash = d->name != NULL && n->text[0] != '/' ? strrchr(d->name, '/') : NULL;
+	const char *slash = beside != NULL && n->text[0] != '/' ? strrchr(beside, '/') : NULL;
 	char path[4096];
 	struct buf b;
 	char *copy = NULL;
@@ -112,11 +112,11 @@ read_file(const struct doc_node *n, struct arena *mem, bool files, struct doc_di
 
 	if (!doc_expect(d, n, DOC_SCALAR, "the path of a file"))
 		return true;
-	if (!files) {
+	if (beside == NULL) {
 		doc_complain(d, n, "found a file, expected body: only the configuration file may name files");
 		return true;
 	}
-	snprintf(path, sizeof(path), "%.*s%s", slash != NULL ? (int)(slash - d->name + 1) : 0, d->name != NULL ? d->name : "", n->text);
+	snprintf(path, sizeof(path), "%.*s%s", slash != NULL ? (int)(slash - beside + 1) : 0, beside, n->text);
 	buf_init(&b, BODY_BYTES_MAX);
 	rc = file_read_regular(path, &b);
 	if (rc != 0) {
@@ -131,7 +131,7 @@ read_file(const struct doc_node *n, struct arena *mem, bool files, struct doc_di
 }
 
 static bool
-read_static(const struct doc_node *n, struct arena *mem, bool files, struct doc_diag *d, struct http_ask_fallback *f)
+read_static(const struct doc_node *n, struct arena *mem, const char *beside, struct doc_diag *d, struct http_ask_fallback *f)
 {
 	const struct doc_node *status = doc_get(n, "status"), *body = doc_get(n, "body"), *headers = doc_get(n, "headers"),
 	    *file = doc_get(n, "file");
@@ -152,7 +152,7 @@ read_static(const struct doc_node *n, struct arena *mem, bool files, struct doc_
 	}
 	if (headers != NULL && !read_headers(headers, mem, d, f))
 		return false;
-	return file == NULL || read_file(file, mem, files, d, f);
+	return file == NULL || read_file(file, mem, beside, d, f);
 }
 
 /* ---- all of it ---- */
@@ -187,7 +187,7 @@ read_stale(const struct doc_node *n, struct doc_diag *d, struct http_ask_fallbac
 }
 
 bool
-http_doc_fallback_read(const struct doc_node *n, struct arena *mem, bool files, struct doc_diag *d, struct http_ask_fallback *f,
+http_doc_fallback_read(const struct doc_node *n, struct arena *mem, const char *beside, struct doc_diag *d, struct http_ask_fallback *f,
     const struct doc_node **ret_upstreams)
 {
 	static const char *const extra[] = { "status", "body", "headers", "file", "stale", "upstream", "upstreams", "on", NULL };
@@ -211,7 +211,7 @@ http_doc_fallback_read(const struct doc_node *n, struct arena *mem, bool files, 
 		read_conditions(v, d, f);
 	if ((v = doc_get(n, "stale")) != NULL && v->kind != DOC_NULL)
 		read_stale(v, d, f);
-	if (!read_static(n, mem, files, d, f))
+	if (!read_static(n, mem, beside, d, f))
 		return false;
 	if (doc_get(n, "upstreams") != NULL || doc_get(n, "upstream") != NULL)
 		*ret_upstreams = n;

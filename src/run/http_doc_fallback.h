@@ -9,11 +9,11 @@
 
 void http_doc_fallback_init(struct http_ask_fallback *f);
 /*
- * Lay the value of `fallback` over *f. files: a file may be named.
+ * Lay the value of `fallback` over *f. beside: as http_doc_parse() has it.
  * ret_upstreams   the map that has upstreams, to be read by the caller; untouched when there are none
  * returns         false when memory ran out; other mistakes are in d
  */
-bool http_doc_fallback_read(const struct doc_node *n, struct arena *mem, bool files, struct doc_diag *d, struct http_ask_fallback *f,
+bool http_doc_fallback_read(const struct doc_node *n, struct arena *mem, const char *beside, struct doc_diag *d, struct http_ask_fallback *f,
     const struct doc_node **ret_upstreams);
 void http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f);
 

@@ -270,7 +270,7 @@ http_doc_policies_read(const struct doc_node *map, const struct http_doc_policie
 	http_doc_retry_read(map, env->d, p);
 	check(p, map, env->d);
 	if ((n = doc_get(map, "fallback")) != NULL && n->kind != DOC_NULL)
-		return http_doc_fallback_read(n, env->mem, env->files, env->d, &p->fallback, ret_fallback);
+		return http_doc_fallback_read(n, env->mem, env->beside, env->d, &p->fallback, ret_fallback);
 	return true;
 }
 

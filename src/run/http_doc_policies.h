@@ -11,7 +11,7 @@
 struct http_doc_policies_env {
 	struct arena *mem;
 	struct doc_diag *d;
-	bool files;                     /* files may be named */
+	const char *beside;             /* as http_doc_parse() has it */
 };
 
 /* The defaults: time limits, and no policy of any other kind. */

@@ -288,7 +288,8 @@ tell_retry(struct told *t)
 	tell_conditions(t, r);
 	more(t, ". %s Each next one goes to another instance if there is one, after a random wait of up to %s (at most %s); a body over %llu "
 	    "bytes is not kept, so not repeated.",
-	    r->unsafe ? "Every method is repeated." : "What may have been received is repeated only if it is idempotent.", span(t, r->base), span(t, r->max), (unsigned long long)r->replay_bytes);
+	    r->unsafe ? "Every method is repeated." : "What may have been received is repeated only if it is idempotent.",
+	    span(t, r->base), span(t, r->max), (unsigned long long)r->replay_bytes);
 	tell_enforce(t, r->enforce);
 }
 

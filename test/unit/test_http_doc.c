@@ -28,7 +28,7 @@ parse(const char *yaml)
 {
 	doc_diag_init(&diag, "f.yaml");
 	assert_int_equal(yaml_parse(yaml, strlen(yaml), &diag, &tree), 0);
-	return http_doc_parse(tree->root, "cart", extra, true, &diag, &line);
+	return http_doc_parse(tree->root, "cart", extra, "f.yaml", &diag, &line);
 }
 
 static const struct http_doc *
@@ -312,11 +312,11 @@ test_names_and_files(void **state)
 	(void)state;
 	doc_diag_init(&diag, "body");
 	assert_int_equal(yaml_parse(yaml, strlen(yaml), &diag, &tree), 0);
-	assert_int_equal(http_doc_parse(tree->root, "x", NULL, false, &diag, &line), -EINVAL);
+	assert_int_equal(http_doc_parse(tree->root, "x", NULL, NULL, &diag, &line), -EINVAL);
 	assert_string_equal(buf_str(&diag.text), "body:3:29: found a file, expected body: only the configuration file may name files");
 	memset(name, 'a', sizeof(name));
 	name[70] = '\0';
-	assert_int_equal(http_doc_parse(tree->root, name, NULL, true, &diag, &line), -EINVAL);
+	assert_int_equal(http_doc_parse(tree->root, name, NULL, "f.yaml", &diag, &line), -EINVAL);
 	assert_non_null(strstr(buf_str(&diag.text), "found a name of 70 bytes"));
 	done();
 }

@@ -26,7 +26,7 @@ add(const char *name, const char *listen, const char *yaml)
 
 	doc_diag_init(&d, "f.yaml");
 	assert_int_equal(yaml_parse(yaml, strlen(yaml), &d, &rig.docs[i]), 0);
-	if (http_doc_parse(rig.docs[i]->root, name, NULL, true, &d, &rig.http[i]) != 0)
+	if (http_doc_parse(rig.docs[i]->root, name, NULL, "f.yaml", &d, &rig.http[i]) != 0)
 		fail_msg("%s", buf_str(&d.text));
 	doc_diag_fini(&d);
 	rig.lines[i] = (struct http_cost_line){ rig.http[i], listen };
@@ -262,8 +262,8 @@ test_doubts_of_a_line(void **state)
 	buf_init(&out, 1 << 16);
 	add("a", NULL, CALM "policies: {timeout: 3s, retry: 3, budget: false}\nroutes: [{name: x, match: {path: /x}}]\n");
 	assert_int_equal(http_doubt_line(&rig.set, 0, "f.yaml", &out), 1);
-	assert_string_equal(buf_str(&out), "f.yaml:3:43: line a, route x: no_budget: without a budget an outage multiplies the load by 3, just when those "
-	    "behind can bear it least; leave budget: false out; its default lets through one more attempt for ten calls that succeed\n");
+	assert_string_equal(buf_str(&out), "f.yaml:3:43: line a, route x: no_budget: without a budget an outage multiplies the load by 3, just "
+	    "when those behind can bear it least; leave budget: false out; its default lets through one more attempt for ten calls that succeed\n");
 	buf_fini(&out);
 }
 

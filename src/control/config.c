@@ -47,6 +47,8 @@ digest(struct config *c, const struct lines_ask *a)
 	jsonw_bool(&w, a->half_close);
 	jsonw_int(&w, (int64_t)a->key);
 	jsonw_int(&w, a->connect_timeout);
+	if (a->source != NULL)
+		jsonw_string(&w, a->source);
 	for (uint32_t i = 0; i < a->toxic_count; i++)
 		line_json_toxic(&w, &a->toxics[i]);
 	jsonw_end(&w);

@@ -461,7 +461,7 @@ put_worst(struct told *t, unsigned width, struct buf *out)
 	put_row(out, "nested", text, width);
 }
 
-void
+unsigned
 http_explain_text(const struct http_cost_set *set, unsigned line, unsigned route, unsigned width, struct buf *out)
 {
 	struct told t;
@@ -486,6 +486,7 @@ http_explain_text(const struct http_cost_set *set, unsigned line, unsigned route
 		buf_puts(out, "     mend: ");
 		wrap(out, x->fix, 5, width);
 	}
+	return t.doubts.count;
 }
 
 /* ---- for programs ---- */

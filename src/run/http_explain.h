@@ -6,8 +6,8 @@
 #include "proto/jsonw.h"
 #include "run/http_cost.h"
 
-/* Whole lines for people. width: columns to break at; 0: do not break. */
-void http_explain_text(const struct http_cost_set *set, unsigned line, unsigned route, unsigned width, struct buf *out);
+/* Whole lines for people. width: columns to break at; 0: do not break. returns how many doubts there are. */
+unsigned http_explain_text(const struct http_cost_set *set, unsigned line, unsigned route, unsigned width, struct buf *out);
 /* {"line","route","match","steps":[{"step","say"}],"worst":{...},"warnings":[{"code","line","column","what","fix"}]} */
 void http_explain_json(const struct http_cost_set *set, unsigned line, unsigned route, struct jsonw *w);
 

@@ -208,7 +208,7 @@ enum h1_verdict h1_request(const char *p, size_t n, const struct h1_limits *lim,
 enum h1_verdict h1_response(const char *p, size_t n, const struct h1_limits *lim, struct h1_scan *scan, enum h1_method request,
     struct h1_head *ret);
 
-/* Known id of a field name in any case. n bytes at name, which must be a token. */
+/* Known id of a field name in any case; any bytes may be asked for. */
 enum h1_id h1_id_of(const char *name, size_t n);
 /* Lower-case name of a known id; "" of H1_ID_OTHER. */
 const char *h1_id_name(enum h1_id id);

@@ -10,16 +10,11 @@
 #include "base/assert.h"
 #include "proto/h1_char.h"
 #include "proto/h1_line.h"
+#include "proto/h1_name.h"
 
 /* A Connection field of more members than this is an attack on whoever looks them up. */
 #define OPTIONS_MAX 32
 #define LENGTH_DIGITS_MAX 19
-
-static bool
-is_word(const char *p, struct h1_text t, const char *word)
-{
-	return t.len == strlen(word) && h1_same_name(p + t.at, word, t.len);
-}
 
 static bool
 read_length(const char *p, struct h1_head *h, struct h1_text v)
@@ -53,14 +48,14 @@ read_coding(const char *p, struct h1_head *h, struct h1_text v)
 
 	if (h->chunked)
 		return h1_refuse(h, 400, "more than one Transfer-Encoding");
-	if (is_word(p, v, "chunked")) {
+	if (h1_name_is(p, v, "chunked")) {
 		h->chunked = true;
 		return true;
 	}
 	while (h1_list_next(s, v.len, &at, &word)) {
 		if (chunked || !h1_is_token(s + word.at, word.len))
 			return h1_refuse(h, 400, "malformed Transfer-Encoding");
-		chunked = is_word(s, word, "chunked");
+		chunked = h1_name_is(s, word, "chunked");
 	}
 	/* ", chunked" and the like are a list with nothing else in it. */
 	if (!chunked || s[0] == ',' || v.len < sizeof("x,chunked") - 1)
@@ -140,16 +135,20 @@ read_options(const char *p, struct h1_head *h, struct h1_text v, struct options 
 	struct h1_text word;
 	size_t at = 0;
 
+	if (h1_name_is(p, v, "keep-alive")) {           /* what most say */
+		o->keep_alive = true;
+		return true;
+	}
 	while (h1_list_next(s, v.len, &at, &word)) {
 		if (!h1_is_token(s + word.at, word.len))
 			return h1_refuse(h, 400, "malformed Connection");
 		if (++o->count > OPTIONS_MAX)
 			return h1_refuse(h, 400, "too many connection options");
-		if (is_word(s, word, "close"))
+		if (h1_name_is(s, word, "close"))
 			o->close = true;
-		else if (is_word(s, word, "keep-alive"))
+		else if (h1_name_is(s, word, "keep-alive"))
 			o->keep_alive = true;
-		else if (is_word(s, word, "upgrade"))
+		else if (h1_name_is(s, word, "upgrade"))
 			o->upgrade = true;
 		else if (!mark_named(p, h, s + word.at, word.len))
 			return false;
@@ -170,7 +169,7 @@ lists(const char *p, const struct h1_head *h, enum h1_id id, const char *member)
 		size_t at = 0;
 
 		while (f->id == id && h1_list_next(p + f->value.at, f->value.len, &at, &word)) {
-			if (is_word(p + f->value.at, word, member))
+			if (h1_name_is(p + f->value.at, word, member))
 				return true;
 		}
 	}
@@ -213,7 +212,7 @@ read_expect(const char *p, struct h1_head *h)
 	for (unsigned i = h->first[H1_ID_EXPECT]; i < h->field_count; i++) {
 		if (h->fields[i].id != H1_ID_EXPECT)
 			continue;
-		if (h->version_minor > 0 && !is_word(p, h->fields[i].value, "100-continue"))
+		if (h->version_minor > 0 && !h1_name_is(p, h->fields[i].value, "100-continue"))
 			return h1_refuse(h, 417, "unknown expectation");
 		if (h->version_minor == 0 || !body)
 			mark_hop(h, i);

@@ -10,6 +10,10 @@
 #include "base/assert.h"
 #include "proto/h1_char.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define VERSION_BYTES 8
 
 /* "HTTP/1.x" in 8 bytes. */
@@ -24,21 +28,57 @@ read_version(const char *p, struct h1_head *h)
 	return true;
 }
 
+#ifdef __SSE2__
+/* Pass over blocks of 16 bytes that are all of a target, and none `stop`. */
+static uint32_t
+skip_target(const char *p, uint32_t from, uint32_t end, char stop)
+{
+	for (; end - from >= 16; from += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + from));
+		__m128i y = _mm_cmplt_epi8(x, _mm_set1_epi8(0x21));             /* and all from 0x80 */
+
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8('#')));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8('<')));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8('>')));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
+		y = _mm_or_si128(y, _mm_cmpeq_epi8(x, _mm_set1_epi8(stop)));
+		if (_mm_movemask_epi8(y) != 0)
+			break;
+	}
+	return from;
+}
+#else
+static uint32_t
+skip_target(const char *p, uint32_t from, uint32_t end, char stop)
+{
+	(void)p, (void)end, (void)stop;
+	return from;
+}
+#endif
+
+/* The first byte in [from, end) that is not of a target, or is `stop`; else end. */
+static uint32_t
+target_end(const char *p, uint32_t from, uint32_t end, char stop)
+{
+	from = skip_target(p, from, end, stop);
+	while (from < end && h1_char_is(p[from], H1_CHAR_TARGET) && p[from] != stop)
+		from++;
+	return from;
+}
+
 /* Path and query in [from, end): all bytes of it are of a target, without "#". */
 static bool
 read_path(const char *p, uint32_t from, uint32_t end, struct h1_head *h)
 {
-	uint32_t i = from;
+	uint32_t i = target_end(p, from, end, '?');
 
-	while (i < end && h1_char_is(p[i], H1_CHAR_TARGET) && p[i] != '?')
-		i++;
 	h->path = (struct h1_text){ from, i - from };
 	if (i < end && p[i] == '?') {
-		uint32_t query = ++i;
-
-		while (i < end && h1_char_is(p[i], H1_CHAR_TARGET))
-			i++;
-		h->query = (struct h1_text){ query, i - query };
+		from = i + 1;
+		i = target_end(p, from, end, ' ');
+		h->query = (struct h1_text){ from, i - from };
 	}
 	return i == end || h1_refuse(h, 400, "invalid character in the request target");
 }

@@ -4,11 +4,16 @@
  *
  * Invariants
  *  (1) The table of ids has no two names in one place: the compiler refuses a second initialiser of a place.
- *  (2) `c | 0x20` maps no byte of a token but a letter to another byte of a known name, so names are compared under it.
+ *  (2) Known names are of lower-case letters, digits and "-": of these only letters have the bit 0x40, and 0x20 is their case.
  */
 #include "base/assert.h"
 #include "proto/h1.h"
 #include "proto/h1_char.h"
+#include "proto/h1_name.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define TABLE 128
 #define PLACE(len, first, third, last) (((len) * 4 + (first) * 25 + (third) * 31 + (last) * 13) % TABLE)
@@ -32,42 +37,51 @@ static const uint8_t places[TABLE] = {
 #undef H1_ROW
 };
 
-static uint64_t
-word8(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return w | UINT64_C(0x2020202020202020);
-}
-
-static uint32_t
-word4(const char *p)
-{
-	uint32_t w;
-
-	memcpy(&w, p, 4);
-	return w | UINT32_C(0x20202020);
-}
-
-/* Are n bytes at name those of the lower-case name? (2) */
+/* Do 8 bytes differ from those of a known name by more than the case of letters? (2) */
 static bool
-same_lower(const char *name, const char *lower, size_t n)
+differ8(const char *p, const char *lower)
+{
+	uint64_t a, b;
+
+	memcpy(&a, p, 8);
+	memcpy(&b, lower, 8);
+	return ((a ^ b) & ~((b & UINT64_C(0x4040404040404040)) >> 1)) != 0;
+}
+
+static bool
+differ4(const char *p, const char *lower)
+{
+	uint32_t a, b;
+
+	memcpy(&a, p, 4);
+	memcpy(&b, lower, 4);
+	return ((a ^ b) & ~((b & UINT32_C(0x40404040)) >> 1)) != 0;
+}
+
+bool
+h1_name_same(const char *name, const char *lower, size_t n)
 {
 	if (n >= 8) {
-		for (size_t i = 0; i + 8 < n; i += 8) {
-			if (word8(name + i) != word8(lower + i))
-				return false;
-		}
-		return word8(name + n - 8) == word8(lower + n - 8);
+		if (differ8(name, lower) || differ8(name + n - 8, lower + n - 8))
+			return false;
+		return n <= 16 || (!differ8(name + 8, lower + 8) && (n <= 24 || !differ8(name + 16, lower + 16)));
 	}
 	if (n >= 4)
-		return word4(name) == word4(lower) && word4(name + n - 4) == word4(lower + n - 4);
+		return !differ4(name, lower) && !differ4(name + n - 4, lower + n - 4);
 	for (size_t i = 0; i < n; i++) {
-		if ((name[i] | 0x20) != lower[i])
+		if (((name[i] ^ lower[i]) & ~((lower[i] & 0x40) >> 1)) != 0)
 			return false;
 	}
 	return true;
+}
+
+/* The only id that a name of n > 0 bytes can have. */
+static inline enum h1_id
+candidate(const char *name, unsigned n)
+{
+	unsigned first = (uint8_t)(name[0] | 0x20), third = (uint8_t)(name[n * 3 / 4] | 0x20), last = (uint8_t)(name[n - 1] | 0x20);
+
+	return (enum h1_id)places[PLACE(n, first, third, last)];
 }
 
 enum h1_id
@@ -77,10 +91,46 @@ h1_id_of(const char *name, size_t n)
 
 	if (n == 0 || n >= NAME_BYTES)
 		return H1_ID_OTHER;
-	id = (enum h1_id)places[PLACE((unsigned)n, (unsigned)(uint8_t)(name[0] | 0x20), (unsigned)(uint8_t)(name[n * 3 / 4] | 0x20),
-	    (unsigned)(uint8_t)(name[n - 1] | 0x20))];
-	return n == lens[id] && same_lower(name, names[id], n) ? id : H1_ID_OTHER;
+	id = candidate(name, (unsigned)n);
+	return n == lens[id] && h1_name_same(name, names[id], n) ? id : H1_ID_OTHER;
 }
+
+#ifdef __SSE2__
+/* Bytes that are at least `low` and at most `high`. */
+static inline __m128i
+within(__m128i x, char low, char high)
+{
+	__m128i y = _mm_sub_epi8(x, _mm_set1_epi8(low));
+
+	return _mm_cmpeq_epi8(_mm_min_epu8(y, _mm_set1_epi8((char)(high - low))), y);
+}
+
+enum h1_id
+h1_name_glance(const char *name, unsigned n, bool *ret_plain)
+{
+	enum h1_id id = candidate(name, n);
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)name);
+	__m128i k = _mm_loadu_si128((const __m128i *)(const void *)names[id]);
+	__m128i letters = _mm_srli_epi16(_mm_and_si128(k, _mm_set1_epi8(0x40)), 1);
+	__m128i differs = _mm_andnot_si128(letters, _mm_xor_si128(x, k));
+	unsigned all = (1u << n) - 1;
+
+	fl_assert(n > 0 && n < 16);
+	if (n == lens[id] && ((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) & all) == all)
+		return id;
+	letters = within(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
+	letters = _mm_or_si128(letters, _mm_or_si128(within(x, '0', '9'), _mm_cmpeq_epi8(x, _mm_set1_epi8('-'))));
+	*ret_plain = ((unsigned)_mm_movemask_epi8(letters) & all) == all;
+	return H1_ID_OTHER;
+}
+#else
+enum h1_id
+h1_name_glance(const char *name, unsigned n, bool *ret_plain)
+{
+	*ret_plain = h1_is_token(name, n);
+	return h1_id_of(name, n);
+}
+#endif
 
 const char *
 h1_id_name(enum h1_id id)

@@ -4,10 +4,6 @@
 #include "base/assert.h"
 #include "proto/h1_char.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 uint32_t
 h1_scan_control_plain(const char *p, uint32_t from, uint32_t to)
 {
@@ -32,11 +28,18 @@ control_mask(const char *p)
 uint32_t
 h1_scan_control(const char *p, uint32_t from, uint32_t to)
 {
-	for (; to - from >= 16; from += 16) {
+	for (; to - from >= 32; from += 32) {
+		unsigned mask = control_mask(p + from) | control_mask(p + from + 16) << 16;
+
+		if (mask != 0)
+			return from + (uint32_t)__builtin_ctz(mask);
+	}
+	if (to - from >= 16) {
 		unsigned mask = control_mask(p + from);
 
 		if (mask != 0)
 			return from + (uint32_t)__builtin_ctz(mask);
+		from += 16;
 	}
 	return h1_scan_control_plain(p, from, to);
 }

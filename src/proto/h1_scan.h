@@ -5,12 +5,9 @@
 
 #include "proto/h1.h"
 
-/* Lines of one head, which end in CRLF; the first begins at start, each following one 2 behind the end of the one before. */
-struct h1_lines {
-	uint32_t start;
-	uint32_t count;                         /* more than there is room for: too many */
-	uint32_t end[H1_FIELDS_MAX + 2];        /* where the CR is: the first line, fields, the empty line */
-};
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The first control byte (below 0x20 but not tab, or 0x7f) in p[from, to), or to. */
 uint32_t h1_scan_control(const char *p, uint32_t from, uint32_t to);
@@ -23,5 +20,22 @@ uint32_t h1_scan_control_plain(const char *p, uint32_t from, uint32_t to);
  * ret_end   H1_OK: where its CR is
  */
 enum h1_verdict h1_scan_line(const char *p, uint32_t *at, uint32_t to, uint32_t *ret_end, const char **ret_error);
+
+/* Where the ":" behind the name that begins at from is, if it is found at a glance; else `from`. Bytes before it may be anything. */
+static inline uint32_t
+h1_scan_colon(const char *p, uint32_t from, uint32_t to)
+{
+#ifdef __SSE2__
+	if (to - from >= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + from));
+		unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8(':')));
+
+		return mask != 0 ? from + (uint32_t)__builtin_ctz(mask) : from;
+	}
+#else
+	(void)p, (void)to;
+#endif
+	return from;
+}
 
 #endif

@@ -243,8 +243,8 @@ static void
 hosts(void **state)
 {
 	static const char *const good[] = { "a", "a.b-c_d~", "a:0", "a:65535", "a:", "127.0.0.1:80", "[::]", "[::ffff:1.2.3.4]:1", "%41" };
-	static const char *const wrong[] = { "", ":", ":80", "a:65536", "a:1:2", "[]", "[:", "[::1]x", "[::g]", "a/b", "a@b", "a b", "%4", "%4g", "a,b",
-		"\xc3\xa9" };
+	static const char *const wrong[] = { "", ":", ":80", "a:65536", "a:1:2", "[]", "[:", "[::1]x", "[::g]", "a/b", "a@b", "a b", "%4", "%4g",
+		"a,b", "\xc3\xa9" };
 
 	(void)state;
 	for (size_t i = 0; i < FL_ARRAY_LEN(good); i++)

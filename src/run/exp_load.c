@@ -19,6 +19,7 @@
 #include "run/exp_load.h"
 
 #include "audit/history.h"
+#include "run/exp_http.h"
 #include <string.h>
 
 #define OPS_DEFAULT 1000000
@@ -64,8 +65,6 @@ read_numbers(struct exp_reader *r, const struct doc_node *map, struct experiment
 		l->ops_max = (uint64_t)v;
 	if (rate != NULL)
 		doc_float(r->d, rate, 0.01, 100000, &l->rate);
-	exp_field_duration(r, map, "timeout", FL_MS, 60 * FL_SEC, &l->timeout);
-	exp_field_duration(r, map, "connect_timeout", FL_MS, 60 * FL_SEC, &l->connect_timeout);
 	exp_field_duration(r, map, "think", 0, 60 * FL_SEC, &l->think);
 	exp_field_bool(r, map, "final_reads", &l->final_reads);
 }
@@ -80,11 +79,21 @@ read_prefix(struct exp_reader *r, const struct doc_node *map, struct experiment_
 }
 
 static void
+read_redis(struct exp_reader *r, const struct doc_node *n, struct experiment_load *l)
+{
+	if (doc_get(n, "line") == NULL)
+		doc_complain(r->d, n, "found a load without line, expected line: NAME of the line to go through");
+	read_mix(r, n, l);
+	read_numbers(r, n, l);
+	read_prefix(r, n, l);
+}
+
+static void
 read_load(struct exp_reader *r, const struct doc_node *n)
 {
-	static const char *const known[] = { "type", "line", "clients", "keys", "mix", "rate", "duration", "timeout", "connect_timeout",
+	static const char *const redis[] = { "type", "line", "clients", "keys", "mix", "rate", "duration", "timeout", "connect_timeout",
 		"think", "operations_max", "prefix", "final_reads", NULL };
-	static const char *const types[] = { "redis", NULL };
+	static const char *const types[] = { "redis", "http", NULL };
 	const struct doc_node *type = doc_get(n, "type");
 	struct experiment_load *l = &r->x->load;
 
@@ -92,13 +101,11 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 		.prefix = "k", .final_reads = true };
 	if (!doc_expect(r->d, n, DOC_MAP, "a load: a map with type, line and duration"))
 		return;
-	doc_keys(r->d, n, known);
 	if (type == NULL)
-		doc_complain(r->d, n, "found a load without type, expected type: redis");
-	else
-		doc_choice(r->d, type, types);
-	if (doc_get(n, "line") == NULL)
-		doc_complain(r->d, n, "found a load without line, expected line: NAME of the line to go through");
+		doc_complain(r->d, n, "found a load without type, expected type: redis or type: http");
+	else if (doc_choice(r->d, type, types) == EXPERIMENT_HTTP)
+		l->type = EXPERIMENT_HTTP;
+	doc_keys(r->d, n, l->type == EXPERIMENT_HTTP ? exp_http_keys() : redis);
 	exp_field_ref(r, n, "line", "line", r->x->line_names, &l->line);
 	if (doc_get(n, "duration") == NULL && r->x->duration == 0)
 		doc_complain(r->d, n, "found a load without duration, expected one such as duration: 15s");
@@ -106,9 +113,14 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 		r->x->duration = FL_MAX(r->x->duration, l->duration);
 	else
 		l->duration = r->x->duration;
-	read_mix(r, n, l);
-	read_numbers(r, n, l);
-	read_prefix(r, n, l);
+	exp_field_duration(r, n, "timeout", FL_MS, 60 * FL_SEC, &l->timeout);
+	exp_field_duration(r, n, "connect_timeout", FL_MS, 60 * FL_SEC, &l->connect_timeout);
+	if (l->type == EXPERIMENT_HTTP && doc_get(n, "line") == NULL && doc_get(n, "target") == NULL)
+		doc_complain(r->d, n, "found a load without line and target, expected line: NAME of the line to go through, or target: HOST:PORT");
+	if (l->type == EXPERIMENT_HTTP)
+		exp_http_read(r, n, l);
+	else
+		read_redis(r, n, l);
 }
 
 void
@@ -141,7 +153,7 @@ read_audit(struct exp_reader *r, const struct doc_node *n)
 	else
 		doc_choice(r->d, model, models);
 	exp_field_text(r, n, "name", NULL, &r->x->audit_name);
-	if (!r->x->has_load)
+	if (!r->x->has_load || r->x->load.type != EXPERIMENT_REDIS)
 		doc_complain(r->d, n, "found an audit, but no load whose history it could judge");
 	r->x->has_audit = true;
 }

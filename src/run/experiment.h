@@ -15,6 +15,7 @@
 #include "fault/spec.h"
 #include "proto/doc.h"
 #include "proxy/line.h"
+#include "run/pace.h"
 
 #define EXPERIMENT_PORTS_MAX 64
 #define EXPERIMENT_LINES_MAX 64
@@ -65,15 +66,51 @@ struct experiment_line {
 	uint32_t conns_max;
 };
 
+/* What an HTTP load may ask for. */
+struct experiment_request {
+	const char *method, *path;      /* path is a template */
+	uint32_t weight;
+	uint64_t body_bytes;
+};
+struct experiment_header {
+	const char *name, *value;       /* value is a template */
+	double share;                   /* of the requests that carry it */
+};
+#define EXPERIMENT_REQUESTS_MAX 32
+#define EXPERIMENT_HEADERS_MAX 32
+#define EXPERIMENT_BODY_MAX (16u << 20)
+struct experiment_http {
+	const char *target;             /* template host:port; NULL: the line */
+	struct pace_conf pace;
+	uint32_t request_count, header_count;
+	struct experiment_request requests[EXPERIMENT_REQUESTS_MAX];
+	struct experiment_header headers[EXPERIMENT_HEADERS_MAX];
+	uint32_t conns_max, threads;
+	uint32_t outstanding_max;       /* requests under way and waiting */
+	fl_ns patience;                 /* an answer after that is late; FL_NEVER: none is */
+	uint32_t attempts;              /* of a request at most; 1: no retries */
+	unsigned retry_on;              /* bits 1 << enum load_outcome */
+	fl_ns backoff, backoff_max;
+	double backoff_factor;
+	bool backoff_jitter;
+	bool traceparent, idempotency_key;
+};
+
+enum experiment_load_type { EXPERIMENT_REDIS, EXPERIMENT_HTTP };
 struct experiment_load {
-	int line;                       /* to go through */
+	enum experiment_load_type type;
+	int line;                       /* to go through; EXPERIMENT_HTTP with a target: -1 */
+	/* EXPERIMENT_REDIS */
 	uint32_t clients, keys;
 	unsigned mix[3];                /* weights by enum history_f: read, write, cas */
 	double rate;                    /* operations per second and client; 0: as fast as answers come */
-	fl_ns duration, timeout, connect_timeout, think;
+	fl_ns think;
 	uint64_t ops_max;               /* all clients together: memory is taken for so many */
 	const char *prefix;             /* of the keys */
 	bool final_reads;               /* read every key once more after healing */
+	/* both */
+	fl_ns duration, timeout, connect_timeout;
+	struct experiment_http http;
 };
 
 enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE };

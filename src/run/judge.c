@@ -277,11 +277,12 @@ int
 judge_fill(const struct judge_case *c, struct arena *mem, struct run_result *r)
 {
 	struct judge j = { .c = c, .mem = mem, .r = r };
+	struct result_mark *marks = arena_alloc(mem, OBSERVE_MARKS_MAX * sizeof(*marks));
 	const char **reasons;
 	int rc;
 
 	if (c->stop != JUDGE_RAN)
-		add_reason(&j, c->why);
+		add_reason(&j, arena_strdup(mem, c->why));
 	judge_audit(&j);
 	for (uint32_t i = 0; i < c->crash_count; i++)
 		finding(&j, "%s", c->crashes[i]);
@@ -292,7 +293,10 @@ judge_fill(const struct judge_case *c, struct arena *mem, struct run_result *r)
 		rc = tell_faults(&j);
 	if (rc < 0)
 		return rc;
-	r->marks = c->obs->marks;
+	if (marks == NULL)
+		return -ENOMEM;
+	memcpy(marks, c->obs->marks, c->obs->mark_count * sizeof(*marks));
+	r->marks = marks;
 	r->mark_count = c->obs->mark_count;
 	conclude(&j);
 	reasons = arena_alloc(mem, REASONS_MAX * sizeof(*reasons));

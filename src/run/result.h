@@ -29,6 +29,10 @@ struct result_bucket {
 	fl_ns at;                       /* where the bucket starts */
 	uint32_t ok, fail, info;        /* by time of completion */
 	fl_ns p50, p95, p99, max;       /* of the completed operations */
+	/* Of an HTTP load: */
+	uint32_t asked, asked_ok;       /* due in this bucket; and of those, how many ended well, whenever that was */
+	uint32_t attempts;              /* begun, retries included */
+	uint32_t late, refused;         /* of fail: answered after the user's patience; refused by a server or a policy */
 };
 struct result_load {
 	const char *what;               /* "8 clients: read, write, cas on 5 keys through line redis" */
@@ -39,6 +43,12 @@ struct result_load {
 	const struct hist *latency;     /* NULL: none */
 	const struct result_pair *errors;       /* error text -> "12 times", most frequent first */
 	uint32_t error_count;
+	/* Of an HTTP load: */
+	bool open;                      /* it is one: requests were due at their times, whatever became of those before */
+	uint64_t asked, attempts, late, refused;
+	const struct hist *latency_ok;  /* of the requests that ended well; NULL: none */
+	fl_ns start;                    /* of the load */
+	fl_ns length;                   /* so long requests were due */
 };
 
 /* One fault on the timeline. An instant (a kill) has from == to. */

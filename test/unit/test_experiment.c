@@ -110,13 +110,13 @@ static const struct {
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{prt:y}\"]}\n",
-	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {here}, or {{ for a brace; did you "
+	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace; did you "
 	  "mean \"port\"?" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{port:y\"]}\n",
-	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {here}, or {{ for a brace" },
+	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
@@ -189,7 +189,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: {type: radis, line: front, duration: 5s}\n",
-	  "x:9:14: found \"radis\", expected one of redis; did you mean \"redis\"?" },
+	  "x:9:14: found \"radis\", expected one of redis, http; did you mean \"redis\"?" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"
@@ -199,7 +199,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: { line: front, duration: 5s}\n",
-	  "x:9:7: found a load without type, expected type: redis" },
+	  "x:9:7: found a load without type, expected type: redis or type: http" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"

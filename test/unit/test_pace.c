@@ -107,7 +107,8 @@ test_random_profiles(void **state)
 			at += c.steps[i].over;
 		}
 		for (uint32_t i = 0; i < c.surge_count; i++)
-			c.surges[i] = (struct pace_surge){ .at = dice_roll(&d, 50) * 100 * FL_MS, .length = dice_roll(&d, 20) * 100 * FL_MS, .rate = 500 };
+			c.surges[i] = (struct pace_surge){ .at = dice_roll(&d, 50) * 100 * FL_MS, .length = dice_roll(&d, 20) * 100 * FL_MS,
+				.rate = 500 };
 		double n = due_between(&c, dice_bits(&d), 0, c.duration + 1), total;
 		pace_init(&pace, &c, 1);
 		total = pace_total(&pace);

@@ -34,7 +34,7 @@ struct io_sock;
 
 enum io_kind {
 	IO_ACCEPT,      /* listener: res = connection token (>= 0), to be attached or discarded; or -errno */
-	IO_CONNECT,     /* res = 0 or -errno */
+	IO_CONNECT,     /* res = 0 or -errno; on a TLS socket: the handshake is over */
 	IO_RECV,        /* res = bytes at data, 0 end of stream, or -errno */
 	IO_SENT,        /* res = 0: all of the io_send was taken by the system; or -errno */
 	IO_CLOSED,
@@ -51,6 +51,7 @@ struct io_event {
 struct io_opts {
 	uint32_t socks_max;     /* listeners and connections together */
 	fl_ns spin_ns_max;      /* wake this early at most for a deadline and poll, for exact timers; 0 = never spin */
+	uint32_t tls_handshakes_max;    /* in progress at once, as server; 0 = as many as there are sockets */
 };
 
 int io_new(const struct io_opts *opts, struct io **ret_io);     /* 0 or -errno */
@@ -106,6 +107,46 @@ void io_send(struct io *io, struct io_sock *s, const void *p, size_t n);
 void io_shutdown(struct io *io, struct io_sock *s);
 /* Close: at once, with a RST if asked (FIN otherwise). IO_CLOSED follows. Sends in flight are cut off. */
 void io_close(struct io *io, struct io_sock *s, bool reset);
+
+/*
+ * ---- TLS ----
+ *
+ * The same connection, but its bytes are plaintext to the caller and TLS on the wire. IO_CONNECT tells that the handshake is
+ * over: res 0, or -errno after which the socket can only be closed, and io_tls_error() says why. Nothing else is reported
+ * before. From then on all rules above hold, and
+ *  (7) io_shutdown() sends close_notify, then FIN. The other end's close_notify is IO_RECV 0; so is its FIN without one, which
+ *      io_tls_truncated() tells apart.
+ *  (8) Bytes that io_push() took are sent even if io_close() follows at once: without a reset, IO_CLOSED waits until they
+ *      are, TLS_LINGER at the longest. io_close() without a reset sends close_notify if io_shutdown() did not.
+ *  (9) io takes a reference to ctx as long as the socket is open; the caller may drop its own at once.
+ * The time a handshake may take is the caller's: io_close() ends it.
+ */
+struct tls_ctx;
+struct tls_info;
+
+/* The server's end on an accepted connection. 0; -EBUSY: tls_handshakes_max are in progress; -errno. The token is the caller's then. */
+int io_attach_tls(struct io *io, int token, struct tls_ctx *ctx, void *ud, struct io_sock **ret_sock);
+/*
+ * The client's end: connect, then shake hands. server_name is a host name or IP literal that the certificate must be for (and
+ * the name that is asked for); NULL or "": none is asked for, and only the chain of the certificate is checked.
+ * IO_CONNECT with res < 0 and io_tls_error() "": there was no connection.
+ */
+int io_connect_tls(struct io *io, const struct io_addr *addr, struct tls_ctx *ctx, const char *server_name, void *ud,
+    struct io_sock **ret_sock);
+/*
+ * Go over to TLS on a connection that is open: receiving stopped, no send in flight, nothing shut down. IO_CONNECT follows.
+ * already, n: bytes received from it that belong to the handshake (copied). 0, -EBUSY, -ENOMEM; the connection is as it was then.
+ */
+int io_start_tls_server(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const void *already, size_t n);
+int io_start_tls_client(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const char *server_name);
+/* Why the handshake or, later, the connection failed, for people; "": not for a reason of TLS. Lives as long as the socket. */
+const char *io_tls_error(const struct io_sock *s);
+/* Did the stream end with a FIN that no close_notify announced? Somebody may have cut it. */
+bool io_tls_truncated(const struct io_sock *s);
+/* What was agreed on. 0; -ENOTCONN: not a TLS socket, or its handshake is not over. */
+int io_tls_info(const struct io_sock *s, struct tls_info *ret_info);
+/* Handshakes in progress. */
+uint32_t io_tls_handshakes(const struct io *io);
 
 /* Ends of an attached connection, for reports. 0 or -errno. */
 int io_peer_addr(const struct io_sock *s, struct io_addr *ret_addr);

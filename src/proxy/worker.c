@@ -19,7 +19,7 @@
 #define TURN_EVENTS 64
 #define MAILBOX_CELLS 4096
 #define ACCEPT_PAUSE (20 * FL_MS)       /* when descriptors ran out */
-#define UD_LISTENER 2                   /* low bits of a socket's ud: side of a session, or this */
+#define WTIMERS_PER_CONN 4
 
 /* ---- life ---- */
 
@@ -46,6 +46,7 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	    (r = slab_new(opts->buffer_bytes, &w->mem)) < 0 ||
 	    (r = pool_init(&w->sessions, sizeof(struct session), opts->conns_max)) < 0 ||
 	    (r = heap_init(&w->timers, opts->conns_max)) < 0 ||
+	    (r = heap_init(&w->wtimers, opts->conns_max * WTIMERS_PER_CONN + 65536)) < 0 ||
 	    (r = mailbox_init(&w->mail, MAILBOX_CELLS, w->io)) < 0 ||
 	    (opts->events_max > 0 && (r = record_new(opts->events_max, &w->record)) < 0))
 		goto fail;
@@ -87,6 +88,7 @@ worker_free(struct worker *w)
 	mailbox_fini(&w->mail);
 	io_free(w->io);
 	heap_fini(&w->timers);
+	heap_fini(&w->wtimers);
 	pool_fini(&w->sessions);
 	slab_free_all(w->mem);
 	record_free(w->record);
@@ -171,7 +173,12 @@ static void
 dispatch(struct worker *w, const struct io_event *ev)
 {
 	uintptr_t ud = (uintptr_t)ev->ud;
-	if (ud & UD_LISTENER) {
+	if ((ud & 3) == WORKER_UD_SINK) {
+		struct sink *sink = (struct sink *)(ud & ~(uintptr_t)3);
+		sink->event(w, sink, ev);
+		return;
+	}
+	if (ud & WORKER_UD_LISTENER) {
 		struct wline *wl = (struct wline *)(ud & ~(uintptr_t)3);
 		if (ev->kind == IO_ACCEPT)
 			accepted(w, wl, ev->res);
@@ -205,6 +212,16 @@ run_timers(struct worker *w, fl_ns now)
 	struct heap_node *n;
 	while ((n = heap_pop(&w->timers, now)) != NULL)
 		session_timer(w, FL_CONTAINER_OF(n, struct session, timer));
+	while ((n = heap_pop(&w->wtimers, now)) != NULL) {
+		struct wtimer *t = FL_CONTAINER_OF(n, struct wtimer, node);
+		t->fire(w, t, now);
+	}
+}
+
+static fl_ns
+next_timer(const struct worker *w)
+{
+	return FL_MIN(heap_next(&w->timers), heap_next(&w->wtimers));
 }
 
 /* Let go of closed lines whose last session has seen its IO_CLOSED. */
@@ -226,13 +243,13 @@ forget_lines(struct worker *w)
 void
 worker_turn(struct worker *w, fl_ns until)
 {
-	io_wait(w->io, FL_MIN(FL_MIN(until, heap_next(&w->timers)), FL_MIN(w->accept_retry, w->trim_at)));
+	io_wait(w->io, FL_MIN(FL_MIN(until, next_timer(w)), FL_MIN(w->accept_retry, w->trim_at)));
 	worker_mail(w);
 	struct io_event ev;
 	for (int n = 0; n < TURN_EVENTS && io_next(w->io, &ev); n++) {
 		dispatch(w, &ev);
 		/* A clock read costs 25 ns, a late timer shows: look after each event. */
-		if (heap_next(&w->timers) != FL_NEVER || w->env.on_event != NULL)
+		if (next_timer(w) != FL_NEVER || w->env.on_event != NULL)
 			run_timers(w, io_clock(w->io));
 		if (slab_used(w->mem) > slab_budget(w->mem) / 2)
 			look_at_pressure(w);
@@ -246,6 +263,7 @@ worker_turn(struct worker *w, fl_ns until)
 	if (now >= w->trim_at) {
 		slab_trim(w->mem);
 		heap_trim(&w->timers);
+		heap_trim(&w->wtimers);
 		w->trim_at = FL_NEVER;
 	}
 	if (w->lines_closing > 0)
@@ -261,7 +279,7 @@ worker_line_open(struct worker *w, struct line *l, struct line_conf *conf, int t
 	fl_assert(wl->line == NULL);
 	struct io_sock *listener = NULL;
 	if (token >= 0) {
-		int r = io_listen(w->io, token, (void *)((uintptr_t)wl | UD_LISTENER), &listener);
+		int r = io_listen(w->io, token, (void *)((uintptr_t)wl | WORKER_UD_LISTENER), &listener);
 		if (r < 0)
 			return r;
 	}

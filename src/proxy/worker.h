@@ -18,6 +18,8 @@
 #include "proxy/line.h"
 #include "proxy/record.h"
 
+struct worker;
+
 /* A line's counters at one worker: one writer, any reader. */
 struct line_cell {
 	_Alignas(64) atomic_uint_fast64_t accepted;
@@ -40,6 +42,23 @@ void line_clients_free(struct line_clients *c);                 /* NULL is fine 
 /* Count a connection of this client and return the key of it: of the address and the number of the connection among its. */
 uint64_t line_clients_key(struct line_clients *c, const struct io_addr *client, uint64_t ordinal);
 
+/*
+ * Whatever else than a session's side or a line's listener owns a socket begins with this; the socket's ud is
+ * worker_sink_ud() of it. Its event() may free it when the event is IO_CLOSED.
+ */
+struct sink {
+	void (*event)(struct worker *w, struct sink *sink, const struct io_event *ev);
+};
+#define WORKER_UD_LISTENER 2            /* low bits of a socket's ud: 0 and 1 a session's side, or these */
+#define WORKER_UD_SINK 3
+static inline void *worker_sink_ud(struct sink *s) { return (void *)((uintptr_t)s | WORKER_UD_SINK); }
+
+/* A timer of whatever is not a session: embed it, arm it with worker_timer(). fire() is called in the worker's turn. */
+struct wtimer {
+	struct heap_node node;
+	void (*fire)(struct worker *w, struct wtimer *t, fl_ns now);
+};
+
 /* What all workers share of a line. */
 struct line {
 	uint32_t slot;                          /* in every worker's lines[] */
@@ -52,8 +71,6 @@ struct line {
 	struct line_clients *clients;           /* NULL unless keyed by client */
 	struct line_cell *cells;                /* one per worker */
 };
-
-struct worker;
 
 /* A line as one worker sees it. line NULL: the slot is not in use here. */
 struct wline {
@@ -90,7 +107,8 @@ struct worker {
 	struct io *io;
 	struct slab *mem;
 	struct pool sessions;
-	struct heap timers;
+	struct heap timers;                     /* of sessions */
+	struct heap wtimers;                    /* of everything else */
 	struct wline *lines;                    /* crew->lines_max */
 	uint32_t lines_used;                    /* slots ever used: for walks */
 	uint32_t lines_closing;
@@ -124,6 +142,8 @@ worker_trim_later(struct worker *w, fl_ns now)
 	if (w->trim_at == FL_NEVER)
 		w->trim_at = now + 100 * FL_MS;
 }
+/* Arm or re-arm; FL_NEVER disarms. */
+static inline void worker_timer(struct worker *w, struct wtimer *t, fl_ns at) { heap_set(&w->wtimers, &t->node, at); }
 /* Take the messages that are there. worker_turn() does; the control side does when workers have no threads. */
 void worker_mail(struct worker *w);
 

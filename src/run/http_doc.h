@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_doc.h - an HTTP line as it stands in a file: a map with `protocol: http` to what the data path needs. faultline.yaml, the
+ * API and experiments share it. doc/http-lines.md has every key with its default.
+ *
+ * In two steps, so that a file is checked whole before anything of it is used: http_doc_parse() only reads and complains;
+ * http_doc_build() makes the live objects, or takes over those of the configuration before (run/http_keep.h) when what is
+ * asked of them is the same, so that a reload forgets nothing.
+ */
+#ifndef RUN_HTTP_DOC_H
+#define RUN_HTTP_DOC_H
+
+#include "proto/doc.h"
+#include "proxy/http_conf.h"
+
+struct crew;
+struct http_doc;                        /* what one line asks for; run/http_ask.h */
+struct http_keep;                       /* run/http_keep.h */
+struct resolver;
+
+/* What building needs from its surroundings. */
+struct http_doc_env {
+	struct http_keep *keep;         /* live objects of all lines; never NULL */
+	uint64_t seed;                  /* of random decisions */
+	unsigned workers;               /* of the proxy the configuration is for */
+	struct crew *crew;              /* its workers, for health checks; proxy_crew() */
+	struct resolver *resolver;      /* for instances that are names; NULL: names are refused */
+	fl_ns now;                      /* io clock */
+};
+
+/*
+ * http_doc_parse - read a line's map.
+ * line      has `protocol: http` (the caller looked), upstream or upstreams, ...
+ * name      of the line, for the names of its policies
+ * extra     NULL-terminated keys that the caller reads itself (listen, enabled, faults, tls, ...); NULL: none
+ * d         gets every mistake with its place
+ * returns   0; -EINVAL after complaints; -ENOMEM. http_doc_free() the result
+ */
+int http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, struct doc_diag *d, struct http_doc **ret_doc);
+void http_doc_free(struct http_doc *h);         /* NULL is fine */
+
+/*
+ * http_doc_build - make the configuration. Nothing that is in use is changed when this fails.
+ * returns   0 with one reference in *ret_conf; -errno
+ */
+int http_doc_build(const struct http_doc *h, const struct http_doc_env *env, struct http_conf **ret_conf);
+
+/* Both in one, for callers that have nothing to check in between. 0, -EINVAL after complaints, -errno. */
+int http_doc_read(const struct doc_node *line, const char *name, const char *const *extra, const struct http_doc_env *env,
+    struct doc_diag *d, struct http_conf **ret_conf);
+
+/* Does the map say `protocol: http`? (Anything else than http or tcp is complained about; false.) */
+bool http_doc_is(const struct doc_node *line, struct doc_diag *d);
+
+#endif

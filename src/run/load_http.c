@@ -15,13 +15,13 @@
 
 struct http_thread {
 	struct load_http *load;
-	struct http_user *user;
+	struct load_user *user;
 	pthread_t thread;
 };
 struct load_http {
 	struct experiment_load conf;
 	struct arena mem;
-	struct http_asks asks;
+	struct load_asks asks;
 	uint32_t users, started;
 	int done_fd;
 	bool merged;
@@ -34,7 +34,7 @@ run_thread(void *ud)
 {
 	struct http_thread *t = ud;
 
-	http_user_run(t->user);
+	load_user_run(t->user);
 	if (atomic_fetch_sub(&t->load->running, 1) == 1)
 		(void)eventfd_write(t->load->done_fd, 1);
 	return NULL;
@@ -43,13 +43,13 @@ run_thread(void *ud)
 static int
 start_threads(struct load_http *l, const struct load_http_opts *opts)
 {
-	struct http_user_opts uo = { .load = &l->conf, .asks = &l->asks, .server = opts->server, .epoch = opts->epoch, .of = l->conf.http.threads };
+	struct load_user_opts uo = { .load = &l->conf, .asks = &l->asks, .server = opts->server, .epoch = opts->epoch, .of = l->conf.http.threads };
 	int rc = 0;
 
 	uo.start = clock_mono() - opts->epoch;
 	for (; rc == 0 && l->users < uo.of; l->users += rc == 0) {
 		uo.number = l->users;
-		rc = http_user_new(&uo, &l->threads[l->users].user);
+		rc = load_user_new(&uo, &l->threads[l->users].user);
 	}
 	atomic_store(&l->running, l->users);
 	while (rc == 0 && l->started < l->users) {
@@ -73,7 +73,7 @@ load_http_start(const struct load_http_opts *opts, struct load_http **ret_load)
 	l->conf = *opts->load;
 	l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	arena_init(&l->mem, MEM_BYTES_MAX);
-	rc = l->done_fd < 0 ? -errno : http_asks_init(&l->asks, &l->conf.http, opts->seed, opts->host, opts->values, &l->mem);
+	rc = l->done_fd < 0 ? -errno : load_ask_init(&l->asks, &l->conf.http, opts->seed, opts->host, opts->values, &l->mem);
 	(void)sysinfo_raise_fds(2 * (uint64_t)l->conf.http.conns_max + 1024);
 	if (rc == 0)
 		rc = start_threads(l, opts);
@@ -89,7 +89,7 @@ void
 load_http_stop(struct load_http *l)
 {
 	for (uint32_t i = 0; i < l->users; i++)
-		http_user_stop(l->threads[i].user);
+		load_user_stop(l->threads[i].user);
 }
 
 int
@@ -108,7 +108,7 @@ bool
 load_http_live(struct load_http *l, struct load_live_slot *ret)
 {
 	for (uint32_t i = 0; i < l->users; i++)
-		if (load_live_take(http_user_live(l->threads[i].user), ret))
+		if (load_live_take(load_user_live(l->threads[i].user), ret))
 			return true;
 	return false;
 }
@@ -116,11 +116,11 @@ load_http_live(struct load_http *l, struct load_live_slot *ret)
 struct load_stats *
 load_http_stats(struct load_http *l)
 {
-	struct load_stats *all = http_user_stats(l->threads[0].user);
+	struct load_stats *all = load_user_stats(l->threads[0].user);
 
 	fl_assert(load_http_done(l));
 	for (uint32_t i = 1; i < l->users && !l->merged; i++)
-		load_stats_merge(all, http_user_stats(l->threads[i].user));
+		load_stats_merge(all, load_user_stats(l->threads[i].user));
 	l->merged = true;
 	return all;
 }
@@ -140,7 +140,7 @@ load_http_free(struct load_http *l)
 	for (uint32_t i = 0; i < l->started; i++)
 		thread_join(l->threads[i].thread);
 	for (uint32_t i = 0; i < l->users; i++)
-		http_user_free(l->threads[i].user);
+		load_user_free(l->threads[i].user);
 	arena_fini(&l->mem);
 	if (l->done_fd >= 0)
 		close(l->done_fd);

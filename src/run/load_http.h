@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* load_http.h - an open loop of HTTP requests: a schedule, a few threads that keep it (http_user.h), and their numbers together. */
+/* load_http.h - an open loop of HTTP requests: a schedule, a few threads that keep it (load_user.h), and their numbers together. */
 #ifndef RUN_LOAD_HTTP_H
 #define RUN_LOAD_HTTP_H
 
-#include "run/http_user.h"
+#include "run/load_user.h"
 
 struct load_http_opts {
 	const struct experiment_load *load;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_user.c - the requests of one thread of an HTTP load. */
-#include "run/http_user.h"
+/* load_user.c - the requests of one thread of an HTTP load. */
+#include "run/load_user.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -32,7 +32,7 @@ enum ask_state {
 
 struct ask;
 struct conn {
-	struct http_user *user;
+	struct load_user *user;
 	struct io_sock *sock;
 	struct ask *ask;                /* CONN_CONNECTING and CONN_BUSY */
 	enum conn_state state;
@@ -54,8 +54,8 @@ struct ask {
 	struct list link;               /* in waiting */
 };
 
-struct http_user {
-	struct http_user_opts opts;
+struct load_user {
+	struct load_user_opts opts;
 	const struct experiment_http *conf;
 	struct io *io;
 	atomic_bool stop;
@@ -72,10 +72,10 @@ struct http_user {
 	struct load_live live;
 };
 
-static void begin_attempt(struct http_user *u, struct ask *a, fl_ns start);
+static void begin_attempt(struct load_user *u, struct ask *a, fl_ns start);
 
 static fl_ns
-since_epoch(const struct http_user *u, fl_ns clock)
+since_epoch(const struct load_user *u, fl_ns clock)
 {
 	return clock - u->opts.epoch;
 }
@@ -89,7 +89,7 @@ struct ending {
 };
 
 static void
-finish(struct http_user *u, struct ask *a, const struct ending *e)
+finish(struct load_user *u, struct ask *a, const struct ending *e)
 {
 	const fl_ns now = since_epoch(u, io_clock(u->io));
 	struct load_ended d = { .n = a->n, .due = a->due, .at = now, .outcome = e->outcome, .status = e->status, .attempts = a->attempt,
@@ -106,7 +106,7 @@ finish(struct http_user *u, struct ask *a, const struct ending *e)
 
 /* An attempt is over; its connection has been taken from it. */
 static void
-end_attempt(struct http_user *u, struct ask *a, const struct ending *e)
+end_attempt(struct load_user *u, struct ask *a, const struct ending *e)
 {
 	const fl_ns now = io_clock(u->io);
 	bool again = (u->conf->retry_on & (1u << e->outcome)) != 0 && a->attempt < u->conf->attempts && now < u->until;
@@ -121,11 +121,11 @@ end_attempt(struct http_user *u, struct ask *a, const struct ending *e)
 	}
 	a->state = ASK_PAUSED;
 	a->resent = false;
-	heap_set(&u->timers, &a->timer, now + http_asks_backoff(u->opts.asks, a->n, a->attempt));
+	heap_set(&u->timers, &a->timer, now + load_ask_backoff(u->opts.asks, a->n, a->attempt));
 }
 
 static void
-fail_attempt(struct http_user *u, struct ask *a, enum load_outcome outcome)
+fail_attempt(struct load_user *u, struct ask *a, enum load_outcome outcome)
 {
 	end_attempt(u, a, &(struct ending){ .outcome = outcome });
 }
@@ -177,8 +177,8 @@ resend(struct conn *c)
 static void
 send_ask(struct conn *c, struct ask *a)
 {
-	struct http_user *u = c->user;
-	const struct http_ask_kind *k = &u->opts.asks->kinds[a->kind];
+	struct load_user *u = c->user;
+	const struct load_ask_kind *k = &u->opts.asks->kinds[a->kind];
 
 	c->state = CONN_BUSY;
 	c->ask = a;
@@ -189,7 +189,7 @@ send_ask(struct conn *c, struct ask *a)
 	http1_next(&c->http);
 	c->http.no_body = k->no_body;
 	outgo_begin(&c->out);
-	http_asks_put_head(u->opts.asks, a->n, a->kind, a->attempt, &c->out.head);
+	load_ask_put_head(u->opts.asks, a->n, a->kind, a->attempt, &c->out.head);
 	outgo_body(&c->out, u->filler, u->filler_bytes, k->body_bytes);
 	fl_assert(!c->out.head.overflowed);
 	(void)outgo_run(&c->out, u->io, c->sock);       /* what breaks comes as an IO_RECV */
@@ -197,7 +197,7 @@ send_ask(struct conn *c, struct ask *a)
 
 /* A new connection for an attempt; false: there may be no more, or it cannot even start (the attempt is over then). */
 static bool
-open_conn(struct http_user *u, struct ask *a, bool *ret_ended)
+open_conn(struct load_user *u, struct ask *a, bool *ret_ended)
 {
 	struct conn *c = pool_take(&u->conns, NULL);
 	int rc;
@@ -225,7 +225,7 @@ open_conn(struct http_user *u, struct ask *a, bool *ret_ended)
 }
 
 static void
-begin_attempt(struct http_user *u, struct ask *a, fl_ns start)
+begin_attempt(struct load_user *u, struct ask *a, fl_ns start)
 {
 	bool ended;
 
@@ -247,7 +247,7 @@ begin_attempt(struct http_user *u, struct ask *a, fl_ns start)
 
 /* Give the idle connections, and the new ones there may be, to those who wait. */
 static void
-serve_waiting(struct http_user *u)
+serve_waiting(struct load_user *u)
 {
 	bool ended;
 
@@ -279,7 +279,7 @@ outcome_of(const struct http1 *h, const char **ret_refused_by)
 static void
 take_answer(struct conn *c, size_t bytes_behind)
 {
-	struct http_user *u = c->user;
+	struct load_user *u = c->user;
 	struct ask *a = c->ask;
 	struct ending e = { .status = c->http.status };
 	char by[LOAD_REFUSER_BYTES];
@@ -360,7 +360,7 @@ take_end(struct conn *c, bool broken)
 static void
 on_connect(struct conn *c, int res)
 {
-	struct http_user *u = c->user;
+	struct load_user *u = c->user;
 
 	if (res < 0) {
 		lose_conn(c, LOAD_CONNECT);
@@ -373,7 +373,7 @@ on_connect(struct conn *c, int res)
 static void
 on_closed(struct conn *c)
 {
-	struct http_user *u = c->user;
+	struct load_user *u = c->user;
 
 	outgo_fini(&c->out);
 	http1_fini(&c->http);
@@ -406,7 +406,7 @@ on_event(const struct io_event *ev)
 
 /* Move on to the next request of the schedule that is this thread's. */
 static void
-look_ahead(struct http_user *u)
+look_ahead(struct load_user *u)
 {
 	fl_ns due;
 
@@ -420,7 +420,7 @@ look_ahead(struct http_user *u)
 }
 
 static void
-ask_due(struct http_user *u, fl_ns now)
+ask_due(struct load_user *u, fl_ns now)
 {
 	while (u->next_due <= now) {
 		const fl_ns due = u->next_due;
@@ -435,7 +435,7 @@ ask_due(struct http_user *u, fl_ns now)
 		} else {
 			*a = lost;
 			list_init(&a->link);
-			a->kind = http_asks_choose(u->opts.asks, a->n);
+			a->kind = load_ask_choose(u->opts.asks, a->n);
 			a->attempt = 1;
 			load_stats_attempt(&u->stats, a->due);
 			begin_attempt(u, a, due);
@@ -446,7 +446,7 @@ ask_due(struct http_user *u, fl_ns now)
 
 /* An attempt's time is over, or its pause. */
 static void
-on_timer(struct http_user *u, struct ask *a, fl_ns now)
+on_timer(struct load_user *u, struct ask *a, fl_ns now)
 {
 	struct conn *c = a->conn;
 
@@ -467,7 +467,7 @@ on_timer(struct http_user *u, struct ask *a, fl_ns now)
 }
 
 static void
-end_all(struct http_user *u)
+end_all(struct load_user *u)
 {
 	u->next_due = FL_NEVER;
 	u->until = 0;
@@ -483,7 +483,7 @@ end_all(struct http_user *u)
 }
 
 void
-http_user_run(struct http_user *u)
+load_user_run(struct load_user *u)
 {
 	struct heap_node *timer;
 	struct io_event ev;
@@ -506,26 +506,26 @@ http_user_run(struct http_user *u)
 }
 
 void
-http_user_stop(struct http_user *u)
+load_user_stop(struct load_user *u)
 {
 	atomic_store(&u->stop, true);
 	io_wake(u->io);
 }
 
 struct load_live *
-http_user_live(struct http_user *u)
+load_user_live(struct load_user *u)
 {
 	return &u->live;
 }
 
 struct load_stats *
-http_user_stats(struct http_user *u)
+load_user_stats(struct load_user *u)
 {
 	return &u->stats;
 }
 
 static int
-take_memory(struct http_user *u, const struct http_user_opts *opts)
+take_memory(struct load_user *u, const struct load_user_opts *opts)
 {
 	const struct experiment_http *conf = u->conf;
 	struct load_stats_conf sc = { .origin = opts->start, .duration = opts->load->duration + SETTLE_BUCKETS_NS, .seed = opts->asks->seed,
@@ -552,9 +552,9 @@ take_memory(struct http_user *u, const struct http_user_opts *opts)
 }
 
 int
-http_user_new(const struct http_user_opts *opts, struct http_user **ret_user)
+load_user_new(const struct load_user_opts *opts, struct load_user **ret_user)
 {
-	struct http_user *u = calloc(1, sizeof(*u));
+	struct load_user *u = calloc(1, sizeof(*u));
 	int rc;
 
 	if (u == NULL)
@@ -567,7 +567,7 @@ http_user_new(const struct http_user_opts *opts, struct http_user **ret_user)
 	pace_init(&u->pace, &u->conf->pace, rng_key(opts->asks->seed, hash_name("pace")));
 	rc = take_memory(u, opts);
 	if (rc < 0) {
-		http_user_free(u);
+		load_user_free(u);
 		return rc;
 	}
 	look_ahead(u);
@@ -576,7 +576,7 @@ http_user_new(const struct http_user_opts *opts, struct http_user **ret_user)
 }
 
 void
-http_user_free(struct http_user *u)
+load_user_free(struct load_user *u)
 {
 	if (u == NULL)
 		return;

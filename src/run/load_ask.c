@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_ask.c - the requests of an HTTP load. */
-#include "run/http_ask.h"
+/* load_ask.c - the requests of an HTTP load. */
+#include "run/load_ask.h"
 
 #include "base/hash.h"
 #include "base/rng.h"
@@ -43,10 +43,10 @@ has_header(const struct experiment_http *c, const char *name)
 }
 
 static int
-init_kind(struct http_asks *a, uint32_t i, const char *host, struct arena *mem)
+init_kind(struct load_asks *a, uint32_t i, const char *host, struct arena *mem)
 {
 	const struct experiment_request *q = &a->conf->requests[i];
-	struct http_ask_kind *k = &a->kinds[i];
+	struct load_ask_kind *k = &a->kinds[i];
 	struct buf b;
 
 	buf_init(&b, HEAD_BYTES_MAX);
@@ -70,12 +70,12 @@ init_kind(struct http_asks *a, uint32_t i, const char *host, struct arena *mem)
 }
 
 int
-http_asks_init(struct http_asks *a, const struct experiment_http *conf, uint64_t seed, const char *host, const struct subst_values *values,
+load_ask_init(struct load_asks *a, const struct experiment_http *conf, uint64_t seed, const char *host, const struct subst_values *values,
     struct arena *mem)
 {
 	int rc = 0;
 
-	*a = (struct http_asks){ .conf = conf, .seed = rng_key(seed, hash_name("load http")) };
+	*a = (struct load_asks){ .conf = conf, .seed = rng_key(seed, hash_name("load http")) };
 	for (uint32_t i = 0; i < conf->header_count; i++) {
 		a->values[i] = subst_expand(mem, conf->headers[i].value, values);
 		if (a->values[i] == NULL || !is_clean(a->values[i], true))
@@ -92,7 +92,7 @@ http_asks_init(struct http_asks *a, const struct experiment_http *conf, uint64_t
 }
 
 uint32_t
-http_asks_choose(const struct http_asks *a, uint64_t n)
+load_ask_choose(const struct load_asks *a, uint64_t n)
 {
 	uint64_t draw = rng_below(rng_draw(rng_key(a->seed, hash_name("kind")), n, 0), a->weight);
 	uint32_t i = 0;
@@ -104,7 +104,7 @@ http_asks_choose(const struct http_asks *a, uint64_t n)
 
 /* Does the nth request carry this header? All of its attempts do, or none. */
 static bool
-carries(const struct http_asks *a, uint64_t n, uint32_t header)
+carries(const struct load_asks *a, uint64_t n, uint32_t header)
 {
 	const struct experiment_header *h = &a->conf->headers[header];
 
@@ -112,7 +112,7 @@ carries(const struct http_asks *a, uint64_t n, uint32_t header)
 }
 
 void
-http_asks_put_head(const struct http_asks *a, uint64_t n, uint32_t kind, uint32_t attempt, struct buf *out)
+load_ask_put_head(const struct load_asks *a, uint64_t n, uint32_t kind, uint32_t attempt, struct buf *out)
 {
 	buf_append(out, a->kinds[kind].head, a->kinds[kind].head_bytes);
 	for (uint32_t h = 0; h < a->conf->header_count; h++)
@@ -132,7 +132,7 @@ http_asks_put_head(const struct http_asks *a, uint64_t n, uint32_t kind, uint32_
 }
 
 fl_ns
-http_asks_backoff(const struct http_asks *a, uint64_t n, uint32_t attempt)
+load_ask_backoff(const struct load_asks *a, uint64_t n, uint32_t attempt)
 {
 	const struct experiment_http *c = a->conf;
 	double wait = (double)c->backoff * pow(c->backoff_factor, attempt - 1.0);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_http_ask.c - what the nth request is: its kind by weight, its head, which headers it carries, how its attempts differ. */
+/* test_load_ask.c - what the nth request is: its kind by weight, its head, which headers it carries, how its attempts differ. */
 #include "unit.h"
 
-#include "run/http_ask.h"
+#include "run/load_ask.h"
 #include <errno.h>
 
 static struct experiment_http conf;
-static struct http_asks asks;
+static struct load_asks asks;
 static struct arena mem;
 
 static int
@@ -33,7 +33,7 @@ ready(uint64_t seed)
 {
 	struct subst_values v = { .dir = "/d" };
 
-	assert_int_equal(http_asks_init(&asks, &conf, seed, "h:1", &v, &mem), 0);
+	assert_int_equal(load_ask_init(&asks, &conf, seed, "h:1", &v, &mem), 0);
 }
 
 /* The head of an attempt, in a static buffer. */
@@ -44,7 +44,7 @@ head(uint64_t n, uint32_t kind, uint32_t attempt)
 	struct buf b;
 
 	buf_init(&b, sizeof(text) - 1);
-	http_asks_put_head(&asks, n, kind, attempt, &b);
+	load_ask_put_head(&asks, n, kind, attempt, &b);
 	assert_false(b.overflowed);
 	snprintf(text, sizeof(text), "%s", buf_str(&b));
 	buf_fini(&b);
@@ -76,7 +76,7 @@ test_weights_and_shares(void **state)
 	conf.headers[0] = (struct experiment_header){ "x-faultline", "e", 0.25 };
 	ready(1);
 	for (uint64_t n = 0; n < 10000; n++) {
-		second += http_asks_choose(&asks, n);
+		second += load_ask_choose(&asks, n);
 		bool with = strstr(head(n, 0, 1), "x-faultline: e\r\n") != NULL;
 		tagged += with;
 		/* All attempts of a request carry it, or none. */
@@ -115,14 +115,14 @@ test_backoff(void **state)
 {
 	(void)state;
 	ready(1);
-	assert_int_equal(http_asks_backoff(&asks, 0, 1), 100 * FL_MS);
-	assert_int_equal(http_asks_backoff(&asks, 0, 3), 400 * FL_MS);
-	assert_int_equal(http_asks_backoff(&asks, 0, 9), FL_SEC);
+	assert_int_equal(load_ask_backoff(&asks, 0, 1), 100 * FL_MS);
+	assert_int_equal(load_ask_backoff(&asks, 0, 3), 400 * FL_MS);
+	assert_int_equal(load_ask_backoff(&asks, 0, 9), FL_SEC);
 	conf.backoff_jitter = true;
 	ready(1);
 	for (uint64_t n = 0; n < 100; n++)
-		assert_in_range(http_asks_backoff(&asks, n, 2), 0, 200 * FL_MS);
-	assert_int_not_equal(http_asks_backoff(&asks, 1, 2), http_asks_backoff(&asks, 2, 2));
+		assert_in_range(load_ask_backoff(&asks, n, 2), 0, 200 * FL_MS);
+	assert_int_not_equal(load_ask_backoff(&asks, 1, 2), load_ask_backoff(&asks, 2, 2));
 }
 
 static void
@@ -133,10 +133,10 @@ test_what_is_filled_in_cannot_end_a_head(void **state)
 	(void)state;
 	conf.header_count = 1;
 	conf.headers[0] = (struct experiment_header){ "X-Dir", "{dir}", 1 };
-	assert_int_equal(http_asks_init(&asks, &conf, 1, "h:1", &v, &mem), -EINVAL);
+	assert_int_equal(load_ask_init(&asks, &conf, 1, "h:1", &v, &mem), -EINVAL);
 	conf.header_count = 0;
 	conf.requests[0].path = "{dir}";
-	assert_int_equal(http_asks_init(&asks, &conf, 1, "h:1", &v, &mem), -EINVAL);
+	assert_int_equal(load_ask_init(&asks, &conf, 1, "h:1", &v, &mem), -EINVAL);
 }
 
 int

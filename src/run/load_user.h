@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_user.h - one thread of an HTTP load: asks when the schedule says so, whatever became of earlier requests, over keep-alive
+ * load_user.h - one thread of an HTTP load: asks when the schedule says so, whatever became of earlier requests, over keep-alive
  * connections of its own.
  *
  * A request is due at its time. Its attempts take an idle connection, or a new one while there may be more, or wait for one; each
@@ -13,30 +13,30 @@
  *      another connection if its method is idempotent (RFC 9112, 9.3.1): that is no retry.
  *  (4) Memory is taken at the start: requests beyond outstanding_max end as blocked.
  */
-#ifndef RUN_HTTP_USER_H
-#define RUN_HTTP_USER_H
+#ifndef RUN_LOAD_USER_H
+#define RUN_LOAD_USER_H
 
 #include "io/addr.h"
-#include "run/http_ask.h"
+#include "run/load_ask.h"
 #include "run/load_live.h"
 #include "run/load_stats.h"
 
-struct http_user_opts {
+struct load_user_opts {
 	const struct experiment_load *load;
-	const struct http_asks *asks;
+	const struct load_asks *asks;
 	struct io_addr server;
 	fl_ns epoch;                    /* clock_mono(); times told are since then */
 	fl_ns start;                    /* of the schedule, since epoch */
 	uint32_t number, of;            /* this thread takes the requests n with n % of == number */
 };
 
-struct http_user;
-int http_user_new(const struct http_user_opts *opts, struct http_user **ret_user);      /* 0 or -errno */
-/* Until all its requests have ended, or http_user_stop(). In a thread of its own. */
-void http_user_run(struct http_user *u);
-void http_user_stop(struct http_user *u);       /* any thread */
-struct load_live *http_user_live(struct http_user *u);
-struct load_stats *http_user_stats(struct http_user *u);       /* when it has ended */
-void http_user_free(struct http_user *u);       /* NULL is fine */
+struct load_user;
+int load_user_new(const struct load_user_opts *opts, struct load_user **ret_user);      /* 0 or -errno */
+/* Until all its requests have ended, or load_user_stop(). In a thread of its own. */
+void load_user_run(struct load_user *u);
+void load_user_stop(struct load_user *u);       /* any thread */
+struct load_live *load_user_live(struct load_user *u);
+struct load_stats *load_user_stats(struct load_user *u);       /* when it has ended */
+void load_user_free(struct load_user *u);       /* NULL is fine */
 
 #endif

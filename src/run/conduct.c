@@ -117,6 +117,16 @@ start_load(struct watch *w, uint64_t seed)
 }
 
 static void
+start_counters(struct watch *w)
+{
+	int rc = counter_start(w->x, &w->rig.values, w->epoch, w->rig.signal_fd, &w->counters);
+
+	watch_signals(w);
+	if (rc < 0)
+		watch_stop(w, JUDGE_BROKEN, "the counters cannot be started: %s", strerror(-rc));
+}
+
+static void
 follow_timeline(struct watch *w, const struct timeline_step *steps, uint32_t count)
 {
 	const fl_ns end = w->load_start + w->x->duration;
@@ -144,6 +154,8 @@ phase_load(struct watch *w, uint64_t seed)
 		watch_stop(w, JUDGE_BROKEN, "no memory for the timeline");
 	watch_phase(w, OBSERVE_DURING, "load");
 	if (watch_going(w))
+		start_counters(w);
+	if (watch_going(w))
 		start_load(w, seed);
 	if (watch_going(w))
 		watch_probes_start(w, PROBE_DURING);
@@ -168,7 +180,11 @@ end_rounds(struct watch *w)
 	for (uint32_t i = 0; i < w->x->fault_count; i++)
 		for (uint32_t r = 0; r < w->x->faults[i].times; r++) {
 			const struct observe_round *o = &w->obs.rounds[w->x->faults[i].first + r];
-			if (o->begun && o->to == FL_NEVER)
+			if (!o->begun || o->to != FL_NEVER)
+				continue;
+			if (w->x->faults[i].action == ACTION_CALL)
+				enact(w, &(struct timeline_step){ .fault = i, .round = r });
+			else
 				observe_round(&w->obs, now, i, r, false, 0);
 		}
 }
@@ -323,7 +339,9 @@ fill_result(struct conduct *c, struct run_result *r)
 		.load = c->load,
 	};
 	memcpy(jc.crashes, w->crashes, sizeof(jc.crashes));
-	rc = judge_fill(&jc, &w->mem, r);
+	rc = w->counters == NULL ? 0 : counter_result(w->counters, &w->mem, r);
+	if (rc == 0)
+		rc = judge_fill(&jc, &w->mem, r);
 	return rc < 0 ? rc : publish_describe(c->x, &w->rig, &w->mem, r);
 }
 
@@ -362,6 +380,8 @@ run_phases(struct conduct *c)
 	if (watch_going(w))
 		phase_load(w, c->opts->seed);
 	c->after_ran = phase_heal(w);
+	if (w->counters != NULL)
+		counter_stop(w->counters);
 	phase_final_reads(c);
 	phase_stop(w);
 	phase_audit(c);

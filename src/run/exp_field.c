@@ -155,6 +155,25 @@ exp_field_template(struct exp_reader *r, const struct doc_node *map, const char 
 }
 
 bool
+exp_field_url(struct exp_reader *r, const struct doc_node *map, const char *key, const char *need, const char **ret_target,
+    const char **ret_path)
+{
+	const char *url, *rest, *slash;
+
+	if (!exp_field_template(r, map, key, need, &url))
+		return false;
+	if (strncmp(url, "http://", 7) != 0 || url[7] == '/' || url[7] == '\0') {
+		doc_unexpected(r->d, doc_get(map, key), "a URL such as http://127.0.0.1:8080/health");
+		return false;
+	}
+	rest = url + 7;
+	slash = strchr(rest, '/');
+	*ret_path = slash == NULL ? "/" : exp_field_dup(r, slash);
+	*ret_target = slash == NULL ? rest : arena_strndup(&r->x->mem, rest, (size_t)(slash - rest));
+	return *ret_path != NULL && *ret_target != NULL;
+}
+
+bool
 exp_field_duration(struct exp_reader *r, const struct doc_node *map, const char *key, fl_ns min, fl_ns max, fl_ns *ret)
 {
 	const struct doc_node *n = find(r, map, key, NULL);

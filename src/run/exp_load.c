@@ -158,21 +158,38 @@ read_audit(struct exp_reader *r, const struct doc_node *n)
 	r->x->has_audit = true;
 }
 
+/* A limit: a value, at most or at least by what is better; or ">= 90%", "<= 5s". */
+static void
+read_limit(struct exp_reader *r, const struct doc_node *n, enum metric m)
+{
+	const struct metric_info *info = metric_info(m);
+	struct metric_limit l = { .metric = m, .least = info->more_is_better };
+	const char *text;
+
+	if (!doc_text(r->d, n, metric_expected(info->unit), &text))
+		return;
+	if (strncmp(text, ">=", 2) == 0 || strncmp(text, "<=", 2) == 0) {
+		l.least = text[0] == '>';
+		text += 2;
+		text += strspn(text, " ");
+	}
+	if (metric_parse(info->unit, text, &l.value))
+		r->x->limits[r->x->limit_count++] = l;
+	else
+		doc_unexpected(r->d, n, metric_expected(info->unit));
+}
+
 static void
 read_expect(struct exp_reader *r, const struct doc_node *n)
 {
-	static const char *const known[] = { "errors", "p50", "p95", "p99", "max", "operations", NULL };
-	struct experiment_expect *e = &r->x->expect;
-
-	if (!doc_expect(r->d, n, DOC_MAP, "a map with errors, p50, p95, p99, max, operations"))
+	if (!doc_expect(r->d, n, DOC_MAP, "a map of limits such as {errors: 30%, p99: 500ms}"))
 		return;
-	doc_keys(r->d, n, known);
-	exp_field_share(r, n, "errors", &e->errors);
-	exp_field_duration(r, n, "p50", 0, 3600 * FL_SEC, &e->p50);
-	exp_field_duration(r, n, "p95", 0, 3600 * FL_SEC, &e->p95);
-	exp_field_duration(r, n, "p99", 0, 3600 * FL_SEC, &e->p99);
-	exp_field_duration(r, n, "max", 0, 3600 * FL_SEC, &e->max);
-	exp_field_int(r, n, "operations", 0, INT64_MAX, &e->operations);
+	doc_keys(r->d, n, metric_names());
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		const struct doc_node *v = doc_get(n, metric_names()[m]);
+		if (v != NULL)
+			read_limit(r, v, (enum metric)m);
+	}
 	if (!r->x->has_load)
 		doc_complain(r->d, n, "found expectations, but no load that could meet them");
 }
@@ -253,7 +270,6 @@ exp_load_judges(struct exp_reader *r, const struct doc_node *root)
 	const struct doc_node *audit = doc_get(root, "audit"), *expect = doc_get(root, "expect");
 	const struct doc_node *guards = exp_field_list(r, root, "abort_if", EXPERIMENT_GUARDS_MAX, "conditions");
 
-	x->expect = (struct experiment_expect){ -1, -1, -1, -1, -1, -1 };
 	if (audit != NULL)
 		read_audit(r, audit);
 	if (expect != NULL)

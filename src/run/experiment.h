@@ -15,6 +15,7 @@
 #include "fault/spec.h"
 #include "proto/doc.h"
 #include "proxy/line.h"
+#include "run/metric.h"
 #include "run/pace.h"
 
 #define EXPERIMENT_PORTS_MAX 64
@@ -25,6 +26,7 @@
 #define EXPERIMENT_ROUNDS_MAX 2000      /* of all faults together */
 #define EXPERIMENT_GUARDS_MAX 16
 #define EXPERIMENT_CLIENTS_MAX 512
+#define EXPERIMENT_COUNTERS_MAX 16
 #define EXPERIMENT_KEYS_MAX 10000
 #define EXPERIMENT_NS_MAX (24 * 3600 * FL_SEC)
 
@@ -113,7 +115,12 @@ struct experiment_load {
 	struct experiment_http http;
 };
 
-enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE };
+enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE, ACTION_CALL };
+
+/* What to ask of a server by HTTP. Templates. */
+struct experiment_call {
+	const char *target, *path;      /* NULL: nothing */
+};
 
 /* One entry of the timeline. */
 struct experiment_fault {
@@ -123,9 +130,10 @@ struct experiment_fault {
 	fl_ns every;                    /* 0: once */
 	uint32_t times;                 /* how often in all; at least 1 */
 	uint32_t first;                 /* rounds of the faults before it: its rounds are numbered from here */
-	int line, process;              /* -1: the other one */
+	int line, process;              /* -1: the other one; ACTION_CALL: both */
 	int sig;                        /* ACTION_KILL */
 	bool reset;                     /* ACTION_CUT */
+	struct experiment_call call, undo;      /* ACTION_CALL */
 	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
 
@@ -141,11 +149,12 @@ struct experiment_guard {
 	int64_t bytes;                  /* GUARD_MEMORY */
 };
 
-/* What the load must look like; negative: not asked. */
-struct experiment_expect {
-	double errors;                  /* share of operations that did not succeed */
-	fl_ns p50, p95, p99, max;
-	int64_t operations;             /* at least so many succeeded */
+/* A server whose own numbers are read while the load runs: a JSON object. */
+struct experiment_counter {
+	const char *name;
+	const char *target, *path;      /* templates */
+	fl_ns every, timeout;
+	const char *requests, *worked, *wasted; /* members that mean that */
 };
 
 struct experiment {
@@ -168,7 +177,9 @@ struct experiment {
 	bool has_load, has_audit;
 	const char *audit_name;
 	struct experiment_load load;
-	struct experiment_expect expect;
+	uint32_t limit_count, counter_count;
+	struct metric_limit limits[METRIC_COUNT];       /* that the load must keep */
+	struct experiment_counter counters[EXPERIMENT_COUNTERS_MAX];
 };
 
 /*

@@ -11,6 +11,7 @@
 
 #include "audit/verdict.h"
 #include "base/hist.h"
+#include "run/metric.h"
 
 enum result_verdict {
 	RESULT_HELD,            /* exit code 0 */
@@ -101,6 +102,20 @@ struct result_close {
 	bool is_error;
 };
 
+/* Numbers that a server told of itself while the run went on. */
+struct result_counter {
+	const char *name, *url;
+	const char *const *members;     /* of its JSON: those that are numbers */
+	uint32_t member_count;
+	const double *increase;         /* by member, over restarts of the server */
+	const fl_ns *at;                /* by sample */
+	const double *values;           /* by sample, then member; NaN: not there */
+	uint32_t sample_count;
+	uint32_t failures;              /* times it did not answer */
+	double requests, worked, wasted;        /* increase of the members that mean that; NaN: there is none */
+	int requests_member;            /* -1: none */
+};
+
 struct result_process {
 	const char *name, *command;
 	const char *fate;               /* "stopped by us", "exited 1 at 3.2 s", "killed by the fault, restarted" */
@@ -117,6 +132,7 @@ struct result_line {
 
 struct run_result {
 	const char *name, *description;         /* of the experiment */
+	const char *variant;                    /* of the experiment; NULL: it has none */
 	const char *experiment_path;            /* as given on the command line */
 	const char *run_dir;
 	const char *command;                    /* as typed */
@@ -134,6 +150,7 @@ struct run_result {
 	uint32_t reason_count;
 
 	struct result_load load;
+	struct metric_set metrics;
 	const struct result_line *lines;
 	uint32_t line_count;
 	const struct result_fault *faults;
@@ -150,6 +167,8 @@ struct run_result {
 	uint32_t close_count;
 	const struct result_process *processes;
 	uint32_t process_count;
+	const struct result_counter *counters;
+	uint32_t counter_count;
 	const struct result_pair *files;        /* of the run directory: relative path -> what it is */
 	uint32_t file_count;
 };

@@ -29,8 +29,10 @@ watch_fini(struct watch *w)
 	for (uint32_t i = 0; i < w->x->process_count; i++)
 		prober_free(w->ready[i]);
 	load_free(w->load);
+	counter_free(w->counters);
 	w->prober = NULL;
 	w->load = NULL;
+	w->counters = NULL;
 	observe_fini(&w->obs);
 }
 

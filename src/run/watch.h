@@ -8,6 +8,7 @@
 #ifndef RUN_WATCH_H
 #define RUN_WATCH_H
 
+#include "run/counter.h"
 #include "run/judge.h"
 #include "run/load.h"
 #include "run/progress.h"
@@ -28,6 +29,7 @@ struct watch {
 	fl_ns started_at[EXPERIMENT_PROCESSES_MAX];
 	bool is_ready[EXPERIMENT_PROCESSES_MAX];
 	struct load *load;              /* NULL: none */
+	struct counters *counters;      /* NULL: none */
 	fl_ns load_start;
 	fl_ns memory_next;
 	enum judge_stop stop;

@@ -24,6 +24,8 @@ http_doubt_text(enum http_doubt_kind k)
 	return kinds[k].text;
 }
 
+#define USUAL FL_SEC                    /* connect and queue, when nothing is said of them */
+
 /* A route under the eye. */
 struct look {
 	const struct http_cost_set *set;
@@ -125,7 +127,9 @@ static void
 look_at_limits(struct look *l)
 {
 	const struct http_timeouts *t = &l->p->timeouts;
-	const struct { const char *key; fl_ns value; } parts[] = { { "connect", t->connect }, { "first_byte", t->first_byte } };
+	const struct { const char *key; fl_ns value; } parts[] = {
+		{ "connect", t->connect != USUAL ? t->connect : 0 }, { "first_byte", t->first_byte },
+	};
 	fl_ns within = t->per_try > 0 ? t->per_try : t->total;
 	struct http_doubt *x;
 
@@ -134,7 +138,7 @@ look_at_limits(struct look *l)
 		what(x, "timeout.per_try is %s, but total ends the call after %s", span(l, 0, t->per_try), span(l, 1, t->total));
 		fix(x, "set per_try below total, or leave it out");
 	}
-	for (size_t i = 0; i < FL_ARRAY_LEN(parts) && l->p->timeout_at.line > 0; i++) {
+	for (size_t i = 0; i < FL_ARRAY_LEN(parts); i++) {
 		if (parts[i].value <= 0 || within <= 0 || parts[i].value <= within)
 			continue;
 		x = doubt(l, HTTP_DOUBT_TIMEOUT_UNUSED, l->p->timeout_at);
@@ -142,7 +146,7 @@ look_at_limits(struct look *l)
 		    t->per_try > 0 ? "per_try" : "total", span(l, 1, within));
 		fix(x, "set %s below %s", parts[i].key, t->per_try > 0 ? "per_try" : "total");
 	}
-	if (t->queue > 0 && t->total > 0 && t->queue > t->total) {
+	if (t->queue != USUAL && t->total > 0 && t->queue > t->total) {
 		x = doubt(l, HTTP_DOUBT_QUEUE_OVER_TOTAL, l->p->timeout_at);
 		what(x, "timeout.queue is %s, but the whole call may take %s", span(l, 0, t->queue), span(l, 1, t->total));
 		fix(x, "set queue to what total leaves after an attempt");

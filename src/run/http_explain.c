@@ -199,8 +199,9 @@ tell_breaker(struct told *t, const struct http_ask_breaker *b, const char *name,
 		more(t, " (with %g%% confidence)", b->o.confidence * 100);
 	if (b->o.slow_after > 0)
 		more(t, ", or more than %g%% took over %s", b->o.slow_rate * 100, span(t, b->o.slow_after));
-	more(t, ". Then calls are refused at once for %s (up to %s when it opens again and again); after that %u probes go through, and %u "
-	    "that succeed close it.", span(t, b->o.open), span(t, b->o.open_max), b->o.probes, b->o.successes);
+	more(t, ". Then calls are refused at once for %s (up to %s when it opens again and again); after that %u at a time "
+	    "are let through to probe, and %u that succeed%s close it.", span(t, b->o.open), span(t, b->o.open_max), b->o.probes, b->o.successes,
+	    b->o.successes == 1 ? "s" : "");
 	tell_enforce(t, b->o.enforce);
 }
 

@@ -173,7 +173,7 @@ static const struct {
 		CALM "policies: {timeout: {total: 1s, connect: 1s}}\n" },
 	{ HTTP_DOUBT_TIMEOUT_UNUSED, CALM "policies: {timeout: {total: 5s, first_byte: 2s, per_try: 1s}}\n",
 		CALM "policies: {timeout: {total: 5s, first_byte: 1s, per_try: 1s}}\n" },
-	{ HTTP_DOUBT_QUEUE_OVER_TOTAL, CALM "policies: {timeout: {total: 1s, queue: 2s}}\n", CALM "policies: {timeout: {total: 1s, queue: 1s}}\n" },
+	{ HTTP_DOUBT_QUEUE_OVER_TOTAL, CALM "policies: {timeout: {total: 2s, queue: 3s}}\n", CALM "policies: {timeout: {total: 2s, queue: 2s}}\n" },
 	{ HTTP_DOUBT_NO_BUDGET, CALM "policies: {retry: 3, budget: false}\n", CALM "policies: {retry: 3}\n" },
 	{ HTTP_DOUBT_NO_BUDGET, CALM "policies: {hedge: p95, budget: {enforce: observe}}\n", CALM "policies: {hedge: p95}\n" },
 	{ HTTP_DOUBT_UNSAFE_RETRY, CALM "policies: {retry: {unsafe: true}}\n",

@@ -190,7 +190,7 @@ toxic_types(const struct cli_args *a)
 	{ 0, "every", "N", "only every nth connection (request)" },                                                              \
 	{ 0, "first", "N", "only the first N connections (requests) of the line" },                                              \
 	{ 0, "method", "METHODS", "http_...: only requests with one of these methods: GET,HEAD" },                               \
-	{ 0, "path", "PATTERN", "http_...: only requests for such a path: '/cart/*', '/api/**'" },                               \
+	{ 0, "path", "PATTERN", "http_...: only requests for such a path; * and ** stand for anything" },                         \
 	{ 0, "scope-host", "PATTERN", "http_...: only requests for such a host: '*.example.com'" },                              \
 	{ 0, "header", "NAME[: VALUE]", "http_...: only requests with this header" },                                            \
 	{ 0, "experiment", "NAME", "http_...: only requests whose x-faultline header lists it" },                                \

@@ -456,5 +456,7 @@ http_fault_body(const struct fault_spec *f)
 
 	if (f->kind == FAULT_HTTP_BODY && n > 0 && f->values[HTTP_BODY_BYTES].i > 0)
 		bytes = (uint64_t)f->values[HTTP_BODY_BYTES].i;
-	return (struct http_fault_body){ f->text, (uint32_t)n, bytes, f->label[0] == '\0' && f->kind == FAULT_HTTP_ABORT && n > 0 ? "text/plain" : f->label };
+	return (struct http_fault_body){
+		f->text, (uint32_t)n, bytes, f->kind == FAULT_HTTP_ABORT && n > 0 && f->label[0] == '\0' ? "text/plain" : f->label,
+	};
 }

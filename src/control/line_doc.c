@@ -2,6 +2,7 @@
 /* line_doc.c - a line in the words of faultline.yaml. */
 #include "control/line_doc.h"
 #include "control/line_body.h"
+#include "control/tls_config.h"
 #include "proto/doc_patch.h"
 #include "proto/json.h"
 #include "run/fault_doc.h"
@@ -58,12 +59,18 @@ read_faults(const struct doc_node *line, struct doc_diag *d, struct lines_ask *a
 
 /* What both kinds of lines have. */
 static void
-read_common(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+read_common(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *a)
 {
 	static const char *const keys[] = { "ordinal", "client", NULL };
 	const struct doc_node *n;
+	struct tls_config tls;
 	int i;
 
+	tls_config_read(map, beside, d, &tls);
+	a->has_wire = true;
+	a->wire = tls.wire;
+	a->wire_digest = tls.digest;
+	a->wire_warning = tls.warning;
 	read_address(map, "listen", d, &a->listen);
 	if ((n = doc_get(map, "enabled")) != NULL)
 		doc_bool(d, n, &a->enabled);
@@ -74,11 +81,13 @@ read_common(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
 static void
 read_tcp(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
 {
-	static const char *const known[] = { "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol", NULL };
+	static const char *const known[] = { "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol",
+		TLS_CONFIG_KEYS, NULL };
 	const struct doc_node *n;
 
 	doc_keys(d, map, known);
-	read_address(map, "upstream", d, &a->upstream);
+	if (doc_get(map, "sni") == NULL || doc_get(map, "upstream") != NULL)
+		read_address(map, "upstream", d, &a->upstream);
 	if ((n = doc_get(map, "half_close")) != NULL)
 		doc_bool(d, n, &a->half_close);
 	if ((n = doc_get(map, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)
@@ -102,7 +111,7 @@ names_file(const struct doc_node *n)
 static char *
 source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 {
-	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
 	char *whole = beside != NULL && names_file(map) ? realpath(beside, NULL) : NULL, *text = NULL;
 	struct buf b, head;
 	struct jsonw w;
@@ -130,7 +139,7 @@ source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 static void
 read_http(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *a)
 {
-	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
 	int rc = http_doc_parse(map, a->name, extra, beside, d, &a->http);
 
 	if (rc == 0)
@@ -151,7 +160,7 @@ line_doc_read(const struct doc_node *map, const struct doc_node *name, const cha
 		return;
 	if (ask->name[0] == '\0' || strlen(ask->name) >= LINE_NAME_MAX)
 		doc_complain(d, name, "found a name of %zu bytes, expected 1 to %d", strlen(ask->name), LINE_NAME_MAX - 1);
-	read_common(map, d, ask);
+	read_common(map, beside, d, ask);
 	if (http_doc_is(map, d))
 		read_http(map, beside, d, ask);
 	else

@@ -50,15 +50,21 @@ highest_of(size_t index)
 }
 
 void
-hist_record(struct hist *h, fl_ns value)
+hist_record_many(struct hist *h, fl_ns value, uint64_t times)
 {
 	if (value < 0)          /* a clock that was read out of order: no time has passed */
 		value = 0;
-	h->counts[index_of(value)]++;
-	h->total++;
+	h->counts[index_of(value)] += times;
+	h->total += times;
 	h->min = FL_MIN(h->min, value);
 	h->max = FL_MAX(h->max, value);
-	h->sum_ns += (double)value;
+	h->sum_ns += (double)value * (double)times;
+}
+
+void
+hist_record(struct hist *h, fl_ns value)
+{
+	hist_record_many(h, value, 1);
 }
 
 void

@@ -23,6 +23,7 @@ struct hist {
 
 void hist_init(struct hist *h);
 void hist_record(struct hist *h, fl_ns value);          /* O(1) */
+void hist_record_many(struct hist *h, fl_ns value, uint64_t times);
 void hist_merge(struct hist *into, const struct hist *from);
 /* The value at quantile q in [0, 1], highest equivalent value as HdrHistogram does; 0 when empty. */
 fl_ns hist_quantile(const struct hist *h, double q);

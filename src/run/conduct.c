@@ -16,19 +16,26 @@
 #include <string.h>
 
 #define MEM_BYTES_MAX ((size_t)256 << 20)
+#define SAMPLES_BYTES_MAX ((size_t)64 << 20)
 #define SETTLE_NS (2 * FL_SEC)          /* beyond its duration and timeouts, before a load is called off */
 
+/* What outlives the run, as long as its result is of interest. */
+struct conduct_kept {
+	struct arena mem;
+	struct load *load;
+	struct auditor *auditor;
+	struct run_result result;
+};
 struct conduct {
 	const struct conduct_opts *opts;
 	const struct experiment *x;
 	struct watch w;
+	struct conduct_kept *kept;
 	int64_t wall;
 	bool after_ran;
-	struct auditor *auditor;
 	const struct verdict_outcome *audit;
 	uint32_t full_logs;
 	struct result_load load;
-	struct hist *latency;
 };
 
 /* ---- system: processes start one after the other, each when the one before it is ready ---- */
@@ -87,35 +94,43 @@ phase_before(struct watch *w)
 static bool
 load_running(const struct watch *w)
 {
-	return w->load != NULL && !load_redis_done(w->load);
+	return w->load != NULL && !load_done(w->load);
 }
 
 static void
 start_load(struct watch *w, uint64_t seed)
 {
-	const struct experiment_load *l = &w->x->load;
-	struct load_redis_opts opts = { .load = l, .seed = seed, .epoch = w->epoch };
-	char error[LOAD_REDIS_ERROR_MAX];
-	int rc;
+	const int line = w->x->load.line;
+	struct load_opts opts = { .x = w->x, .values = &w->rig.values, .seed = seed, .epoch = w->epoch };
+	char error[LOAD_ERROR_MAX];
 
 	if (!w->x->has_load)
 		return;
-	opts.server = *line_set_listen(w->rig.lines, (uint32_t)l->line);
-	if (load_redis_prepare(&opts, w->rig.signal_fd, error) < 0) {
-		watch_signals(w);
-		watch_stop(w, JUDGE_BROKEN, "line %s: %s", w->x->line_names[l->line], error);
-		return;
+	if (line >= 0) {
+		opts.line = line_set_listen(w->rig.lines, (uint32_t)line);
+		opts.line_text = line_set_address(w->rig.lines, (uint32_t)line);
 	}
-	rc = load_redis_start(&opts, &w->load);
+	if (load_start(&opts, w->rig.signal_fd, &w->load, error) < 0) {
+		watch_signals(w);
+		watch_stop(w, JUDGE_BROKEN, "%s", error);
+	}
+}
+
+static void
+start_counters(struct watch *w)
+{
+	int rc = counter_start(w->x, &w->rig.values, w->epoch, w->rig.signal_fd, &w->counters);
+
+	watch_signals(w);
 	if (rc < 0)
-		watch_stop(w, JUDGE_BROKEN, "the load cannot be started: %s", strerror(-rc));
+		watch_stop(w, JUDGE_BROKEN, "the counters cannot be started: %s", strerror(-rc));
 }
 
 static void
 follow_timeline(struct watch *w, const struct timeline_step *steps, uint32_t count)
 {
 	const fl_ns end = w->load_start + w->x->duration;
-	const fl_ns give_up = end + w->x->load.timeout + w->x->load.connect_timeout + SETTLE_NS;
+	const fl_ns give_up = end + load_settle(w->x) + SETTLE_NS;
 	uint32_t next = 0;
 
 	while (watch_going(w) && (clock_mono() < end || load_running(w))) {
@@ -125,7 +140,7 @@ follow_timeline(struct watch *w, const struct timeline_step *steps, uint32_t cou
 		else
 			watch_turn(w, at > now ? at : FL_NEVER);
 		if (now > give_up && load_running(w))
-			load_redis_stop(w->load);
+			load_stop(w->load);
 	}
 }
 
@@ -139,6 +154,8 @@ phase_load(struct watch *w, uint64_t seed)
 		watch_stop(w, JUDGE_BROKEN, "no memory for the timeline");
 	watch_phase(w, OBSERVE_DURING, "load");
 	if (watch_going(w))
+		start_counters(w);
+	if (watch_going(w))
 		start_load(w, seed);
 	if (watch_going(w))
 		watch_probes_start(w, PROBE_DURING);
@@ -147,7 +164,7 @@ phase_load(struct watch *w, uint64_t seed)
 	follow_timeline(w, steps, count);
 	free(steps);
 	if (load_running(w))
-		load_redis_stop(w->load);
+		load_stop(w->load);
 	while (load_running(w))
 		watch_turn(w, FL_NEVER);
 	watch_probes_stop(w);
@@ -163,7 +180,11 @@ end_rounds(struct watch *w)
 	for (uint32_t i = 0; i < w->x->fault_count; i++)
 		for (uint32_t r = 0; r < w->x->faults[i].times; r++) {
 			const struct observe_round *o = &w->obs.rounds[w->x->faults[i].first + r];
-			if (o->begun && o->to == FL_NEVER)
+			if (!o->begun || o->to != FL_NEVER)
+				continue;
+			if (w->x->faults[i].action == ACTION_CALL)
+				enact(w, &(struct timeline_step){ .fault = i, .round = r });
+			else
 				observe_round(&w->obs, now, i, r, false, 0);
 		}
 }
@@ -213,11 +234,11 @@ phase_final_reads(struct conduct *c)
 
 	if (w->load == NULL)
 		return;
-	c->full_logs = load_redis_full(w->load);
-	if (!watch_going(w) || !c->x->load.final_reads)
+	c->full_logs = load_full(w->load);
+	if (!watch_going(w) || c->x->load.type != EXPERIMENT_REDIS || !c->x->load.final_reads)
 		return;
 	watch_phase(w, OBSERVE_AFTER, "reads");
-	rc = load_redis_final(w->load, w->rig.signal_fd);
+	rc = load_final(w->load, w->rig.signal_fd);
 	watch_turn(w, 0);
 	if (rc < 0 && rc != -ECANCELED)
 		watch_stop(w, JUDGE_BROKEN, "the last reads: %s", strerror(-rc));
@@ -243,23 +264,39 @@ phase_stop(struct watch *w)
 
 /* ---- audit ---- */
 
+/* The clients' history, or the requests that were kept. */
 static int
 write_history(struct conduct *c)
 {
 	struct watch *w = &c->w;
 	uint32_t count;
-	struct oplog *const *logs = load_redis_logs(w->load, &count);
-	int write_err = 0;
-	int rc = -ENOMEM;
+	struct oplog *const *logs = load_logs(w->load, &count);
+	int write_err = 0, rc;
 
-	c->latency = malloc(sizeof(*c->latency));
-	if (c->latency != NULL)
-		rc = tally_load(logs, count, w->x->duration, &w->mem, c->latency, &c->load);
-	if (rc == 0)
-		rc = auditor_new(logs, count, w->x->load.prefix, rundir_file(&w->rig.dir, "history.jsonl"), &write_err, &c->auditor);
+	if (logs == NULL)
+		return 0;
+	rc = auditor_new(logs, count, w->x->load.prefix, rundir_file(&w->rig.dir, "history.jsonl"), &write_err, &c->kept->auditor);
 	if (write_err != 0)
 		watch_write_failed(w, "history.jsonl", write_err);
 	return rc;
+}
+
+static void
+write_samples(struct conduct *c)
+{
+	struct watch *w = &c->w;
+	struct buf b;
+	int rc;
+
+	if (c->x->load.type != EXPERIMENT_HTTP)
+		return;
+	buf_init(&b, SAMPLES_BYTES_MAX);
+	rc = load_put_samples(w->load, &b);
+	if (rc == 0)
+		rc = rundir_write(&w->rig.dir, "requests.jsonl", buf_str(&b), buf_len(&b));
+	if (rc < 0)
+		watch_write_failed(w, "requests.jsonl", rc);
+	buf_fini(&b);
 }
 
 static void
@@ -272,9 +309,12 @@ phase_audit(struct conduct *c)
 		return;
 	watch_phase(w, OBSERVE_AFTER, "audit");
 	watch_turn(w, 0);
-	rc = write_history(c);
+	rc = load_result(w->load, &w->mem, &c->load);
+	if (rc == 0)
+		rc = write_history(c);
 	if (rc == 0 && w->x->has_audit)
-		rc = auditor_check(c->auditor, w->rig.signal_fd, &c->audit);
+		rc = auditor_check(c->kept->auditor, w->rig.signal_fd, &c->audit);
+	write_samples(c);
 	watch_signals(w);
 	if (rc < 0 && rc != -ECANCELED)
 		watch_stop(w, JUDGE_BROKEN, "the audit: %s", strerror(-rc));
@@ -293,12 +333,15 @@ fill_result(struct conduct *c, struct run_result *r)
 	int rc;
 
 	*r = (struct run_result){
-		.name = c->x->name, .description = c->x->description, .experiment_path = c->opts->path, .run_dir = w->rig.dir.path,
+		.name = c->x->name, .description = c->x->description, .experiment_path = c->opts->path,
+		.run_dir = arena_strdup(&w->mem, w->rig.dir.path),
 		.command = c->opts->command, .seed = c->opts->seed, .start_wall_ns = c->wall, .duration_ns = clock_mono() - w->epoch,
 		.load = c->load,
 	};
 	memcpy(jc.crashes, w->crashes, sizeof(jc.crashes));
-	rc = judge_fill(&jc, &w->mem, r);
+	rc = w->counters == NULL ? 0 : counter_result(w->counters, &w->mem, r);
+	if (rc == 0)
+		rc = judge_fill(&jc, &w->mem, r);
 	return rc < 0 ? rc : publish_describe(c->x, &w->rig, &w->mem, r);
 }
 
@@ -306,23 +349,24 @@ static void
 judge_and_publish(struct conduct *c, struct conduct_outcome *ret)
 {
 	struct watch *w = &c->w;
-	struct run_result r;
+	struct run_result *r = &c->kept->result;
 	int rc;
 
 	if (append_flush(&w->obs.events) < 0)
 		watch_write_failed(w, "events.jsonl", w->obs.events.err);
-	rc = fill_result(c, &r);
+	rc = fill_result(c, r);
 	if (rc < 0) {
 		snprintf(ret->error, sizeof(ret->error), "no report: %s", strerror(-rc));
 		return;
 	}
-	rc = publish_write(&w->rig.dir, &r, ret->error, sizeof(ret->error));
+	rc = publish_write(&w->rig.dir, r, ret->error, sizeof(ret->error));
 	if (w->write_failed)
 		snprintf(ret->error, sizeof(ret->error), "%s", w->why);
 	if (rc < 0 || w->write_failed)
-		r.exit_code = 4;
-	ret->exit_code = r.exit_code;
-	publish_say(&r, c->opts->colour, c->opts->columns, &ret->text, &ret->json);
+		r->exit_code = 4;
+	ret->exit_code = r->exit_code;
+	ret->result = r;
+	publish_say(r, c->opts->colour, c->opts->columns, &ret->text, &ret->json);
 }
 
 static void
@@ -336,6 +380,8 @@ run_phases(struct conduct *c)
 	if (watch_going(w))
 		phase_load(w, c->opts->seed);
 	c->after_ran = phase_heal(w);
+	if (w->counters != NULL)
+		counter_stop(w->counters);
 	phase_final_reads(c);
 	phase_stop(w);
 	phase_audit(c);
@@ -365,17 +411,30 @@ set_up(struct conduct *c, struct conduct_outcome *ret)
 	return rc;
 }
 
+static void
+kept_free(struct conduct_kept *k)
+{
+	if (k == NULL)
+		return;
+	load_free(k->load);
+	auditor_free(k->auditor);
+	arena_fini(&k->mem);
+	free(k);
+}
+
 void
 conduct(const struct conduct_opts *opts, struct conduct_outcome *ret)
 {
 	struct conduct *c = calloc(1, sizeof(*c));
+	struct conduct_kept *kept = calloc(1, sizeof(*kept));
 
-	fl_assert(c != NULL);
-	*ret = (struct conduct_outcome){ .exit_code = 4 };
+	fl_assert(c != NULL && kept != NULL);
+	*ret = (struct conduct_outcome){ .exit_code = 4, .kept = kept };
 	buf_init(&ret->text, 1u << 20);
 	buf_init(&ret->json, 64u << 20);
 	c->opts = opts;
 	c->x = c->w.x = opts->x;
+	c->kept = kept;
 	c->wall = clock_wall();
 	arena_init(&c->w.mem, MEM_BYTES_MAX);
 	progress_init(&c->w.progress, opts->quiet || opts->verbose);
@@ -384,11 +443,12 @@ conduct(const struct conduct_opts *opts, struct conduct_outcome *ret)
 		progress_clear(&c->w.progress);
 		judge_and_publish(c, ret);
 	}
+	/* The result goes on living: what it points to changes hands. */
+	kept->load = c->w.load;
+	c->w.load = NULL;
 	watch_fini(&c->w);
 	rig_down(&c->w.rig, opts->keep);
-	auditor_free(c->auditor);
-	free(c->latency);
-	arena_fini(&c->w.mem);
+	kept->mem = c->w.mem;
 	free(c);
 }
 
@@ -397,4 +457,7 @@ conduct_fini(struct conduct_outcome *o)
 {
 	buf_fini(&o->text);
 	buf_fini(&o->json);
+	kept_free(o->kept);
+	o->kept = NULL;
+	o->result = NULL;
 }

@@ -31,11 +31,15 @@ struct conduct_opts {
 };
 
 #define CONDUCT_PATH_MAX 4096
+struct run_result;
+struct conduct_kept;
 struct conduct_outcome {
 	int exit_code;
 	char run_dir[CONDUCT_PATH_MAX]; /* "" when it could not even be made */
 	char error[1024];               /* "", or what the files' reader must know: the disk is full, ... */
 	struct buf text, json;          /* the verdict, for a person and for a program */
+	const struct run_result *result;        /* NULL: there is none. Until conduct_fini(), while the experiment lives */
+	struct conduct_kept *kept;      /* what the result points to */
 };
 
 /* Needs the only thread of the program. conduct_fini() what comes out. */

@@ -27,16 +27,26 @@ doubt(struct doubts *d, const char *fmt, ...)
 	buf_putc(d->out, '\n');
 }
 
+/* Can nothing that a run gives break this limit? */
 static bool
-expects_something(const struct experiment_expect *e)
+is_idle(const struct metric_limit *l)
 {
-	return (e->errors >= 0 && e->errors < 1) || e->p50 >= 0 || e->p95 >= 0 || e->p99 >= 0 || e->max >= 0 || e->operations > 0;
+	return l->least ? l->value <= 0 : metric_info(l->metric)->unit == UNIT_SHARE && l->value >= 1;
+}
+
+static bool
+expects_something(const struct experiment *x)
+{
+	for (uint32_t i = 0; i < x->limit_count; i++)
+		if (!is_idle(&x->limits[i]))
+			return true;
+	return false;
 }
 
 static void
 doubt_judges(struct doubts *d, const struct experiment *x)
 {
-	bool judged = x->has_audit || expects_something(&x->expect);
+	bool judged = x->has_audit || expects_something(x);
 
 	for (uint32_t i = 0; i < x->probe_count; i++) {
 		const struct experiment_probe *p = &x->probes[i];
@@ -50,8 +60,11 @@ doubt_judges(struct doubts *d, const struct experiment *x)
 		doubt(d, "the audit can never find anything: the load writes nothing");
 	if (x->has_audit && x->load.mix[HISTORY_READ] == 0 && x->load.mix[HISTORY_CAS] == 0 && !x->load.final_reads)
 		doubt(d, "the audit can never find anything: the load reads nothing");
-	if (x->expect.errors >= 1)
-		doubt(d, "expect errors can never fail: it allows 100%%");
+	for (uint32_t i = 0; i < x->limit_count; i++) {
+		const struct metric_limit *l = &x->limits[i];
+		if (is_idle(l))
+			doubt(d, "expect %s can never fail: it allows %s", metric_info(l->metric)->name, l->least ? "0" : "100%");
+	}
 }
 
 /* Does the text name the line, as {line:NAME}? */

@@ -3,8 +3,14 @@
 #include "run/enact.h"
 
 #include "io/clock.h"
+#include "run/fetch.h"
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#define CALL_NS_MAX (500 * FL_MS)       /* the timeline waits for it */
+#define CALL_BYTES_MAX 65536u
 
 /* What is to be done: 0 or -errno; *hits is what it did at once. */
 typedef int enact_fn(struct watch *w, const struct timeline_step *t, const struct experiment_fault *f, fl_ns now, uint64_t *hits);
@@ -76,11 +82,46 @@ enact_pause(struct watch *w, const struct timeline_step *t, const struct experim
 	return 0;
 }
 
+static int
+call(struct watch *w, const struct experiment_call *c, char *say)
+{
+	const struct client_wait wait = { .deadline = clock_mono() + CALL_NS_MAX, .stop_fd = w->rig.signal_fd };
+	struct fetch f = { .method = "POST", .body_max = CALL_BYTES_MAX };
+	struct arena mem;
+	struct buf body;
+	int rc = -ENOMEM;
+
+	arena_init(&mem, 2 * CALL_BYTES_MAX);
+	buf_init(&body, CALL_BYTES_MAX);
+	f.target = subst_expand(&mem, c->target, &w->rig.values);
+	f.path = subst_expand(&mem, c->path, &w->rig.values);
+	if (f.target != NULL && f.path != NULL)
+		rc = fetch(&f, &wait, &body, say);
+	if (rc >= 300)
+		snprintf(say, FETCH_SAY_MAX, "status %d: %.100s", rc, buf_str(&body));
+	buf_fini(&body);
+	arena_fini(&mem);
+	return rc;
+}
+
+static int
+enact_call(struct watch *w, const struct timeline_step *t, const struct experiment_fault *f, fl_ns now, uint64_t *hits)
+{
+	char say[FETCH_SAY_MAX] = "";
+	int rc = call(w, t->on ? &f->call : &f->undo, say);
+
+	*hits = rc >= 200 && rc < 300;
+	if (*hits == 0 && rc != -ECANCELED)
+		observe_mark(&w->obs, now, true, "%s%s: %s", f->name, t->on ? "" : " is not taken back", say);
+	return 0;
+}
+
 /* Does it happen at once, with nothing to be taken back later? */
 static bool
 is_instant(const struct experiment_fault *f)
 {
-	return f->action == ACTION_CUT || f->action == ACTION_RESTART || (f->action == ACTION_KILL && f->length == 0);
+	return f->action == ACTION_CUT || f->action == ACTION_RESTART || (f->action == ACTION_KILL && f->length == 0) ||
+	    (f->action == ACTION_CALL && f->undo.target == NULL);
 }
 
 void
@@ -88,7 +129,7 @@ enact(struct watch *w, const struct timeline_step *t)
 {
 	static enact_fn *const acts[] = {
 		[ACTION_FAULT] = enact_fault, [ACTION_CUT] = enact_cut, [ACTION_DOWN] = enact_down,
-		[ACTION_KILL] = enact_kill, [ACTION_RESTART] = enact_restart, [ACTION_PAUSE] = enact_pause,
+		[ACTION_KILL] = enact_kill, [ACTION_RESTART] = enact_restart, [ACTION_PAUSE] = enact_pause, [ACTION_CALL] = enact_call,
 	};
 	const struct experiment_fault *f = &w->x->faults[t->fault];
 	const fl_ns now = clock_mono();

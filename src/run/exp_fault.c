@@ -10,6 +10,7 @@
  *        - {at: 8s, pause: redis, for: 300ms}
  *        - {at: 9s, restart: redis}
  *          repeat: {every: 1s, times: 3}
+ *        - {at: 9s, for: 2s, call: "http://127.0.0.1:{port:a}/control?work=1s", undo: "http://127.0.0.1:{port:a}/control?work=5ms"}
  */
 #include "run/exp_fault.h"
 
@@ -31,9 +32,10 @@ static const struct {
 	[ACTION_KILL] = { "kill", { "name", "at", "kill", "signal", "for", "repeat", NULL } },
 	[ACTION_RESTART] = { "restart", { "name", "at", "restart", "repeat", NULL } },
 	[ACTION_PAUSE] = { "pause", { "name", "at", "pause", "for", "repeat", NULL } },
+	[ACTION_CALL] = { "call", { "name", "at", "call", "undo", "for", "repeat", NULL } },
 };
 static const char *const all_keys[] = { "name", "at", "for", "repeat", "on", "type", "stream", "toxicity", "attributes", "scope", "ttl",
-	"cut", "reset", "down", "kill", "signal", "restart", "pause", NULL };
+	"cut", "reset", "down", "kill", "signal", "restart", "pause", "call", "undo", NULL };
 
 /* The one action that the map names; -1 after a complaint. */
 static int
@@ -41,7 +43,7 @@ find_action(struct exp_reader *r, const struct doc_node *n)
 {
 	int found = -1;
 
-	for (int a = ACTION_FAULT; a <= ACTION_PAUSE; a++) {
+	for (int a = ACTION_FAULT; a <= ACTION_CALL; a++) {
 		if (doc_get(n, actions[a].key) == NULL)
 			continue;
 		if (found >= 0) {
@@ -56,7 +58,7 @@ find_action(struct exp_reader *r, const struct doc_node *n)
 	if (doc_get(n, "type") != NULL)
 		doc_complain(r->d, n, "found a fault without on, expected on: NAME of the line it is on");
 	else
-		doc_complain(r->d, n, "found a fault that does nothing, expected one of on, cut, down, kill, restart, pause");
+		doc_complain(r->d, n, "found a fault that does nothing, expected one of on, cut, down, kill, restart, pause, call");
 	return -1;
 }
 
@@ -100,7 +102,7 @@ read_times(struct exp_reader *r, const struct doc_node *n, struct experiment_fau
 	}
 	if (exp_field_duration(r, n, "for", 0, EXPERIMENT_NS_MAX, &f->length) && f->length == 0)
 		doc_unexpected(r->d, length, "a duration over 0");
-	if (doc_get(n, "repeat") != NULL && length == NULL && (f->action == ACTION_FAULT || f->action >= ACTION_PAUSE ||
+	if (doc_get(n, "repeat") != NULL && length == NULL && (f->action == ACTION_FAULT || f->action == ACTION_PAUSE ||
 	    f->action == ACTION_DOWN || f->action == ACTION_KILL))
 		doc_complain(r->d, doc_get(n, "repeat"), "found repeat without for, expected for: how long each lasts");
 	read_repeat(r, n, f);
@@ -134,13 +136,26 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 }
 
 static void
+read_call(struct exp_reader *r, const struct doc_node *n, struct experiment_fault *f)
+{
+	const struct doc_node *length = doc_get(n, "for");
+
+	exp_field_url(r, n, "call", NULL, &f->call.target, &f->call.path);
+	exp_field_url(r, n, "undo", NULL, &f->undo.target, &f->undo.path);
+	if (length != NULL && doc_get(n, "undo") == NULL)
+		doc_complain(r->d, length, "found for without undo, expected undo: URL of the call that takes it back");
+}
+
+static void
 read_other(struct exp_reader *r, const struct doc_node *n, struct experiment_fault *f)
 {
 	const char *key = actions[f->action].key;
 	const struct doc_node *name = doc_get(n, "name");
 
 	doc_keys(r->d, n, actions[f->action].keys);
-	if (f->action == ACTION_CUT || f->action == ACTION_DOWN)
+	if (f->action == ACTION_CALL)
+		read_call(r, n, f);
+	else if (f->action == ACTION_CUT || f->action == ACTION_DOWN)
 		exp_field_ref(r, n, key, "line", r->x->line_names, &f->line);
 	else
 		exp_field_ref(r, n, key, "process", r->x->process_names, &f->process);
@@ -149,7 +164,7 @@ read_other(struct exp_reader *r, const struct doc_node *n, struct experiment_fau
 	exp_field_bool(r, n, "reset", &f->reset);
 	exp_field_signal(r, n, "signal", &f->sig);
 	f->name = arena_printf(&r->x->mem, "%s %s", key,
-	    f->line >= 0 ? r->x->line_names[f->line] : f->process >= 0 ? r->x->process_names[f->process] : "?");
+	    f->line >= 0 ? r->x->line_names[f->line] : f->process >= 0 ? r->x->process_names[f->process] : f->call.path != NULL ? f->call.path : "?");
 	if (exp_field_text(r, n, "name", NULL, &f->name) && (f->name[0] == '\0' || strlen(f->name) > 120))
 		doc_complain(r->d, name, "found a name of %zu bytes, expected 1 to 120", strlen(f->name));
 }

@@ -118,7 +118,7 @@ check_bad(struct exp_reader *r, const struct doc_node *n, const struct subst_tok
 	snprintf(word, sizeof(word), "%.*s", (int)FL_MIN(t->n, 60), t->text);
 	word[strcspn(word, ":")] = '\0';
 	near = is_listed(word, subst_words()) ? NULL : text_nearest(word, subst_words());
-	doc_complain(r->d, n, "found {%.*s%s, expected {port:NAME}, {line:NAME}, {dir}, {here}, or {{ for a brace%s%s%s",
+	doc_complain(r->d, n, "found {%.*s%s, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace%s%s%s",
 	    (int)FL_MIN(t->n, 60), t->text, t->text[t->n] == '}' ? "}" : "", near != NULL ? "; did you mean \"" : "",
 	    near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
@@ -152,6 +152,25 @@ exp_field_template(struct exp_reader *r, const struct doc_node *map, const char 
 		return false;
 	*ret = s;
 	return true;
+}
+
+bool
+exp_field_url(struct exp_reader *r, const struct doc_node *map, const char *key, const char *need, const char **ret_target,
+    const char **ret_path)
+{
+	const char *url, *rest, *slash;
+
+	if (!exp_field_template(r, map, key, need, &url))
+		return false;
+	if (strncmp(url, "http://", 7) != 0 || url[7] == '/' || url[7] == '\0') {
+		doc_unexpected(r->d, doc_get(map, key), "a URL such as http://127.0.0.1:8080/health");
+		return false;
+	}
+	rest = url + 7;
+	slash = strchr(rest, '/');
+	*ret_path = slash == NULL ? "/" : exp_field_dup(r, slash);
+	*ret_target = slash == NULL ? rest : arena_strndup(&r->x->mem, rest, (size_t)(slash - rest));
+	return *ret_path != NULL && *ret_target != NULL;
 }
 
 bool

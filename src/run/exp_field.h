@@ -18,6 +18,9 @@ struct exp_reader {
 bool exp_field_text(struct exp_reader *r, const struct doc_node *map, const char *key, const char *need, const char **ret);
 /* A text with {port:NAME} and its like; ports are entered into the experiment, everything else is checked. */
 bool exp_field_template(struct exp_reader *r, const struct doc_node *map, const char *key, const char *need, const char **ret);
+/* A template "http://host:port/path", in two. */
+bool exp_field_url(struct exp_reader *r, const struct doc_node *map, const char *key, const char *need, const char **ret_target,
+    const char **ret_path);
 bool exp_field_duration(struct exp_reader *r, const struct doc_node *map, const char *key, fl_ns min, fl_ns max, fl_ns *ret);
 /* "30%" or 0.3. */
 bool exp_field_share(struct exp_reader *r, const struct doc_node *map, const char *key, double *ret);

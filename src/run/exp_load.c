@@ -19,6 +19,7 @@
 #include "run/exp_load.h"
 
 #include "audit/history.h"
+#include "run/exp_http.h"
 #include <string.h>
 
 #define OPS_DEFAULT 1000000
@@ -64,8 +65,6 @@ read_numbers(struct exp_reader *r, const struct doc_node *map, struct experiment
 		l->ops_max = (uint64_t)v;
 	if (rate != NULL)
 		doc_float(r->d, rate, 0.01, 100000, &l->rate);
-	exp_field_duration(r, map, "timeout", FL_MS, 60 * FL_SEC, &l->timeout);
-	exp_field_duration(r, map, "connect_timeout", FL_MS, 60 * FL_SEC, &l->connect_timeout);
 	exp_field_duration(r, map, "think", 0, 60 * FL_SEC, &l->think);
 	exp_field_bool(r, map, "final_reads", &l->final_reads);
 }
@@ -80,11 +79,21 @@ read_prefix(struct exp_reader *r, const struct doc_node *map, struct experiment_
 }
 
 static void
+read_redis(struct exp_reader *r, const struct doc_node *n, struct experiment_load *l)
+{
+	if (doc_get(n, "line") == NULL)
+		doc_complain(r->d, n, "found a load without line, expected line: NAME of the line to go through");
+	read_mix(r, n, l);
+	read_numbers(r, n, l);
+	read_prefix(r, n, l);
+}
+
+static void
 read_load(struct exp_reader *r, const struct doc_node *n)
 {
-	static const char *const known[] = { "type", "line", "clients", "keys", "mix", "rate", "duration", "timeout", "connect_timeout",
+	static const char *const redis[] = { "type", "line", "clients", "keys", "mix", "rate", "duration", "timeout", "connect_timeout",
 		"think", "operations_max", "prefix", "final_reads", NULL };
-	static const char *const types[] = { "redis", NULL };
+	static const char *const types[] = { "redis", "http", NULL };
 	const struct doc_node *type = doc_get(n, "type");
 	struct experiment_load *l = &r->x->load;
 
@@ -92,13 +101,11 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 		.prefix = "k", .final_reads = true };
 	if (!doc_expect(r->d, n, DOC_MAP, "a load: a map with type, line and duration"))
 		return;
-	doc_keys(r->d, n, known);
 	if (type == NULL)
-		doc_complain(r->d, n, "found a load without type, expected type: redis");
-	else
-		doc_choice(r->d, type, types);
-	if (doc_get(n, "line") == NULL)
-		doc_complain(r->d, n, "found a load without line, expected line: NAME of the line to go through");
+		doc_complain(r->d, n, "found a load without type, expected type: redis or type: http");
+	else if (doc_choice(r->d, type, types) == EXPERIMENT_HTTP)
+		l->type = EXPERIMENT_HTTP;
+	doc_keys(r->d, n, l->type == EXPERIMENT_HTTP ? exp_http_keys() : redis);
 	exp_field_ref(r, n, "line", "line", r->x->line_names, &l->line);
 	if (doc_get(n, "duration") == NULL && r->x->duration == 0)
 		doc_complain(r->d, n, "found a load without duration, expected one such as duration: 15s");
@@ -106,9 +113,14 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 		r->x->duration = FL_MAX(r->x->duration, l->duration);
 	else
 		l->duration = r->x->duration;
-	read_mix(r, n, l);
-	read_numbers(r, n, l);
-	read_prefix(r, n, l);
+	exp_field_duration(r, n, "timeout", FL_MS, 60 * FL_SEC, &l->timeout);
+	exp_field_duration(r, n, "connect_timeout", FL_MS, 60 * FL_SEC, &l->connect_timeout);
+	if (l->type == EXPERIMENT_HTTP && doc_get(n, "line") == NULL && doc_get(n, "target") == NULL)
+		doc_complain(r->d, n, "found a load without line and target, expected line: NAME of the line to go through, or target: HOST:PORT");
+	if (l->type == EXPERIMENT_HTTP)
+		exp_http_read(r, n, l);
+	else
+		read_redis(r, n, l);
 }
 
 void
@@ -141,26 +153,43 @@ read_audit(struct exp_reader *r, const struct doc_node *n)
 	else
 		doc_choice(r->d, model, models);
 	exp_field_text(r, n, "name", NULL, &r->x->audit_name);
-	if (!r->x->has_load)
+	if (!r->x->has_load || r->x->load.type != EXPERIMENT_REDIS)
 		doc_complain(r->d, n, "found an audit, but no load whose history it could judge");
 	r->x->has_audit = true;
+}
+
+/* A limit: a value, at most or at least by what is better; or ">= 90%", "<= 5s". */
+static void
+read_limit(struct exp_reader *r, const struct doc_node *n, enum metric m)
+{
+	const struct metric_info *info = metric_info(m);
+	struct metric_limit l = { .metric = m, .least = info->more_is_better };
+	const char *text;
+
+	if (!doc_text(r->d, n, metric_expected(info->unit), &text))
+		return;
+	if (strncmp(text, ">=", 2) == 0 || strncmp(text, "<=", 2) == 0) {
+		l.least = text[0] == '>';
+		text += 2;
+		text += strspn(text, " ");
+	}
+	if (metric_parse(info->unit, text, &l.value))
+		r->x->limits[r->x->limit_count++] = l;
+	else
+		doc_unexpected(r->d, n, metric_expected(info->unit));
 }
 
 static void
 read_expect(struct exp_reader *r, const struct doc_node *n)
 {
-	static const char *const known[] = { "errors", "p50", "p95", "p99", "max", "operations", NULL };
-	struct experiment_expect *e = &r->x->expect;
-
-	if (!doc_expect(r->d, n, DOC_MAP, "a map with errors, p50, p95, p99, max, operations"))
+	if (!doc_expect(r->d, n, DOC_MAP, "a map of limits such as {errors: 30%, p99: 500ms}"))
 		return;
-	doc_keys(r->d, n, known);
-	exp_field_share(r, n, "errors", &e->errors);
-	exp_field_duration(r, n, "p50", 0, 3600 * FL_SEC, &e->p50);
-	exp_field_duration(r, n, "p95", 0, 3600 * FL_SEC, &e->p95);
-	exp_field_duration(r, n, "p99", 0, 3600 * FL_SEC, &e->p99);
-	exp_field_duration(r, n, "max", 0, 3600 * FL_SEC, &e->max);
-	exp_field_int(r, n, "operations", 0, INT64_MAX, &e->operations);
+	doc_keys(r->d, n, metric_names());
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		const struct doc_node *v = doc_get(n, metric_names()[m]);
+		if (v != NULL)
+			read_limit(r, v, (enum metric)m);
+	}
 	if (!r->x->has_load)
 		doc_complain(r->d, n, "found expectations, but no load that could meet them");
 }
@@ -241,7 +270,6 @@ exp_load_judges(struct exp_reader *r, const struct doc_node *root)
 	const struct doc_node *audit = doc_get(root, "audit"), *expect = doc_get(root, "expect");
 	const struct doc_node *guards = exp_field_list(r, root, "abort_if", EXPERIMENT_GUARDS_MAX, "conditions");
 
-	x->expect = (struct experiment_expect){ -1, -1, -1, -1, -1, -1 };
 	if (audit != NULL)
 		read_audit(r, audit);
 	if (expect != NULL)

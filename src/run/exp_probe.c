@@ -48,24 +48,6 @@ read_when(struct exp_reader *r, const struct doc_node *map, struct experiment_pr
 		doc_unexpected(r->d, n, "before, during, after, always, or a list of them");
 }
 
-/* "http://host:port/path" in two. */
-static void
-split_url(struct exp_reader *r, const struct doc_node *n, struct experiment_probe *p)
-{
-	const char *rest, *slash;
-
-	if (p->target == NULL)
-		return;
-	if (strncmp(p->target, "http://", 7) != 0 || p->target[7] == '/' || p->target[7] == '\0') {
-		doc_unexpected(r->d, n, "a URL such as http://127.0.0.1:8080/health");
-		return;
-	}
-	rest = p->target + 7;
-	slash = strchr(rest, '/');
-	p->path = slash == NULL ? "/" : exp_field_dup(r, slash);
-	p->target = slash == NULL ? rest : arena_strndup(&r->x->mem, rest, (size_t)(slash - rest));
-}
-
 static void
 read_target(struct exp_reader *r, const struct doc_node *map, struct experiment_probe *p)
 {
@@ -83,8 +65,7 @@ read_target(struct exp_reader *r, const struct doc_node *map, struct experiment_
 		exp_field_template(r, map, "send", NULL, &p->send);
 	} else if (http != NULL) {
 		p->kind = PROBE_HTTP;
-		exp_field_template(r, map, "http", NULL, &p->target);
-		split_url(r, http, p);
+		exp_field_url(r, map, "http", NULL, &p->target, &p->path);
 		if (exp_field_int(r, map, "status", 100, 599, &status))
 			p->status = (int)status;
 	} else {

@@ -4,6 +4,7 @@
 
 #include "io/file.h"
 #include "proto/yaml.h"
+#include "run/exp_counter.h"
 #include "run/exp_fault.h"
 #include "run/exp_load.h"
 #include "run/exp_probe.h"
@@ -31,7 +32,7 @@ static void
 read_head(struct exp_reader *r, const struct doc_node *root)
 {
 	static const char *const known[] = { "name", "description", "seed", "duration", "system", "lines", "load", "faults", "probes", "audit",
-		"expect", "abort_if", "heal_within", NULL };
+		"expect", "abort_if", "heal_within", "counters", "variants", "compare", NULL };
 	const struct doc_node *name = doc_get(root, "name");
 	struct experiment *x = r->x;
 	int64_t seed;
@@ -66,6 +67,7 @@ experiment_read(const struct doc_node *root, struct doc_diag *d, struct experime
 	exp_load_read(&r, root);
 	exp_fault_list(&r, root);
 	exp_probe_list(&r, root);
+	exp_counter_list(&r, root);
 	exp_load_judges(&r, root);
 	if (r.x->mem.overflowed)
 		doc_complain(d, NULL, "found an experiment too large, expected less text");

@@ -15,6 +15,8 @@
 #include "fault/spec.h"
 #include "proto/doc.h"
 #include "proxy/line.h"
+#include "run/metric.h"
+#include "run/pace.h"
 
 #define EXPERIMENT_PORTS_MAX 64
 #define EXPERIMENT_LINES_MAX 64
@@ -24,6 +26,7 @@
 #define EXPERIMENT_ROUNDS_MAX 2000      /* of all faults together */
 #define EXPERIMENT_GUARDS_MAX 16
 #define EXPERIMENT_CLIENTS_MAX 512
+#define EXPERIMENT_COUNTERS_MAX 16
 #define EXPERIMENT_KEYS_MAX 10000
 #define EXPERIMENT_NS_MAX (24 * 3600 * FL_SEC)
 
@@ -65,18 +68,59 @@ struct experiment_line {
 	uint32_t conns_max;
 };
 
+/* What an HTTP load may ask for. */
+struct experiment_request {
+	const char *method, *path;      /* path is a template */
+	uint32_t weight;
+	uint64_t body_bytes;
+};
+struct experiment_header {
+	const char *name, *value;       /* value is a template */
+	double share;                   /* of the requests that carry it */
+};
+#define EXPERIMENT_REQUESTS_MAX 32
+#define EXPERIMENT_HEADERS_MAX 32
+#define EXPERIMENT_BODY_MAX (16u << 20)
+struct experiment_http {
+	const char *target;             /* template host:port; NULL: the line */
+	struct pace_conf pace;
+	uint32_t request_count, header_count;
+	struct experiment_request requests[EXPERIMENT_REQUESTS_MAX];
+	struct experiment_header headers[EXPERIMENT_HEADERS_MAX];
+	uint32_t conns_max, threads;
+	uint32_t outstanding_max;       /* requests under way and waiting */
+	fl_ns patience;                 /* an answer after that is late; FL_NEVER: none is */
+	uint32_t attempts;              /* of a request at most; 1: no retries */
+	unsigned retry_on;              /* bits 1 << enum load_outcome */
+	fl_ns backoff, backoff_max;
+	double backoff_factor;
+	bool backoff_jitter;
+	bool traceparent, idempotency_key;
+};
+
+enum experiment_load_type { EXPERIMENT_REDIS, EXPERIMENT_HTTP };
 struct experiment_load {
-	int line;                       /* to go through */
+	enum experiment_load_type type;
+	int line;                       /* to go through; EXPERIMENT_HTTP with a target: -1 */
+	/* EXPERIMENT_REDIS */
 	uint32_t clients, keys;
 	unsigned mix[3];                /* weights by enum history_f: read, write, cas */
 	double rate;                    /* operations per second and client; 0: as fast as answers come */
-	fl_ns duration, timeout, connect_timeout, think;
+	fl_ns think;
 	uint64_t ops_max;               /* all clients together: memory is taken for so many */
 	const char *prefix;             /* of the keys */
 	bool final_reads;               /* read every key once more after healing */
+	/* both */
+	fl_ns duration, timeout, connect_timeout;
+	struct experiment_http http;
 };
 
-enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE };
+enum experiment_action { ACTION_FAULT, ACTION_CUT, ACTION_DOWN, ACTION_KILL, ACTION_RESTART, ACTION_PAUSE, ACTION_CALL };
+
+/* What to ask of a server by HTTP. Templates. */
+struct experiment_call {
+	const char *target, *path;      /* NULL: nothing */
+};
 
 /* One entry of the timeline. */
 struct experiment_fault {
@@ -86,9 +130,10 @@ struct experiment_fault {
 	fl_ns every;                    /* 0: once */
 	uint32_t times;                 /* how often in all; at least 1 */
 	uint32_t first;                 /* rounds of the faults before it: its rounds are numbered from here */
-	int line, process;              /* -1: the other one */
+	int line, process;              /* -1: the other one; ACTION_CALL: both */
 	int sig;                        /* ACTION_KILL */
 	bool reset;                     /* ACTION_CUT */
+	struct experiment_call call, undo;      /* ACTION_CALL */
 	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
 
@@ -104,11 +149,12 @@ struct experiment_guard {
 	int64_t bytes;                  /* GUARD_MEMORY */
 };
 
-/* What the load must look like; negative: not asked. */
-struct experiment_expect {
-	double errors;                  /* share of operations that did not succeed */
-	fl_ns p50, p95, p99, max;
-	int64_t operations;             /* at least so many succeeded */
+/* A server whose own numbers are read while the load runs: a JSON object. */
+struct experiment_counter {
+	const char *name;
+	const char *target, *path;      /* templates */
+	fl_ns every, timeout;
+	const char *requests, *worked, *wasted; /* members that mean that */
 };
 
 struct experiment {
@@ -131,7 +177,9 @@ struct experiment {
 	bool has_load, has_audit;
 	const char *audit_name;
 	struct experiment_load load;
-	struct experiment_expect expect;
+	uint32_t limit_count, counter_count;
+	struct metric_limit limits[METRIC_COUNT];       /* that the load must keep */
+	struct experiment_counter counters[EXPERIMENT_COUNTERS_MAX];
 };
 
 /*

@@ -13,6 +13,7 @@ fault_say_kind(const struct experiment_fault *f)
 {
 	static const char *const kinds[] = {
 		[ACTION_CUT] = "cut", [ACTION_DOWN] = "down", [ACTION_KILL] = "kill", [ACTION_RESTART] = "restart", [ACTION_PAUSE] = "pause",
+		[ACTION_CALL] = "call",
 	};
 
 	return f->action == ACTION_FAULT ? kind_info(f->spec.kind)->name : kinds[f->action];
@@ -21,6 +22,8 @@ fault_say_kind(const struct experiment_fault *f)
 const char *
 fault_say_place(const struct experiment *x, const struct experiment_fault *f, struct arena *mem)
 {
+	if (f->action == ACTION_CALL)
+		return arena_printf(mem, "http://%s", f->call.target);
 	if (f->process >= 0)
 		return arena_printf(mem, "process %s", x->process_names[f->process]);
 	if (f->action == ACTION_FAULT && kind_info(f->spec.kind)->place == KIND_STREAM)
@@ -95,6 +98,10 @@ fault_say_text(const struct experiment_fault *f, struct arena *mem)
 		buf_printf(&b, "%s%s", process_signal_name(f->sig), f->length > 0 ? ", then started again" : "");
 	} else if (f->action == ACTION_CUT) {
 		buf_printf(&b, "all connections %s", f->reset ? "reset" : "closed");
+	} else if (f->action == ACTION_CALL) {
+		buf_printf(&b, "POST %s", f->call.path);
+		if (f->undo.path != NULL)
+			buf_printf(&b, ", then POST %s", f->undo.path);
 	} else if (f->action == ACTION_DOWN) {
 		buf_puts(&b, "refuses connections and has none");
 	} else {

@@ -35,14 +35,25 @@ advance(struct guard *g, int64_t number)
 	if (number <= g->newest)
 		return;
 	for (int64_t n = FL_MAX(g->newest + 1, number - g->slot_count + 1); n <= number; n++)
-		g->slots[n % g->slot_count] = (struct guard_slot){ 0 };
+		g->slots[n % g->slot_count] = (struct guard_count){ 0 };
 	g->newest = number;
+}
+
+static void
+count(struct guard *g, fl_ns at, uint32_t total, uint32_t bad)
+{
+	int64_t number = at / GUARD_SLOT_NS;
+
+	advance(g, number);
+	if (number > g->newest - (int64_t)g->slot_count) {
+		g->slots[number % g->slot_count].total += total;
+		g->slots[number % g->slot_count].bad += bad;
+	}
 }
 
 void
 guard_op(struct guard *g, const struct oplog_op *op)
 {
-	int64_t number = op->complete / GUARD_SLOT_NS;
 	bool bad;
 
 	if (g->slots == NULL)
@@ -52,11 +63,14 @@ guard_op(struct guard *g, const struct oplog_op *op)
 		bad = op->outcome != HISTORY_OK && op->error != OPLOG_MISMATCH;
 	else
 		bad = op->complete - op->due > g->conf->limit;
-	advance(g, number);
-	if (number > g->newest - (int64_t)g->slot_count) {
-		g->slots[number % g->slot_count].total++;
-		g->slots[number % g->slot_count].bad += bad;
-	}
+	count(g, op->complete, 1, bad);
+}
+
+void
+guard_slot(struct guard *g, const struct load_live_slot *s)
+{
+	if (g->slots != NULL)
+		count(g, s->at, s->ok + s->bad, g->conf->kind == GUARD_ERRORS ? s->bad : coarse_above(&s->latency, g->conf->limit));
 }
 
 void

@@ -5,14 +5,15 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "run/fault_say.h"
+#include "run/gauge.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define REASONS_MAX 48
-#define TOLERANCES_MAX 6
 
 struct judge {
 	const struct judge_case *c;
@@ -140,56 +141,58 @@ judge_probes(struct judge *j)
 
 /* ---- expectations of the load ---- */
 
-static void
-add_tolerance(struct judge *j, struct result_tolerance *list, const char *name, const char *want, const char *got, bool held)
+static const char *
+say_got(struct judge *j, enum metric m, double got)
 {
-	fl_assert(j->r->tolerance_count < TOLERANCES_MAX);
-	list[j->r->tolerance_count++] = (struct result_tolerance){ .name = name, .want = want, .got = got, .held = held, .known = true };
-	if (!held)
-		finding(j, "the load's %s: wanted %s, got %s", name, want, got);
+	const struct result_load *l = &j->r->load;
+	char text[64];
+
+	metric_say(metric_info(m)->unit, got, text, sizeof(text));
+	if (m == METRIC_ERRORS)
+		return arena_printf(j->mem, "%s (%" PRIu64 " of %" PRIu64 ")", text, l->fail + l->info, l->ok + l->fail + l->info);
+	return arena_strdup(j->mem, text);
 }
 
 static void
-judge_latency(struct judge *j, struct result_tolerance *list, const char *name, fl_ns limit, fl_ns got)
+judge_limit(struct judge *j, const struct metric_limit *l, struct result_tolerance *out)
 {
-	char a[32], b[32];
+	const struct metric_info *info = metric_info(l->metric);
+	const double got = j->r->metrics.of[l->metric];
+	char want[64];
 
-	if (limit < 0)
-		return;
-	add_tolerance(j, list, name, arena_printf(j->mem, "at most %s", units_duration(a, sizeof(a), limit)),
-	    arena_strdup(j->mem, units_duration(b, sizeof(b), got)), got <= limit);
+	metric_say(info->unit, l->value, want, sizeof(want));
+	*out = (struct result_tolerance){
+		.name = info->name,
+		.want = arena_printf(j->mem, "at %s %s", l->least ? "least" : "most", want),
+		.got = say_got(j, l->metric, got),
+		.held = metric_holds(l, got),
+		.known = !isnan(got),
+	};
+	if (!out->known) {
+		j->unknown = true;
+		add_reason(j, arena_printf(j->mem, "the load's %s cannot be told: %s", info->name, info->text));
+	} else if (!out->held) {
+		finding(j, "the load's %s: wanted %s, got %s", info->name, out->want, out->got);
+	}
 }
 
 static int
 judge_load(struct judge *j)
 {
-	const struct experiment_expect *e = &j->c->x->expect;
-	const struct result_load *l = &j->r->load;
-	uint64_t total = l->ok + l->fail + l->info;
-	struct result_tolerance *list = arena_alloc(j->mem, TOLERANCES_MAX * sizeof(*list));
-	double share = total == 0 ? 1 : (double)(l->fail + l->info) / (double)total;
+	const struct experiment *x = j->c->x;
+	struct result_tolerance *list = arena_alloc(j->mem, (x->limit_count + 1) * sizeof(*list));
 
 	if (list == NULL)
 		return -ENOMEM;
 	j->r->tolerances = list;
-	if (!j->c->x->has_load || j->c->stop == JUDGE_BROKEN)
+	if (!x->has_load || j->c->stop == JUDGE_BROKEN)
 		return 0;
-	if (l->ok == 0) {
+	if (j->r->load.ok == 0) {
 		j->unknown = true;
 		add_reason(j, "not one operation of the load succeeded: nothing was tried");
 	}
-	if (e->errors >= 0)
-		add_tolerance(j, list, "errors", arena_printf(j->mem, "at most %g%%", e->errors * 100),
-		    arena_printf(j->mem, "%.2f%% (%" PRIu64 " of %" PRIu64 ")", share * 100, l->fail + l->info, total), share <= e->errors);
-	if (e->operations >= 0)
-		add_tolerance(j, list, "operations", arena_printf(j->mem, "at least %" PRId64 " that succeed", e->operations),
-		    arena_printf(j->mem, "%" PRIu64, l->ok), l->ok >= (uint64_t)e->operations);
-	if (l->latency != NULL && total > 0) {
-		judge_latency(j, list, "p50", e->p50, hist_quantile(l->latency, 0.5));
-		judge_latency(j, list, "p95", e->p95, hist_quantile(l->latency, 0.95));
-		judge_latency(j, list, "p99", e->p99, hist_quantile(l->latency, 0.99));
-		judge_latency(j, list, "max", e->max, l->latency->max);
-	}
+	for (uint32_t i = 0; i < x->limit_count; i++)
+		judge_limit(j, &x->limits[i], &list[j->r->tolerance_count++]);
 	return 0;
 }
 
@@ -218,12 +221,37 @@ tell_round(struct judge *j, const struct experiment_fault *f, uint32_t round, st
 	return rc;
 }
 
+/* Surges of the load disturb a system as faults do: they stand among them. */
+static uint32_t
+tell_surges(struct judge *j, struct result_fault *list)
+{
+	const struct pace_conf *p = &j->c->x->load.http.pace;
+	const fl_ns start = j->r->load.start;
+
+	if (!j->r->load.open)
+		return 0;
+	for (uint32_t i = 0; i < p->surge_count; i++) {
+		const struct pace_surge *s = &p->surges[i];
+		list[i] = (struct result_fault){
+			.name = p->surge_count == 1 ? "surge" : arena_printf(j->mem, "surge (%u of %u)", i + 1, p->surge_count),
+			.place = "load",
+			.kind = "surge",
+			.text = arena_printf(j->mem, "%g requests a second", s->rate),
+			.from = start + s->at,
+			.to = start + FL_MIN(s->at + s->length, p->duration),
+			.landed = true,
+			.times = 1,
+		};
+	}
+	return p->surge_count;
+}
+
 static int
 tell_faults(struct judge *j)
 {
 	const struct experiment *x = j->c->x;
-	struct result_fault *list = arena_alloc(j->mem, (x->rounds + 1) * sizeof(*list));
-	uint32_t n = 0;
+	struct result_fault *list = arena_alloc(j->mem, (x->rounds + PACE_SURGES_MAX + 1) * sizeof(*list));
+	uint32_t n = list == NULL ? 0 : tell_surges(j, list);
 	int rc = list == NULL ? -ENOMEM : 0;
 
 	for (uint32_t i = 0; rc == 0 && i < x->fault_count; i++)
@@ -277,22 +305,28 @@ int
 judge_fill(const struct judge_case *c, struct arena *mem, struct run_result *r)
 {
 	struct judge j = { .c = c, .mem = mem, .r = r };
+	struct result_mark *marks = arena_alloc(mem, OBSERVE_MARKS_MAX * sizeof(*marks));
 	const char **reasons;
 	int rc;
 
 	if (c->stop != JUDGE_RAN)
-		add_reason(&j, c->why);
+		add_reason(&j, arena_strdup(mem, c->why));
 	judge_audit(&j);
 	for (uint32_t i = 0; i < c->crash_count; i++)
 		finding(&j, "%s", c->crashes[i]);
 	rc = judge_probes(&j);
 	if (rc == 0)
-		rc = judge_load(&j);
-	if (rc == 0)
 		rc = tell_faults(&j);
 	if (rc < 0)
 		return rc;
-	r->marks = c->obs->marks;
+	gauge_fill(r, &r->metrics);
+	rc = judge_load(&j);
+	if (rc < 0)
+		return rc;
+	if (marks == NULL)
+		return -ENOMEM;
+	memcpy(marks, c->obs->marks, c->obs->mark_count * sizeof(*marks));
+	r->marks = marks;
 	r->mark_count = c->obs->mark_count;
 	conclude(&j);
 	reasons = arena_alloc(mem, REASONS_MAX * sizeof(*reasons));

@@ -30,7 +30,7 @@ struct judge_case {
 
 /*
  * judge_fill - verdict, exit_code, headline, reasons, faults, marks, probes, tolerances, audit of the result, whose load is
- * filled already. Texts in mem. 0 or -ENOMEM.
+ * filled already. Texts in mem; what is said of the experiment points into it. 0 or -ENOMEM.
  */
 int judge_fill(const struct judge_case *c, struct arena *mem, struct run_result *r);
 

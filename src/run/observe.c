@@ -140,6 +140,14 @@ observe_ops(struct observe *o, struct oplog *const *logs, uint32_t count)
 	}
 }
 
+void
+observe_slot(struct observe *o, const struct load_live_slot *s)
+{
+	tally_slot(&o->tally, s);
+	for (uint32_t g = 0; g < o->x->guard_count; g++)
+		guard_slot(&o->guards[g], s);
+}
+
 /* Keep what tells something: failures, changes, and the rest while there is plenty of room (1). */
 static bool
 keep_sample(struct observe *o, struct observe_probe *p, const struct prober_result *r, bool changed)

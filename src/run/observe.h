@@ -64,6 +64,7 @@ void observe_round(struct observe *o, fl_ns at, uint32_t fault, uint32_t round, 
 void observe_proxy(struct observe *o, struct proxy *p, const struct line_set *l);
 /* Take what the clients did since the last time. */
 void observe_ops(struct observe *o, struct oplog *const *logs, uint32_t count);
+void observe_slot(struct observe *o, const struct load_live_slot *s);
 void observe_probe(struct observe *o, uint32_t probe, enum observe_phase phase, const struct prober_result *r);
 /* Must the run be aborted? why: 160 bytes. */
 bool observe_tripped(const struct observe *o, fl_ns now, char *why);

@@ -165,25 +165,43 @@ describe_versions(struct arena *mem, struct run_result *r)
 	return 0;
 }
 
-int
-publish_describe(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r)
+static int
+describe_files(const struct experiment *x, struct arena *mem, struct run_result *r)
 {
-	static const struct result_pair files[] = {
+	static const struct result_pair always[] = {
 		{ "experiment.yaml", "the experiment as it was run" },
 		{ "run.json", "its seed and where it came from: what replay needs" },
 		{ "events.jsonl", "what happened: every decision of a fault, every probe that changed its mind" },
 		{ "report.json", "this report for programs" },
 		{ "junit.xml", "this report for a test runner" },
-		{ "history.jsonl", "every operation of the clients and what came back" },
 	};
+	struct result_pair *files = arena_alloc(mem, (FL_ARRAY_LEN(always) + 1) * sizeof(*files));
+
+	if (files == NULL)
+		return -ENOMEM;
+	memcpy(files, always, sizeof(always));
+	r->files = files;
+	r->file_count = FL_ARRAY_LEN(always);
+	if (!x->has_load)
+		return 0;
+	if (x->load.type == EXPERIMENT_HTTP)
+		files[r->file_count++] = (struct result_pair){ "requests.jsonl", "requests that were drawn to be kept, and how each ended" };
+	else
+		files[r->file_count++] = (struct result_pair){ "history.jsonl", "every operation of the clients and what came back" };
+	return 0;
+}
+
+int
+publish_describe(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r)
+{
 	int rc = describe_lines(x, rig, mem, r);
 
 	if (rc == 0)
 		rc = describe_processes(x, rig, mem, r);
 	if (rc == 0)
 		rc = describe_versions(mem, r);
-	r->files = files;
-	r->file_count = FL_ARRAY_LEN(files) - (x->has_load ? 0 : 1);
+	if (rc == 0)
+		rc = describe_files(x, mem, r);
 	r->load.what = load_say(x, mem);
 	r->replay = arena_printf(mem, "faultline replay %s", rig->dir.path);
 	return rc < 0 || mem->overflowed ? -ENOMEM : 0;

@@ -5,6 +5,7 @@
 #include "audit/evidence.h"
 #include "run/words.h"
 #include <errno.h>
+#include <math.h>
 
 #define SCHEMA 1
 
@@ -72,6 +73,7 @@ put_head(struct jsonw *w, const struct run_result *r)
 		jsonw_string(w, r->reasons[i]);
 	jsonw_end(w);
 	put_text(w, "name", r->name);
+	put_text(w, "variant", r->variant);
 	put_text(w, "description", r->description);
 	put_uint(w, "seed", r->seed);
 	put_text(w, "experiment", r->experiment_path);
@@ -87,12 +89,12 @@ put_head(struct jsonw *w, const struct run_result *r)
 }
 
 static void
-put_latency(struct jsonw *w, const struct hist *h)
+put_latency(struct jsonw *w, const char *key, const struct hist *h)
 {
 	static const struct { const char *name; double q; } quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p95", 0.95 }, { "p99", 0.99 },
 		{ "p999", 0.999 } };
 
-	jsonw_key(w, "latency");
+	jsonw_key(w, key);
 	if (h == NULL || h->total == 0) {
 		jsonw_null(w);
 		return;
@@ -107,6 +109,29 @@ put_latency(struct jsonw *w, const struct hist *h)
 	jsonw_end(w);
 }
 
+/* What an open loop has more, in a bucket and as a whole. */
+static void
+put_open_bucket(struct jsonw *w, const struct result_bucket *b)
+{
+	jsonw_num(w, "asked", b->asked);
+	jsonw_num(w, "asked_ok", b->asked_ok);
+	jsonw_num(w, "attempts", b->attempts);
+	jsonw_num(w, "late", b->late);
+	jsonw_num(w, "refused", b->refused);
+}
+
+static void
+put_open(struct jsonw *w, const struct result_load *l)
+{
+	put_uint(w, "asked", l->asked);
+	put_uint(w, "attempts", l->attempts);
+	put_uint(w, "late", l->late);
+	put_uint(w, "refused", l->refused);
+	jsonw_num(w, "start", l->start);
+	jsonw_num(w, "length", l->length);
+	put_latency(w, "latency_ok", l->latency_ok);
+}
+
 static void
 put_load(struct jsonw *w, const struct result_load *l)
 {
@@ -116,7 +141,7 @@ put_load(struct jsonw *w, const struct result_load *l)
 	put_uint(w, "ok", l->ok);
 	put_uint(w, "fail", l->fail);
 	put_uint(w, "info", l->info);
-	put_latency(w, l->latency);
+	put_latency(w, "latency", l->latency);
 	put_pairs(w, "errors", l->errors, l->error_count, "error", "times");
 	jsonw_num(w, "bucket", l->bucket_ns);
 	put_list(w, "buckets");
@@ -132,9 +157,69 @@ put_load(struct jsonw *w, const struct result_load *l)
 		jsonw_num(w, "p95", b->p95);
 		jsonw_num(w, "p99", b->p99);
 		jsonw_num(w, "max", b->max);
+		if (l->open)
+			put_open_bucket(w, b);
 		jsonw_end(w);
 	}
 	jsonw_end(w);
+	if (l->open)
+		put_open(w, l);
+	jsonw_end(w);
+}
+
+static void
+put_metrics(struct jsonw *w, const struct run_result *r)
+{
+	jsonw_key(w, "metrics");
+	jsonw_object(w);
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		jsonw_key(w, metric_names()[m]);
+		jsonw_float(w, r->metrics.of[m]);
+	}
+	jsonw_key(w, "healed");
+	if (isnan(r->metrics.of[METRIC_HEAL]))
+		jsonw_null(w);
+	else
+		jsonw_bool(w, isfinite(r->metrics.of[METRIC_HEAL]));
+	jsonw_end(w);
+}
+
+static void
+put_counter(struct jsonw *w, const struct result_counter *c)
+{
+	jsonw_object(w);
+	put_text(w, "name", c->name);
+	put_text(w, "url", c->url);
+	put_uint(w, "failures", c->failures);
+	jsonw_key(w, "increase");
+	jsonw_object(w);
+	for (uint32_t m = 0; m < c->member_count; m++) {
+		jsonw_key(w, c->members[m]);
+		jsonw_float(w, c->increase[m]);
+	}
+	jsonw_end(w);
+	put_list(w, "members");
+	for (uint32_t m = 0; m < c->member_count; m++)
+		jsonw_string(w, c->members[m]);
+	jsonw_end(w);
+	put_list(w, "samples");
+	for (uint32_t i = 0; i < c->sample_count; i++) {
+		jsonw_array(w);
+		jsonw_int(w, c->at[i]);
+		for (uint32_t m = 0; m < c->member_count; m++)
+			jsonw_float(w, c->values[(size_t)i * c->member_count + m]);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+put_counters(struct jsonw *w, const struct run_result *r)
+{
+	put_list(w, "counters");
+	for (uint32_t i = 0; i < r->counter_count; i++)
+		put_counter(w, &r->counters[i]);
 	jsonw_end(w);
 }
 
@@ -267,9 +352,11 @@ report_json(const struct run_result *r, struct buf *out)
 	jsonw_object(&w);
 	put_head(&w, r);
 	put_load(&w, &r->load);
+	put_metrics(&w, r);
 	put_faults(&w, r);
 	put_judged(&w, r);
 	put_system(&w, r);
+	put_counters(&w, r);
 	jsonw_end(&w);
 	buf_putc(out, '\n');
 	return out->overflowed ? -ENOBUFS : 0;

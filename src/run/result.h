@@ -11,6 +11,7 @@
 
 #include "audit/verdict.h"
 #include "base/hist.h"
+#include "run/metric.h"
 
 enum result_verdict {
 	RESULT_HELD,            /* exit code 0 */
@@ -29,6 +30,10 @@ struct result_bucket {
 	fl_ns at;                       /* where the bucket starts */
 	uint32_t ok, fail, info;        /* by time of completion */
 	fl_ns p50, p95, p99, max;       /* of the completed operations */
+	/* Of an HTTP load: */
+	uint32_t asked, asked_ok;       /* due in this bucket; and of those, how many ended well, whenever that was */
+	uint32_t attempts;              /* begun, retries included */
+	uint32_t late, refused;         /* of fail: answered after the user's patience; refused by a server or a policy */
 };
 struct result_load {
 	const char *what;               /* "8 clients: read, write, cas on 5 keys through line redis" */
@@ -39,6 +44,12 @@ struct result_load {
 	const struct hist *latency;     /* NULL: none */
 	const struct result_pair *errors;       /* error text -> "12 times", most frequent first */
 	uint32_t error_count;
+	/* Of an HTTP load: */
+	bool open;                      /* it is one: requests were due at their times, whatever became of those before */
+	uint64_t asked, attempts, late, refused;
+	const struct hist *latency_ok;  /* of the requests that ended well; NULL: none */
+	fl_ns start;                    /* of the load */
+	fl_ns length;                   /* so long requests were due */
 };
 
 /* One fault on the timeline. An instant (a kill) has from == to. */
@@ -91,6 +102,20 @@ struct result_close {
 	bool is_error;
 };
 
+/* Numbers that a server told of itself while the run went on. */
+struct result_counter {
+	const char *name, *url;
+	const char *const *members;     /* of its JSON: those that are numbers */
+	uint32_t member_count;
+	const double *increase;         /* by member, over restarts of the server */
+	const fl_ns *at;                /* by sample */
+	const double *values;           /* by sample, then member; NaN: not there */
+	uint32_t sample_count;
+	uint32_t failures;              /* times it did not answer */
+	double requests, worked, wasted;        /* increase of the members that mean that; NaN: there is none */
+	int requests_member;            /* -1: none */
+};
+
 struct result_process {
 	const char *name, *command;
 	const char *fate;               /* "stopped by us", "exited 1 at 3.2 s", "killed by the fault, restarted" */
@@ -107,6 +132,7 @@ struct result_line {
 
 struct run_result {
 	const char *name, *description;         /* of the experiment */
+	const char *variant;                    /* of the experiment; NULL: it has none */
 	const char *experiment_path;            /* as given on the command line */
 	const char *run_dir;
 	const char *command;                    /* as typed */
@@ -124,6 +150,7 @@ struct run_result {
 	uint32_t reason_count;
 
 	struct result_load load;
+	struct metric_set metrics;
 	const struct result_line *lines;
 	uint32_t line_count;
 	const struct result_fault *faults;
@@ -140,6 +167,8 @@ struct run_result {
 	uint32_t close_count;
 	const struct result_process *processes;
 	uint32_t process_count;
+	const struct result_counter *counters;
+	uint32_t counter_count;
 	const struct result_pair *files;        /* of the run directory: relative path -> what it is */
 	uint32_t file_count;
 };

@@ -137,6 +137,9 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 	*r = (struct rig){ .x = opts->x, .signal_fd = -1 };
 	arena_init(&r->mem, MEM_BYTES_MAX);
 	r->values.here = opts->here;
+	r->values.program = r->program;
+	if (readlink("/proc/self/exe", r->program, sizeof(r->program) - 1) < 0)
+		snprintf(r->program, sizeof(r->program), "faultline");
 	rc = rundir_new(opts->runs_dir, opts->x->name, opts->seed, opts->wall_ns, &r->dir, error);
 	if (rc < 0)
 		return rc;

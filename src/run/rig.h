@@ -32,6 +32,7 @@ struct rig {
 	struct line_set *lines;
 	struct system *system;
 	struct subst_values values;
+	char program[4096];             /* path of this one */
 	uint16_t ports[EXPERIMENT_PORTS_MAX];
 	int port_locks[EXPERIMENT_PORTS_MAX];
 	uint32_t port_count;

@@ -9,7 +9,7 @@
 
 #define EXPANDED_BYTES_MAX (256u << 10)
 
-static const char *const words[] = { "port", "line", "dir", "here", NULL };
+static const char *const words[] = { "port", "line", "dir", "here", "faultline", NULL };
 
 const char *const *
 subst_words(void)
@@ -51,6 +51,8 @@ classify(const char *s, size_t n, struct subst_token *ret)
 		return SUBST_DIR;
 	if (colon == NULL && n == 4 && memcmp(s, "here", 4) == 0)
 		return SUBST_HERE;
+	if (colon == NULL && n == 9 && memcmp(s, "faultline", 9) == 0)
+		return SUBST_PROGRAM;
 	if ((!port && !line) || name_n == 0 || name_n >= sizeof(ret->name))
 		return SUBST_BAD;
 	memcpy(ret->name, colon + 1, name_n);
@@ -123,6 +125,9 @@ subst_expand(struct arena *mem, const char *text, const struct subst_values *v)
 			break;
 		case SUBST_HERE:
 			buf_puts(&b, v->here);
+			break;
+		case SUBST_PROGRAM:
+			buf_puts(&b, v->program);
 			break;
 		case SUBST_BAD:
 		case SUBST_END:

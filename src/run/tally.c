@@ -63,6 +63,17 @@ tally_op(struct tally *t, const struct oplog_op *op)
 	t->bad_total += !ok;
 }
 
+void
+tally_slot(struct tally *t, const struct load_live_slot *s)
+{
+	turn(t, s->at);
+	coarse_to_hist(&s->latency, t->now);
+	t->ok[0] += s->ok;
+	t->bad[0] += s->bad;
+	t->ok_total += s->ok;
+	t->bad_total += s->bad;
+}
+
 struct tally_rates
 tally_rates(struct tally *t, fl_ns now)
 {

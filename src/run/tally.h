@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/hist.h"
+#include "run/load_live.h"
 #include "run/oplog.h"
 #include "run/result.h"
 
@@ -29,6 +30,7 @@ struct tally {
 int tally_init(struct tally *t);        /* 0 or -ENOMEM */
 void tally_fini(struct tally *t);
 void tally_op(struct tally *t, const struct oplog_op *op);
+void tally_slot(struct tally *t, const struct load_live_slot *s);
 struct tally_rates {
 	double ok, bad;                 /* per second */
 	fl_ns p99;

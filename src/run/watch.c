@@ -28,9 +28,11 @@ watch_fini(struct watch *w)
 	prober_free(w->prober);
 	for (uint32_t i = 0; i < w->x->process_count; i++)
 		prober_free(w->ready[i]);
-	load_redis_free(w->load);
+	load_free(w->load);
+	counter_free(w->counters);
 	w->prober = NULL;
 	w->load = NULL;
+	w->counters = NULL;
 	observe_fini(&w->obs);
 }
 
@@ -146,13 +148,16 @@ look_at_memory(struct watch *w, fl_ns now)
 static void
 look_at_load(struct watch *w)
 {
-	uint32_t count;
+	struct load_live_slot slot;
 	struct oplog *const *logs;
+	uint32_t count;
 
 	if (w->load == NULL)
 		return;
-	logs = load_redis_logs(w->load, &count);
+	logs = load_logs(w->load, &count);
 	observe_ops(&w->obs, logs, count);
+	while (load_next_slot(w->load, &slot))
+		observe_slot(&w->obs, &slot);
 }
 
 void
@@ -196,7 +201,7 @@ watch_turn(struct watch *w, fl_ns until)
 		{ .fd = w->rig.signal_fd, .events = POLLIN },
 		{ .fd = system_fd(w->rig.system), .events = POLLIN },
 		{ .fd = w->prober != NULL ? prober_fd(w->prober) : -1, .events = POLLIN },
-		{ .fd = w->load != NULL && !load_redis_done(w->load) ? load_redis_fd(w->load) : -1, .events = POLLIN },
+		{ .fd = w->load != NULL && !load_done(w->load) ? load_fd(w->load) : -1, .events = POLLIN },
 	};
 	fl_ns wait = FL_MAX(FL_MIN(until - now, TURN_NS), 0);
 	struct timespec ts = { .tv_nsec = wait };

@@ -8,8 +8,9 @@
 #ifndef RUN_WATCH_H
 #define RUN_WATCH_H
 
+#include "run/counter.h"
 #include "run/judge.h"
-#include "run/load_redis.h"
+#include "run/load.h"
 #include "run/progress.h"
 #include "run/rig.h"
 
@@ -27,7 +28,8 @@ struct watch {
 	struct prober *ready[EXPERIMENT_PROCESSES_MAX]; /* of processes that were started; NULL: none under way */
 	fl_ns started_at[EXPERIMENT_PROCESSES_MAX];
 	bool is_ready[EXPERIMENT_PROCESSES_MAX];
-	struct load_redis *load;        /* NULL: none */
+	struct load *load;              /* NULL: none */
+	struct counters *counters;      /* NULL: none */
 	fl_ns load_start;
 	fl_ns memory_next;
 	enum judge_stop stop;

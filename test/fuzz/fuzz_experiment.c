@@ -28,10 +28,11 @@ check(const struct experiment *x)
 	fl_assert(x->name != NULL && x->duration > 0 && x->rounds <= EXPERIMENT_ROUNDS_MAX);
 	for (uint32_t i = 0; i < x->fault_count; i++) {
 		const struct experiment_fault *f = &x->faults[i];
-		fl_assert((f->line >= 0) != (f->process >= 0));
+		fl_assert(f->action == ACTION_CALL ? f->line < 0 && f->process < 0 && f->call.path != NULL : (f->line >= 0) != (f->process >= 0));
 		fl_assert(f->line < (int)x->line_count && f->process < (int)x->process_count && f->at < x->duration);
 	}
-	fl_assert(!x->has_load || (x->load.line >= 0 && x->load.line < (int)x->line_count));
+	fl_assert(!x->has_load || x->load.line < (int)x->line_count);
+	fl_assert(!x->has_load || x->load.line >= 0 || (x->load.type == EXPERIMENT_HTTP && x->load.http.target != NULL));
 	fl_assert(timeline_new(x, &steps, &count) == 0 && count <= 2 * x->rounds);
 	free(steps);
 	buf_init(&doubts, 1u << 20);

@@ -20,6 +20,8 @@
 	"    upstream: \"127.0.0.1:{port:redis}\"\n" \
 	"load: {type: redis, line: front, duration: 5s}\n"
 
+#define WEB(rest) "name: t\nlines: {l: {upstream: \"h:1\"}}\nload: {type: http, line: l, duration: 5s, " rest "}\n"
+
 /* A file that is wrong, and all that is said about it; the file is called x. */
 static const struct {
 	const char *text, *complaint;
@@ -38,7 +40,7 @@ static const struct {
 	  "duraton: 1s\n"
 	  "duration: 1s\n",
 	  "x:2:1: found the key \"duraton\", expected one of name, description, seed, duration, system, lines, lo"
-	  "ad, faults, probes, audit, expect, abort_if, heal_within; did you mean \"duration\"?" },
+	  "ad, faults, probes, audit, expect, abort_if, heal_within, counters, variants, compare; did you mean \"duration\"?" },
 	{ "name: t\n"
 	  "duration: 5\n",
 	  "x:2:11: found the number 5, expected a duration such as 250ms, 5s or 1m30s" },
@@ -110,13 +112,13 @@ static const struct {
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{prt:y}\"]}\n",
-	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {here}, or {{ for a brace; did you "
+	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace; did you "
 	  "mean \"port\"?" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{port:y\"]}\n",
-	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {here}, or {{ for a brace" },
+	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
@@ -189,7 +191,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: {type: radis, line: front, duration: 5s}\n",
-	  "x:9:14: found \"radis\", expected one of redis; did you mean \"redis\"?" },
+	  "x:9:14: found \"radis\", expected one of redis, http; did you mean \"redis\"?" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"
@@ -199,7 +201,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: { line: front, duration: 5s}\n",
-	  "x:9:7: found a load without type, expected type: redis" },
+	  "x:9:7: found a load without type, expected type: redis or type: http" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"
@@ -253,7 +255,7 @@ static const struct {
 	  "x:9:54: found \"fast\", expected a number from 0.01 to 100000" },
 	{ BASE "faults:\n"
 	  "  - {at: 1s}\n",
-	  "x:11:5: found a fault that does nothing, expected one of on, cut, down, kill, restart, pause" },
+	  "x:11:5: found a fault that does nothing, expected one of on, cut, down, kill, restart, pause, call" },
 	{ BASE "faults:\n"
 	  "  - {cut: front}\n",
 	  "x:11:5: found a fault without at, expected at: TIME after the load started" },
@@ -293,8 +295,8 @@ static const struct {
 	{ BASE "faults:\n"
 	  "  - {at: 1s, cutt: front}\n",
 	  "x:11:14: found the key \"cutt\", expected one of name, at, for, repeat, on, type, stream, toxicity, at"
-	  "tributes, scope, ttl, cut, reset, down, kill, signal, restart, pause; did you mean \"cut\"?\n"
-	  "x:11:5: found a fault that does nothing, expected one of on, cut, down, kill, restart, pause" },
+	  "tributes, scope, ttl, cut, reset, down, kill, signal, restart, pause, call, undo; did you mean \"cut\"?\n"
+	  "x:11:5: found a fault that does nothing, expected one of on, cut, down, kill, restart, pause, call" },
 	{ BASE "faults:\n"
 	  "  - {at: 1s, for: 1s, on: front, type: latency}\n"
 	  "  - {at: 3s, on: front, type: latency}\n",
@@ -355,7 +357,8 @@ static const struct {
 	  "audit: {model: register}\n",
 	  "x:3:8: found an audit, but no load whose history it could judge" },
 	{ BASE "expect: {error: 5%}\n",
-	  "x:10:10: found the key \"error\", expected one of errors, p50, p95, p99, max, operations; did you mean"
+	  "x:10:10: found the key \"error\", expected one of goodput, goodput_during, goodput_after, rate, errors, late, refused, ok_p50, ok_p99, "
+	  "ok_p999, p50, p95, p99, p999, max, amplification, wasted, heal, operations; did you mean"
 	  " \"errors\"?" },
 	{ BASE "expect: {errors: lots}\n",
 	  "x:10:18: found \"lots\", expected a share such as 30% or 0.3" },
@@ -381,10 +384,43 @@ static const struct {
 	  "faults:\n"
 	  "  - {at: 1s, cut: b}\n",
 	  "x:2:1: found the key \"duratoin\", expected one of name, description, seed, duration, system, lines, l"
-	  "oad, faults, probes, audit, expect, abort_if, heal_within; did you mean \"duration\"?\n"
+	  "oad, faults, probes, audit, expect, abort_if, heal_within, counters, variants, compare; did you mean \"duration\"?\n"
 	  "x:4:5: found a line without upstream, expected upstream: HOST:PORT\n"
 	  "x:1:1: found neither a load nor a duration, expected one that says how long the run lasts\n"
 	  "x:6:19: found \"b\", expected one of a" },
+	{ WEB("path: /"),
+	  "x:3:7: found no rate, expected rate: requests per second" },
+	{ "name: t\nload: {type: http, rate: 5, duration: 5s}\n",
+	  "x:2:7: found a load without line and target, expected line: NAME of the line to go through, or target: HOST:PORT" },
+	{ WEB("rate: 5, target: \"h:1\""),
+	  "x:3:61: found both line and target, expected one of them" },
+	{ "name: t\nload: {type: http, target: \"https://h:1\", rate: 5, duration: 5s}\n",
+	  "x:2:29: found \"https://h:1\", expected HOST:PORT or http://HOST:PORT; the path stands in path" },
+	{ WEB("rate: 5, clients: 3"),
+	  "x:3:52: found the key \"clients\", expected one of type, line, target, duration, rate, arrivals, steps, surge, method, path, body, "
+	  "headers, timeout, connect_timeout, patience, connections, outstanding_max, threads, retry, traceparent, idempotency_key" },
+	{ WEB("rate: 5, steps: [{at: 2s, rate: 5, over: 2s}, {at: 3s, rate: 6}]"),
+	  "x:3:89: found a step before the one before it has been taken, expected them in order of time" },
+	{ WEB("rate: 5, surge: {at: 6s, for: 1s, rate: 50}"),
+	  "x:3:64: found a surge that begins when the load has ended" },
+	{ WEB("rate: 5, surge: {rate: 50}"),
+	  "x:3:59: found a surge without at and for, expected both, as in {at: 5s, for: 3s, rate: 5000}" },
+	{ WEB("rate: 5, path: \"/a b\""),
+	  "x:3:59: found \"/a b\", expected a path such as /cart?id=1, without spaces" },
+	{ WEB("rate: 5, headers: {Content-Length: 5}"),
+	  "x:3:62: found the header Content-Length, expected none of those by which messages are told apart" },
+	{ WEB("rate: 5, headers: {a: \"x\\ny\"}"),
+	  "x:3:66: found \"x\ny\", expected a text without control characters" },
+	{ WEB("rate: 5, retry: {on: [4xx]}"),
+	  "x:3:65: found \"4xx\", expected one of 5xx, refused, connect, reset, timeout, blocked; did you mean \"5xx\"?" },
+	{ WEB("rate: 5") "audit: {model: register}\n",
+	  "x:4:8: found an audit, but no load whose history it could judge" },
+	{ WEB("rate: 5") "expect: {goodput: 5s}\n",
+	  "x:4:19: found \"5s\", expected a share such as 30% or 0.3" },
+	{ WEB("rate: 5") "counters: {a: \"h:1/stats\"}\n",
+	  "x:4:16: found \"h:1/stats\", expected a URL such as http://127.0.0.1:8080/health" },
+	{ WEB("rate: 5") "faults: [{at: 1s, for: 1s, call: \"http://h:1/x\"}]\n",
+	  "x:4:24: found for without undo, expected undo: URL of the call that takes it back" },
 };
 
 static struct experiment *
@@ -465,7 +501,7 @@ test_defaults(void **state)
 	assert_true(x->load.rate <= 0);
 	assert_true(x->load.final_reads);
 	assert_false(x->has_audit);
-	assert_true(x->expect.errors < 0);
+	assert_int_equal(x->limit_count, 0);
 	experiment_free(x);
 }
 
@@ -518,8 +554,12 @@ test_everything_that_can_be_said(void **state)
 	assert_int_equal(x->probes[1].when, PROBE_BEFORE | PROBE_AFTER);
 	assert_true(x->has_audit);
 	assert_string_equal(x->audit_name, "reg");
-	assert_true(x->expect.errors > 0.049 && x->expect.errors < 0.051);
-	assert_int_equal(x->expect.max, 4 * FL_MS);
+	assert_int_equal(x->limit_count, 6);
+	assert_int_equal(x->limits[0].metric, METRIC_ERRORS);
+	assert_true(x->limits[0].value > 0.049 && x->limits[0].value < 0.051 && !x->limits[0].least);
+	assert_int_equal(x->limits[4].metric, METRIC_MAX);
+	assert_int_equal((fl_ns)x->limits[4].value, 4 * FL_MS);
+	assert_true(x->limits[5].least);
 	assert_int_equal(x->guard_count, 5);
 	assert_int_equal(x->guards[0].window, 2 * FL_SEC);
 	assert_int_equal(x->guards[1].kind, GUARD_P99);

@@ -29,8 +29,7 @@ setup(void **state)
 		return -1;
 	arena_init(&j->mem, 1u << 20);
 	j->x = (struct experiment){ .has_load = true, .has_audit = true, .heal_within = 10 * FL_SEC, .rounds = 1, .probe_count = 1,
-		.fault_count = 1, .faults = &j->fault, .line_names = { "front" }, .process_names = { "redis" },
-		.expect = { -1, -1, -1, -1, -1, -1 } };
+		.fault_count = 1, .faults = &j->fault, .line_names = { "front" }, .process_names = { "redis" } };
 	j->x.probes[0] = (struct experiment_probe){ .name = "up", .kind = PROBE_PROCESS, .tolerance = 1, .when = 7 };
 	j->fault = (struct experiment_fault){ .action = ACTION_KILL, .name = "kill redis", .times = 1, .line = -1, .sig = SIGKILL };
 	j->probe = (struct observe_probe){ .checks = { 1, 10, 2 }, .held = { 1, 10, 2 }, .last = { true, true, true } };
@@ -195,17 +194,53 @@ test_a_process_that_ended_by_itself(void **state)
 }
 
 static void
+expect(struct rig_of_judge *j, enum metric m, double value)
+{
+	j->x.limits[j->x.limit_count++] = (struct metric_limit){ .metric = m, .least = metric_info(m)->more_is_better, .value = value };
+}
+
+/* What cannot be told of the run is neither held nor broken. */
+static void
+test_an_expectation_of_the_unknown(void **state)
+{
+	struct rig_of_judge *j = *state;
+
+	expect(j, METRIC_AMPLIFICATION, 1.1);
+	assert_int_equal(judge(j, "the load's amplification cannot be told"), 4);
+	assert_false(j->r.tolerances[0].known);
+}
+
+static void
+test_surges_stand_among_the_faults(void **state)
+{
+	struct rig_of_judge *j = *state;
+
+	j->r.load.open = true;
+	j->r.load.start = 2 * FL_SEC;
+	j->x.load.type = EXPERIMENT_HTTP;
+	j->x.load.http.pace = (struct pace_conf){ .duration = 9 * FL_SEC, .surge_count = 1, .surges = { { 8 * FL_SEC, 3 * FL_SEC, 500 } } };
+	assert_int_equal(judge(j, NULL), 0);
+	assert_int_equal(j->r.fault_count, 2);
+	assert_string_equal(j->r.faults[0].kind, "surge");
+	assert_int_equal(j->r.faults[0].from, 10 * FL_SEC);
+	assert_int_equal(j->r.faults[0].to, 11 * FL_SEC);
+}
+
+static void
 test_expectations(void **state)
 {
 	struct rig_of_judge *j = *state;
 
 	/* 10 % errors, p50 50 ms, max 100 ms */
-	j->x.expect = (struct experiment_expect){ .errors = 0.1, .p50 = 51 * FL_MS, .p95 = -1, .p99 = 100 * FL_MS, .max = 100 * FL_MS,
-		.operations = 90 };
+	expect(j, METRIC_ERRORS, 0.1);
+	expect(j, METRIC_P50, 51.0 * FL_MS);
+	expect(j, METRIC_P99, 100.0 * FL_MS);
+	expect(j, METRIC_MAX, 100.0 * FL_MS);
+	expect(j, METRIC_OPERATIONS, 90);
 	assert_int_equal(judge(j, NULL), 0);
 	assert_int_equal(j->r.tolerance_count, 5);
 	assert_true(j->r.tolerances[0].held);
-	assert_string_equal(j->r.tolerances[0].got, "10.00% (10 of 100)");
+	assert_string_equal(j->r.tolerances[0].got, "10% (10 of 100)");
 }
 
 static void
@@ -213,8 +248,10 @@ test_expectations_not_met(void **state)
 {
 	struct rig_of_judge *j = *state;
 
-	j->x.expect = (struct experiment_expect){ .errors = 0.09, .p50 = 20 * FL_MS, .p95 = -1, .p99 = -1, .max = -1, .operations = 91 };
-	assert_int_equal(judge(j, "the load's errors: wanted at most 9%, got 10.00% (10 of 100)"), 1);
+	expect(j, METRIC_ERRORS, 0.09);
+	expect(j, METRIC_P50, 20.0 * FL_MS);
+	expect(j, METRIC_OPERATIONS, 91);
+	assert_int_equal(judge(j, "the load's errors: wanted at most 9%, got 10% (10 of 100)"), 1);
 	assert_int_equal(j->r.reason_count, 3);
 	assert_false(j->r.tolerances[2].held);
 }
@@ -248,6 +285,7 @@ main(void)
 		TEST(test_no_audit_though_asked_for), TEST(test_a_finding_outweighs_what_is_unknown), TEST(test_what_aborted_outweighs_findings),
 		TEST(test_what_is_broken_outweighs_all), TEST(test_probe_during), TEST(test_probe_during_within_tolerance),
 		TEST(test_not_healed), TEST(test_a_process_that_ended_by_itself), TEST(test_expectations), TEST(test_expectations_not_met),
+		TEST(test_an_expectation_of_the_unknown), TEST(test_surges_stand_among_the_faults),
 		TEST(test_nothing_was_tried), TEST(test_events_that_are_missing_are_told),
 	};
 #undef TEST

@@ -246,7 +246,7 @@ test_json(void **state)
 	static const char *const members[] = { "schema", "verdict", "exit_code", "headline", "reasons", "name", "description", "seed", "experiment",
 		"command", "replay", "run_dir", "started", "duration", "versions", "load", "faults", "marks", "probes",
 		    "tolerances", "audit", "lines",
-		"closes", "processes", "files" };
+		"closes", "processes", "files", "metrics", "counters", "variant" };
 
 	(void)state;
 	for (size_t i = 0; i < FL_ARRAY_LEN(members); i++)

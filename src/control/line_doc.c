@@ -2,6 +2,7 @@
 /* line_doc.c - a line in the words of faultline.yaml. */
 #include "control/line_doc.h"
 #include "control/line_body.h"
+#include "control/tls_config.h"
 #include "proto/doc_patch.h"
 #include "proto/json.h"
 #include "run/fault_doc.h"
@@ -72,14 +73,27 @@ line_doc_place(const struct doc_node *patch, struct doc_diag *d, struct lines_as
 }
 
 static void
+read_wire(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *ask)
+{
+	struct tls_config tls;
+
+	tls_config_read(map, beside, d, &tls);
+	ask->has_wire = true;
+	ask->wire = tls.wire;
+	ask->wire_digest = tls.digest;
+	ask->wire_warning = tls.warning;
+}
+
+static void
 read_tcp(const struct doc_node *map, bool named, struct doc_diag *d, struct lines_ask *a)
 {
 	static const char *const known[] = { "name", "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol",
-		NULL };
+		TLS_CONFIG_KEYS, NULL };
 	const struct doc_node *n;
 
 	doc_keys(d, map, known + !named);
-	read_address(map, "upstream", d, &a->upstream);
+	if (doc_get(map, "sni") == NULL || doc_get(map, "upstream") != NULL)
+		read_address(map, "upstream", d, &a->upstream);
 	if ((n = doc_get(map, "half_close")) != NULL)
 		doc_bool(d, n, &a->half_close);
 	if ((n = doc_get(map, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)
@@ -103,7 +117,7 @@ names_file(const struct doc_node *n)
 static char *
 source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 {
-	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
 	char *whole = beside != NULL && names_file(map) ? realpath(beside, NULL) : NULL, *text = NULL;
 	struct buf b, head;
 	struct jsonw w;
@@ -131,7 +145,7 @@ source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 static void
 read_http(const struct doc_node *map, bool named, const char *beside, struct doc_diag *d, struct lines_ask *a)
 {
-	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
 	int rc = http_doc_parse(map, a->name, extra + !named, beside, d, &a->http);
 
 	if (rc == 0)
@@ -157,6 +171,7 @@ line_doc_read(const struct doc_node *map, const struct doc_node *name, const cha
 	if (doc_get(map, "listen") == NULL)
 		read_address(map, "listen", d, &ask->listen);
 	line_doc_place(map, d, ask);
+	read_wire(map, beside, d, ask);
 	if (http_doc_is(map, d))
 		read_http(map, named, beside, d, ask);
 	else

@@ -66,6 +66,7 @@ line_free(struct lines *t, struct lines_line *l)
 	http_doc_free(l->http);
 	free(l->source);
 	free(l->origin);
+	line_wire_unref(l->wire);
 	free(l);
 }
 
@@ -147,6 +148,7 @@ make_conf(const struct lines_line *l, struct lines_toxic *const *toxics, uint32_
 		c->half_close = l->half_close;
 		c->key = l->key;
 		c->connect_timeout = l->connect_timeout;
+		c->wire = line_wire_ref(l->wire);
 		line_conf_upstream(c, l->upstream);     /* text that leads nowhere shows when a client connects */
 		c->faults = spec_set_new(specs, count);
 	}
@@ -202,6 +204,8 @@ start(struct lines *t, struct lines_line *l, const struct io_addr *addr, struct 
 	fl_assert(l->line == NULL);
 	if (t->draining)
 		return lines_refuse(e, ESHUTDOWN, 503, "the daemon is draining");
+	if (l->wire_missing)
+		return lines_refuse(e, EINVAL, 409, "the line's TLS is said in the configuration file, which does not hold it any more");
 	e->status = 500;
 	rc = listen_bind(l->listen, addr, e->text, &token, &bound);
 	if (rc != 0)
@@ -524,6 +528,19 @@ take_ask(struct lines_line *l, const struct lines_ask *ask)
 	l->connect_timeout = ask->connect_timeout;
 }
 
+/* What is asked of TLS and the like takes effect with the next carry(). */
+static void
+take_wire(struct lines *t, struct lines_line *l, const struct lines_ask *ask)
+{
+	if (!ask->has_wire)
+		return;
+	line_wire_unref(l->wire);
+	l->wire = line_wire_ref(ask->wire);
+	l->wire_missing = false;
+	if (ask->wire_warning != NULL)
+		log_event(t->log, LOG_WARN, "a certificate is no good now", "name", l->name, "warning", ask->wire_warning, NULL);
+}
+
 static int
 take_origin(struct lines_line *l, const struct lines_ask *ask)
 {
@@ -574,6 +591,7 @@ lines_create(struct lines *t, const struct lines_ask *ask, struct lines_error *e
 	l = line_new(t, ask);
 	if (l == NULL)
 		return no_memory(e);
+	take_wire(t, l, ask);
 	rc = declare_toxics(t, l, ask, e);
 	if (rc == 0 && ask->enabled)
 		rc = start(t, l, &addr, e);
@@ -628,6 +646,7 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 	l->connect_timeout = ask->connect_timeout;
 	if (l->http != NULL)
 		snprintf(l->upstream, sizeof(l->upstream), "%s", ask->upstream);
+	take_wire(t, l, ask);
 	if (moved)
 		take_ask(l, ask);
 	if (l->line != NULL)
@@ -658,7 +677,7 @@ lines_reset(struct lines *t, struct lines_error *e)
 	list_for(link, &t->order) {
 		struct lines_line *l = list_entry(link, struct lines_line, link);
 
-		if (!l->enabled && resolve_to_listen(t, l->listen, e, &addr) == -EINPROGRESS)
+		if (!l->enabled && !l->wire_missing && resolve_to_listen(t, l->listen, e, &addr) == -EINPROGRESS)
 			rc = -EINPROGRESS;
 	}
 	if (rc != 0)
@@ -666,7 +685,7 @@ lines_reset(struct lines *t, struct lines_error *e)
 	list_for(link, &t->order) {
 		struct lines_line *l = list_entry(link, struct lines_line, link);
 
-		if (!l->enabled) {
+		if (!l->enabled && !l->wire_missing) {
 			rc = resolve_to_listen(t, l->listen, e, &addr);
 			if (rc == 0)
 				rc = start(t, l, &addr, e);

@@ -58,6 +58,8 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns epoch)
 		jsonw_key(w, "source");
 		jsonw_raw(w, l->source, strlen(l->source));
 	}
+	if (l->wire != NULL || l->wire_missing)
+		jsonw_str(w, "wire", (l->wire_missing ? l->wire_enabled : l->enabled) ? "enabled" : "disabled");      /* its keys stay out */
 	jsonw_key(w, "toxics");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < l->toxic_count; i++) {
@@ -293,14 +295,17 @@ restore_http(const struct doc_node *source, struct lines_ask *ask, struct lines_
 static int
 restore_line(struct lines *t, const struct doc_node *n, fl_ns epoch, struct lines_error *e)
 {
-	const struct doc_node *origin = doc_get(n, "origin"), *source = doc_get(n, "source");
+	const struct doc_node *origin = doc_get(n, "origin"), *source = doc_get(n, "source"), *wire = doc_get(n, "wire");
+	bool missing = wire != NULL;
 	struct lines_ask ask;
 	struct lines_line *l;
 	int rc;
 
 	line_body_init(&ask);
 	rc = line_body_line(n, "line", "line", &ask, e);
-	if (rc == 0 && (ask.name[0] == '\0' || ask.upstream[0] == '\0'))
+	if (missing)
+		ask.enabled = false;            /* never without its TLS */
+	if (rc == 0 && (ask.name[0] == '\0' || (ask.upstream[0] == '\0' && !missing)))
 		rc = lines_refuse(e, EINVAL, 400, "a line without name or upstream");
 	if (rc == 0 && source != NULL)
 		rc = restore_http(source, &ask, e);
@@ -312,6 +317,10 @@ restore_line(struct lines *t, const struct doc_node *n, fl_ns epoch, struct line
 		log_event(t->log, LOG_ERROR, "a line of the state file cannot listen and is disabled", "name", ask.name, "error", e->text, NULL);
 		ask.enabled = false;
 		rc = lines_create(t, &ask, e, &l);
+	}
+	if (rc == 0 && missing) {
+		l->wire_missing = true;
+		l->wire_enabled = strcmp(wire->text, "enabled") == 0;
 	}
 	if (rc == 0)
 		restore_leases(t, l, doc_get(n, "toxics"), epoch);

@@ -200,6 +200,19 @@ put_toxic(struct jsonw *w, const struct lines_toxic *x, fl_ns now)
 	jsonw_end(w);
 }
 
+/* What surrounds the line's bytes; nothing of a plain one. */
+static void
+put_wire(struct jsonw *w, const struct line_wire *wire)
+{
+	if (wire == NULL)
+		return;
+	jsonw_flag(w, "tls", wire->tls_server != NULL);
+	jsonw_flag(w, "upstream_tls", wire->tls_client != NULL);
+	jsonw_flag(w, "accept_proxy", wire->accept_proxy);
+	jsonw_num(w, "send_proxy", wire->send_proxy);
+	jsonw_num(w, "sni_routes", wire->route_count);
+}
+
 static void
 put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 {
@@ -208,6 +221,7 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 	lines_counters(l, &n);
 	jsonw_object(w);
 	line_json_line_pairs(w, l);
+	put_wire(w, l->wire);
 	jsonw_str(w, "from", l->origin != NULL ? "config" : "api");
 	jsonw_key(w, "connections");
 	jsonw_uint(w, n.active);

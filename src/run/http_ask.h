@@ -114,7 +114,6 @@ struct http_ask_retry {
 	uint32_t status_count;
 	uint16_t status[16];
 	uint64_t replay_bytes;
-	double enforce;
 };
 
 struct http_ask_budget {

@@ -75,7 +75,7 @@ backoffs(const struct http_ask_retry *r, unsigned attempts)
 static void
 count_attempts(const struct http_ask_policies *p, struct http_cost *c)
 {
-	unsigned retries = p->retry.on && p->retry.enforce > 0 ? p->retry.o.attempts_max : 1;
+	unsigned retries = p->retry.on ? p->retry.o.attempts_max : 1;
 	unsigned hedges = p->hedge.on && p->hedge.o.enforce > 0 ? p->hedge.max : 0;
 	bool bounded = p->budget.on && p->budget.o.enforce >= 1;
 

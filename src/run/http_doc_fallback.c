@@ -23,7 +23,7 @@
 
 static const char *const condition_words[] = { "failed", "timeout", "refused", NULL };      /* in the order of FL_FALLBACK_... */
 
-static const struct http_field fallback_fields[] = {
+const struct http_field http_doc_fallback_fields[] = {
 	{ "max", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_fallback, o.max), 1, 1000000, NULL },
 	{ "rehearse", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_fallback, o.rehearse), 0, 1, NULL },
 	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_fallback, o.enforce), 0, 1, NULL },
@@ -33,7 +33,7 @@ static const struct http_field status_fields[] = {
 	{ "status", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_fallback, status), 200, 599, NULL },
 	HTTP_FIELD_END
 };
-static const struct http_field stale_fields[] = {
+const struct http_field http_doc_fallback_stale[] = {
 	{ "max_bytes", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_fallback, stale.bytes_max), 65536, (double)(INT64_C(1) << 36), NULL },
 	{ "max_entry", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_fallback, stale.entry_max), 1024, 1 << 30, NULL },
 	{ "max_stale", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_fallback, stale.age_max), FL_MS, 30 * DAY, NULL },
@@ -184,7 +184,7 @@ read_stale(const struct doc_node *n, struct doc_diag *d, struct http_ask_fallbac
 		f->is_stale = on;
 	} else if (doc_expect(d, n, DOC_MAP, "a map such as {max_bytes: 16MB, max_stale: 5m}, true or false")) {
 		f->is_stale = true;
-		http_field_read(n, stale_fields, NULL, d, f);
+		http_field_read(n, http_doc_fallback_stale, NULL, d, f);
 		if (f->stale.entry_max > f->stale.bytes_max / 4)
 			doc_complain(d, n, "found max_entry over a quarter of max_bytes, expected at most that");
 	}
@@ -210,7 +210,7 @@ http_doc_fallback_read(const struct doc_node *n, struct arena *mem, const char *
 	f->is_static = f->is_stale = false;
 	f->upstreams = 0;
 	f->on = true;
-	http_field_read(n, fallback_fields, extra, d, f);
+	http_field_read(n, http_doc_fallback_fields, extra, d, f);
 	if ((v = doc_get(n, "on")) != NULL && v->kind != DOC_NULL)
 		read_conditions(v, d, f);
 	if ((v = doc_get(n, "stale")) != NULL && v->kind != DOC_NULL)
@@ -236,7 +236,7 @@ http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f)
 	if (f->is_stale) {
 		jsonw_key(w, "stale");
 		jsonw_object(w);
-		http_field_json(w, stale_fields, f);
+		http_field_json(w, http_doc_fallback_stale, f);
 		jsonw_end(w);
 	}
 	if (f->is_static) {
@@ -255,6 +255,6 @@ http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f)
 			jsonw_string(w, condition_words[i]);
 	}
 	jsonw_end(w);
-	http_field_json(w, fallback_fields, f);
+	http_field_json(w, http_doc_fallback_fields, f);
 	jsonw_end(w);
 }

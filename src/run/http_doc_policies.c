@@ -32,7 +32,7 @@ static const struct http_field timeout_fields[] = {
 	TIME(struct http_timeouts, "idle", idle, 0),
 	HTTP_FIELD_END
 };
-static const struct http_field breaker_fields[] = {
+const struct http_field http_doc_policies_breaker[] = {
 	{ "per", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_breaker, per), 0, 0, per_words },
 	{ "mode", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_breaker, mode), 0, 0, mode_words },
 	TIME(struct http_ask_breaker, "window", o.window, 100 * FL_MS),
@@ -53,7 +53,7 @@ static const struct http_field breaker_fields[] = {
 	ENFORCE(struct http_ask_breaker),
 	HTTP_FIELD_END
 };
-static const struct http_field bulkhead_fields[] = {
+const struct http_field http_doc_policies_bulkhead[] = {
 	NUMBER(struct http_ask_bulkhead, "max", o.max, 1, 1000000),
 	NUMBER(struct http_ask_bulkhead, "queue", o.queue, 0, 1000000),
 	TIME(struct http_ask_bulkhead, "target", o.target, FL_US),
@@ -63,13 +63,13 @@ static const struct http_field bulkhead_fields[] = {
 	ENFORCE(struct http_ask_bulkhead),
 	HTTP_FIELD_END
 };
-static const struct http_field rate_fields[] = {
+const struct http_field http_doc_policies_rate[] = {
 	{ "rate", HTTP_FIELD_RATE, HTTP_FIELD_AT(struct http_ask_rate, o.rate), 0.001, 1e9, NULL },
 	{ "burst", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_rate, o.burst), 1, 1e9, NULL },
 	ENFORCE(struct http_ask_rate),
 	HTTP_FIELD_END
 };
-static const struct http_field adaptive_fields[] = {
+const struct http_field http_doc_policies_adaptive[] = {
 	NUMBER(struct http_ask_adaptive, "min", o.min, 1, 1000000),
 	NUMBER(struct http_ask_adaptive, "initial", o.initial, 1, 1000000),
 	NUMBER(struct http_ask_adaptive, "max", o.max, 1, 1000000),
@@ -81,7 +81,7 @@ static const struct http_field adaptive_fields[] = {
 	ENFORCE(struct http_ask_adaptive),
 	HTTP_FIELD_END
 };
-static const struct http_field shed_fields[] = {
+const struct http_field http_doc_policies_shed[] = {
 	TIME(struct http_ask_shed, "target", o.target, 0),
 	TIME(struct http_ask_shed, "window", o.window, FL_MS),
 	RATIO(struct http_ask_shed, "step_down", o.step_down, 0.001, 1),
@@ -93,7 +93,7 @@ static const struct http_field shed_fields[] = {
 };
 static const struct http_field single_fields[] = {
 	{ "pass_deadline", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_policies, pass_deadline), 0, 0, NULL },
-	NUMBER(struct http_ask_policies, "priority", priority, 0, 255),
+	NUMBER(struct http_ask_policies, "priority", priority, 0, 127),
 	NUMBER(struct http_ask_policies, "refuse_status", refuse_status, 400, 599),
 	HTTP_FIELD_END
 };
@@ -107,7 +107,7 @@ struct kind {
 	const char *value;              /* the field that a bare value stands for; NULL: none */
 	bool needs;                     /* ... and that has no default */
 };
-#define KIND(key, member, type, value, needs) { key, member##_fields, offsetof(struct http_ask_policies, member), \
+#define KIND(key, member, type, value, needs) { key, http_doc_policies_##member, offsetof(struct http_ask_policies, member), \
 	offsetof(type, at), offsetof(type, on), offsetof(type, own), offsetof(type, o.enforce), value, needs }
 
 static const struct kind kinds[] = {
@@ -230,7 +230,7 @@ read_enforce(const struct doc_node *n, const struct doc_node *map, struct doc_di
 		*(double *)(void *)(base + kinds[i].enforce) = p->enforce;
 		*(bool *)(base + kinds[i].own) = true;
 	}
-	p->retry.enforce = p->budget.o.enforce = p->hedge.o.enforce = p->fallback.o.enforce = p->enforce;
+	p->budget.o.enforce = p->hedge.o.enforce = p->fallback.o.enforce = p->enforce;
 	p->budget.own = p->hedge.own = p->fallback.own = true;
 }
 
@@ -249,6 +249,8 @@ check(const struct http_ask_policies *p, const struct doc_node *map, struct doc_
 	    *shed = doc_get(map, "shed");
 	const struct fl_adaptive_opts *a = &p->adaptive.o;
 
+	if (breaker != NULL && p->breaker.mode == HTTP_ASK_BREAKER_FORCED_OPEN && p->breaker.per == HTTP_ASK_PER_INSTANCE)
+		doc_complain(d, breaker, "found mode: forced_open with per: instance, expected it with per: route");
 	if (breaker != NULL && p->breaker.o.open > p->breaker.o.open_max)
 		doc_complain(d, breaker, "found open longer than open_max, expected at most that");
 	if (adaptive != NULL && (a->min > a->initial || a->initial > a->max))
@@ -292,7 +294,7 @@ http_doc_policies_read(const struct doc_node *map, const struct http_doc_policie
 bool
 http_doc_policies_same_breaker(const struct http_ask_breaker *a, const struct http_ask_breaker *b)
 {
-	return a->on == b->on && http_field_same(breaker_fields, a, b);
+	return a->on == b->on && http_field_same(http_doc_policies_breaker, a, b);
 }
 
 /* ---- as JSON ---- */

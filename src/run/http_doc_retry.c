@@ -19,7 +19,6 @@ static const struct http_field retry_fields[] = {
 	{ "unsafe", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_retry, o.unsafe), 0, 0, NULL },
 	{ "replay", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_retry, replay_bytes), 0, 1 << 24, NULL },
 	TIME(struct http_ask_retry, "retry_after_max", o.retry_after_max, 0),
-	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_retry, enforce), 0, 1, NULL },
 	HTTP_FIELD_END
 };
 static const struct http_field backoff_fields[] = {
@@ -28,14 +27,14 @@ static const struct http_field backoff_fields[] = {
 	{ "jitter", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_retry, jitter), 0, 0, jitter_words },
 	HTTP_FIELD_END
 };
-static const struct http_field budget_fields[] = {
+const struct http_field http_doc_retry_budget[] = {
 	{ "share", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_budget, o.ratio), 0, 1, NULL },
 	{ "reserve_per_second", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_budget, o.reserve), 0, 1e6, NULL },
 	{ "max", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_budget, o.max), 1, 1e9, NULL },
 	ENFORCE(struct http_ask_budget),
 	HTTP_FIELD_END
 };
-static const struct http_field hedge_fields[] = {
+const struct http_field http_doc_retry_hedge[] = {
 	{ "max", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_hedge, max), 1, HTTP_ATTEMPTS_MAX - 1, NULL },
 	TIME(struct http_ask_hedge, "min_delay", o.delay_min, 0),
 	TIME(struct http_ask_hedge, "max_delay", o.delay_max, FL_MS),
@@ -50,7 +49,6 @@ http_doc_retry_init(struct http_ask_policies *p)
 {
 	fl_retry_opts_init(&p->retry.o);
 	p->retry.replay_bytes = 65536;
-	p->retry.enforce = 1;
 	p->retry.conditions = HTTP_RETRY_CONNECT | HTTP_RETRY_RESET | HTTP_RETRY_TIMEOUT | HTTP_RETRY_GATEWAY | HTTP_RETRY_REFUSED;
 	fl_budget_opts_init(&p->budget.o);
 	p->budget.on = true;
@@ -125,10 +123,10 @@ read_budget(const struct doc_node *n, struct doc_diag *d, struct http_ask_budget
 		b->on = on;
 	} else if (n->kind == DOC_SCALAR) {
 		b->on = true;
-		http_field_value(n, &budget_fields[0], d, b);
+		http_field_value(n, &http_doc_retry_budget[0], d, b);
 	} else if (doc_expect(d, n, DOC_MAP, "a share such as 10%, a map such as {share: 10%}, or false")) {
 		b->on = true;
-		http_field_read(n, budget_fields, NULL, d, b);
+		http_field_read(n, http_doc_retry_budget, NULL, d, b);
 	}
 }
 
@@ -214,7 +212,7 @@ read_hedge(const struct doc_node *n, struct doc_diag *d, struct http_ask_hedge *
 	}
 	if (!doc_expect(d, n, DOC_MAP, "when to send another, such as p95, a map such as {after: p95, max: 1}, or false"))
 		return;
-	http_field_read(n, hedge_fields, extra, d, h);
+	http_field_read(n, http_doc_retry_hedge, extra, d, h);
 	if ((after = doc_get(n, "after")) != NULL && after->kind != DOC_NULL)
 		read_after(after, d, h);
 	if (h->o.delay_min > h->o.delay_max)
@@ -287,7 +285,7 @@ put_hedge(struct jsonw *w, const struct http_ask_hedge *h)
 		jsonw_printf(w, "p%s", jsonw_format_g(text, round(h->o.quantile * 1e6) / 1e4));
 	else
 		jsonw_string(w, http_field_duration(text, h->o.fixed));
-	http_field_json(w, hedge_fields, h);
+	http_field_json(w, http_doc_retry_hedge, h);
 	jsonw_end(w);
 }
 
@@ -298,7 +296,7 @@ http_doc_retry_json(struct jsonw *w, const struct http_ask_policies *p)
 	jsonw_key(w, "budget");
 	if (p->budget.on) {
 		jsonw_object(w);
-		http_field_json(w, budget_fields, &p->budget);
+		http_field_json(w, http_doc_retry_budget, &p->budget);
 		jsonw_end(w);
 	} else {
 		jsonw_bool(w, false);

@@ -296,7 +296,6 @@ tell_retry(struct told *t)
 	    "(at most %s); a body over %llu bytes is not kept, so not repeated.",
 	    r->o.unsafe ? "Every method is repeated." : "What may have been received is repeated only if it is idempotent.",
 	    span(t, r->o.base), span(t, r->o.max), (unsigned long long)r->replay_bytes);
-	tell_enforce(t, r->enforce);
 }
 
 static void

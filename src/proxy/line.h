@@ -19,6 +19,8 @@ enum line_key {
 };
 
 struct tls_ctx;
+struct http_conf;                       /* proxy/http_conf.h */
+struct http_fault_set;                  /* fault/http_fault.h */
 
 /* Where connections lead. */
 struct line_target {
@@ -71,6 +73,8 @@ struct line_conf {
 	uint32_t conns_max;                     /* 0: only the proxy's own limit */
 	struct fault_set *faults;               /* a reference; never NULL */
 	struct line_wire *wire;                 /* a reference; NULL: plain TCP on both sides */
+	struct http_conf *http;                 /* a reference; NULL: a TCP line */
+	struct http_fault_set *http_faults;     /* a reference; NULL: no faults on messages */
 };
 
 /* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */

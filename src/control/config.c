@@ -49,6 +49,8 @@ digest(struct config *c, const struct lines_ask *a)
 	jsonw_int(&w, a->connect_timeout);
 	if (a->source != NULL)
 		jsonw_string(&w, a->source);
+	if (a->wire != NULL)
+		jsonw_printf(&w, "%016" PRIx64, a->wire_digest);
 	for (uint32_t i = 0; i < a->toxic_count; i++)
 		line_json_toxic(&w, &a->toxics[i]);
 	jsonw_end(&w);
@@ -281,10 +283,19 @@ apply_one(struct lines *t, const struct lines_ask *a, struct lines_error *e, con
 	if (l == NULL)
 		return lines_create(t, a, e, &l);
 	*ret_done = NULL;
-	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0)
+	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0 && !l->wire_missing)
 		return 0;
 	*ret_done = "changed";
 	wanted = settled(t, a, l);
+	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0) {
+		wanted.has_toxics = false;      /* as the state file has it, and now with what that could not hold */
+		wanted.enabled = l->wire_enabled;
+		if (l->http != NULL && wanted.http != NULL) {
+			wanted.http = l->http;
+			wanted.source = l->source;
+			wanted.upstream = l->upstream;
+		}
+	}
 	snprintf(listen, sizeof(listen), "%s", wanted.listen);
 	wanted.listen = listen;
 	rc = lines_update(t, l, &wanted, e);

@@ -20,7 +20,7 @@
  * Invariants
  *  (1) A decision is a function of fault key (seed, line, name), request key and attempt: threads, timing and other requests
  *      change nothing. The request key is that of the connection and the number of the request on it, or the trace id for a
- *      fault with `key: trace`.
+ *      fault with `key: trace` (whatever the attempt).
  *  (2) A set is immutable; a plan points into the set it was drawn from.
  */
 #ifndef FAULT_HTTP_FAULT_H
@@ -62,7 +62,7 @@ enum http_fault_when { HTTP_FAULT_BEFORE, HTTP_FAULT_AFTER };
 /* Where the connection of this side is ended, in the order in which the places are passed. */
 enum http_fault_end {
 	HTTP_FAULT_END_HEAD,            /* before the first byte of the head */
-	HTTP_FAULT_END_BODY,            /* behind the head, when end_bytes of payload were sent, or all of it */
+	HTTP_FAULT_END_BODY,            /* behind the head, when end_bytes of payload were sent; a body that is shorter is left alone */
 	HTTP_FAULT_END_NONE,
 };
 
@@ -79,8 +79,9 @@ struct http_fault_plan {
 	uint32_t retry_after;           /* seconds; 0: not said */
 	enum http_fault_end end;
 	bool end_rst;                   /* with a reset, else an ordinary close */
-	bool end_share;                 /* end_bytes is worked out by http_fault_end_bytes() */
-	uint64_t end_bytes;
+	bool end_cut;                   /* it is a cut: only where more payload would follow */
+	bool end_share;                 /* of a share of the body */
+	uint64_t end_bytes;             /* see http_fault_end_bytes() */
 	const struct fault_spec *end_by;
 	const struct fault_spec *body;  /* NULL: its own. Another body goes out: http_fault_body() */
 	const struct fault_spec *length;        /* NULL: none. Content-Length lies: http_fault_length() */
@@ -105,9 +106,12 @@ void http_fault_renew(struct http_fault_plan *plan, const struct http_fault_set 
 const struct fault_set *http_fault_head_set(const struct http_fault_plan *plan);
 const struct fault_set *http_fault_body_set(const struct http_fault_plan *plan);
 
-/* Edits of the head for h1_write_*(); returns how many. They point into the set. */
+/* Edits of the head for h1_write_*(), those that a replaced body needs too; returns how many. They point into the set. */
 unsigned http_fault_edits(const struct http_fault_plan *plan, struct h1_edit ret_edits[HTTP_FAULT_EDITS_MAX]);
-/* Payload bytes after which the body ends; UINT64_MAX: it does not. message: the head it belongs to. */
+/*
+ * Payload bytes after which the body ends; UINT64_MAX: it does not. message: the head it belongs to, as it came. A share of a body
+ * of unknown length is one of 16 KB.
+ */
 uint64_t http_fault_end_bytes(const struct http_fault_plan *plan, const struct h1_head *message);
 /* The length that the head lies about (of a body of length bytes). false: it has no length to lie about. */
 bool http_fault_length(const struct http_fault_plan *plan, uint64_t length, uint64_t *ret_length);

@@ -151,6 +151,7 @@ proxy_new(const struct proxy_opts *opts, struct proxy **ret_proxy)
 		.conns_max = (uint32_t)p->crew.conns_max,
 		.buffer_bytes = (opts->buffer_bytes > 0 ? opts->buffer_bytes : BUFFER_DEFAULT) / workers,
 		.pipe_bytes = opts->pipe_bytes > 0 ? opts->pipe_bytes : PIPE_DEFAULT,
+		.handshakes_max = (opts->handshakes_max + workers - 1) / workers,
 		.events_max = opts->events_max,
 		.records_max = opts->records_max,
 		.spin_ns = opts->spin_ns < 0 ? 0 : opts->spin_ns > 0 ? opts->spin_ns : SPIN_DEFAULT,

@@ -24,6 +24,7 @@ struct proxy_opts {
 	uint32_t lines_max;             /* 0: 4096 */
 	size_t buffer_bytes;            /* in flight, all workers together; 0: 256 MB */
 	uint32_t pipe_bytes;            /* in flight per connection and direction; 0: 1 MB */
+	uint32_t handshakes_max;        /* of TLS with clients at once, all workers together; more are refused as full; 0: no limit */
 	uint32_t events_max;            /* ring of fault events per worker; 0: no events are recorded */
 	uint32_t records_max;           /* ring of records of HTTP calls per worker; 0: none */
 	fl_ns spin_ns;                  /* wake early and poll for exact timers; < 0: never; 0: 100 us */

@@ -42,7 +42,8 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	if (w == NULL)
 		return -ENOMEM;
 	*w = (struct worker){ .crew = opts->crew, .index = opts->index, .accept_retry = FL_NEVER, .trim_at = FL_NEVER };
-	struct io_opts io_opts = { .socks_max = opts->conns_max * 3 + opts->crew->lines_max + 1024, .spin_ns_max = opts->spin_ns };
+	struct io_opts io_opts = { .socks_max = opts->conns_max * 3 + opts->crew->lines_max + 1024, .spin_ns_max = opts->spin_ns,
+		.tls_handshakes_max = opts->handshakes_max };
 	int r;
 	if ((r = io_new(&io_opts, &w->io)) < 0 ||
 	    (r = slab_new(opts->buffer_bytes, &w->mem)) < 0 ||

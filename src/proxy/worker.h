@@ -108,6 +108,7 @@ struct worker_opts {
 	uint32_t conns_max;                     /* this worker's share is all of them, in the worst case */
 	size_t buffer_bytes;
 	uint32_t pipe_bytes;
+	uint32_t handshakes_max;                /* of TLS with clients; 0: no limit */
 	uint32_t events_max, records_max;
 	fl_ns spin_ns;
 };

@@ -138,12 +138,8 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 static void
 read_call(struct exp_reader *r, const struct doc_node *n, struct experiment_fault *f)
 {
-	const struct doc_node *length = doc_get(n, "for");
-
 	exp_field_url(r, n, "call", NULL, &f->call.target, &f->call.path);
 	exp_field_url(r, n, "undo", NULL, &f->undo.target, &f->undo.path);
-	if (length != NULL && doc_get(n, "undo") == NULL)
-		doc_complain(r->d, length, "found for without undo, expected undo: URL of the call that takes it back");
 }
 
 static void

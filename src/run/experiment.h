@@ -133,7 +133,7 @@ struct experiment_fault {
 	int line, process;              /* -1: the other one; ACTION_CALL: both */
 	int sig;                        /* ACTION_KILL */
 	bool reset;                     /* ACTION_CUT */
-	struct experiment_call call, undo;      /* ACTION_CALL */
+	struct experiment_call call, undo;      /* ACTION_CALL; no undo: it ends by itself, after length */
 	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
 

@@ -8,5 +8,6 @@
 #define VERSION_TOXIPROXY "2.12.0"
 /* Level of the API under /v1; grows when something in it changes incompatibly. */
 #define VERSION_API 1
+#define VERSION_API_TEXT "1"
 
 #endif

@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 #include "control/config.h"
+#include "control/http_set.h"
 #include "io/file.h"
 #include "proto/yaml.h"
 #include "run/doubt.h"
@@ -18,13 +19,13 @@
 static const char usage[] =
     "usage: faultline lint [options] FILE...\n"
     "\n"
-    "Check files without running anything: is each a correct experiment or a correct configuration of faultline serve, and\n"
-    "is there something in an experiment that can never fail?\n"
+    "Check files without running anything: is each a correct experiment or a correct configuration of faultline serve, is\n"
+    "there something in an experiment that can never fail, and do the policies of an HTTP line contradict each other?\n"
     "\n"
     "  --json           print one JSON document instead of text\n"
     "  -h, --help       this text\n"
     "\n"
-    "exit code: 0 all is well, 1 something can never fail, 2 a file is wrong\n"
+    "exit code: 0 all is well, 1 something is doubtful, 2 a file is wrong\n"
     "\n"
     "examples:\n"
     "  faultline lint examples/redis-held.yaml\n"
@@ -53,10 +54,13 @@ static int
 lint_config(const char *path, struct buf *said)
 {
 	struct config *c = NULL;
-	int rc = config_read(path, said, &c);
+	unsigned doubts;
 
+	if (config_read(path, said, &c) < 0)
+		return CMD_USAGE;
+	doubts = http_set_doubts(c, path, said);
 	config_free(c);
-	return rc < 0 ? CMD_USAGE : CMD_HELD;
+	return doubts > 0 ? CMD_FINDING : CMD_HELD;
 }
 
 static int

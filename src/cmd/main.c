@@ -21,6 +21,7 @@ static const struct command {
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },
 	{ "line", cmd_line, "create, list, change and inspect lines of the daemon" },
 	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
+	{ "policy", cmd_policy, "how the calls of HTTP lines are protected: explain, show, set" },
 	{ "status", cmd_status, "the daemon at a glance, once or live" },
 	{ "doctor", cmd_doctor, "what this kernel and these rights allow" },
 };

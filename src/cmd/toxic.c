@@ -185,10 +185,16 @@ toxic_types(const struct cli_args *a)
 
 #define EFFECT_OPTS                                                                                                              \
 	{ 'a', "attribute", "KEY=VALUE", "an attribute; as often as needed. Times take a unit: latency=250ms" },                 \
-	{ 0, "toxicity", "SHARE", "share of connections it touches, 0 to 1; default 1" },                                        \
+	{ 0, "toxicity", "SHARE", "share of connections (http_...: requests) it touches, 0 to 1; default 1" },                   \
 	{ 0, "scope-client", "ADDRESS", "only clients from there: 10.1.2.3, 10.0.0.0/8" },                                       \
-	{ 0, "every", "N", "only every nth connection" },                                                                        \
-	{ 0, "first", "N", "only the first N connections of the line" },                                                         \
+	{ 0, "every", "N", "only every nth connection (request)" },                                                              \
+	{ 0, "first", "N", "only the first N connections (requests) of the line" },                                              \
+	{ 0, "method", "METHODS", "http_...: only requests with one of these methods: GET,HEAD" },                               \
+	{ 0, "path", "PATTERN", "http_...: only requests for such a path; * and ** stand for anything" },                         \
+	{ 0, "scope-host", "PATTERN", "http_...: only requests for such a host: '*.example.com'" },                              \
+	{ 0, "header", "NAME[: VALUE]", "http_...: only requests with this header" },                                            \
+	{ 0, "experiment", "NAME", "http_...: only requests whose x-faultline header lists it" },                                \
+	{ 0, "scope-key", "KEY", "http_...: draw by request, or by trace: all requests of a trace share their fate" },           \
 	{ 0, "window", "FROM..TO", "only in that time after it was installed: 10s..30s" },                                       \
 	{ 0, "duty", "ON/PERIOD", "on and off in turns: 200ms/1s" },                                                             \
 	{ 0, "ttl", "TIME", "lease: it goes by itself after that time" }

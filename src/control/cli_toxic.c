@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "control/cli_api.h"
 #include "control/cli_table.h"
+#include "control/line_json.h"
 #include "proto/jsonw.h"
 #include "run/fault_doc.h"
 
@@ -99,7 +100,7 @@ is_given(const struct ask *q, const char *key)
 static bool
 is_file_matter(const struct ask *q, const char *key)
 {
-	return q->kind == FAULT_LATENCY && (strcasecmp(key, "samples") == 0 || strcasecmp(key, "distribution") == 0);
+	return (q->kind == FAULT_LATENCY || q->kind == FAULT_HTTP_DELAY) && (strcasecmp(key, "samples") == 0 || strcasecmp(key, "distribution") == 0);
 }
 
 /*
@@ -138,6 +139,14 @@ check_attributes(struct ask *q, const struct doc_node *current)
 	return tell(q, "", &d);
 }
 
+static bool
+has_name(const char *const *names, const char *name)
+{
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
 /* One option that is a key of the scope: read as in a file. */
 static int
 check_scope_key(struct ask *q, const char *option, const char *key, const struct doc_node *value)
@@ -156,7 +165,13 @@ check_scope_key(struct ask *q, const char *option, const char *key, const struct
 	r = tell(q, name, &d);
 	if (r < 0)
 		return r;
-	if (strcmp(key, "client") == 0) {
+	if (has_name(spec_http_keys(), key)) {
+		char text[SPEC_HTTP_TEXT_MAX], error[SPEC_ERROR_MAX];
+		const char *kept = spec_http_text(&s, key, text);
+
+		r = spec_set_http(all, key, kept != NULL ? kept : "", error);
+		fl_assert(r == 0);
+	} else if (strcmp(key, "client") == 0) {
 		all->has_client = s.has_client;
 		memcpy(all->client_ip, s.client_ip, sizeof(s.client_ip));
 		all->client_prefix = s.client_prefix;
@@ -202,7 +217,10 @@ check_pair(struct ask *q, const char *option, const char *key, const char *betwe
 static int
 check_scope(struct ask *q, const struct doc_node *current)
 {
-	static const char *const options[3][2] = { { "scope-client", "client" }, { "every", "every" }, { "first", "first" } };
+	static const char *const options[][2] = {
+		{ "scope-client", "client" }, { "every", "every" }, { "first", "first" }, { "method", "method" }, { "path", "path" },
+		{ "scope-host", "host" }, { "header", "header" }, { "experiment", "experiment" }, { "scope-key", "key" },
+	};
 	const struct doc_node *held = current != NULL ? doc_get(current, "scope") : NULL;
 	struct doc_diag ignored;
 	int bad = 0;
@@ -211,7 +229,7 @@ check_scope(struct ask *q, const struct doc_node *current)
 	if (held != NULL)
 		(void)fault_doc_scope(held, true, &ignored, &q->spec.scope);
 	doc_diag_fini(&ignored);
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < FL_ARRAY_LEN(options); i++) {
 		const char *text = cli_args_value(q->args, options[i][0]);
 		struct doc_node value = scalar(text);
 
@@ -249,16 +267,6 @@ check_share_and_lease(struct ask *q)
 	return 0;
 }
 
-static void
-put_ms(struct jsonw *w, const char *key, fl_ns ns)
-{
-	jsonw_key(w, key);
-	if (ns % FL_MS == 0)
-		jsonw_int(w, ns / FL_MS);
-	else
-		jsonw_float(w, (double)ns / (double)FL_MS);
-}
-
 /* A value as it was typed, for a kind that is unknown here: number, truth or text. */
 static void
 put_guess(struct jsonw *w, const struct doc_node *n)
@@ -290,7 +298,7 @@ put_value(struct jsonw *w, const struct ask *q, const struct attribute *a)
 
 		jsonw_string(w, full != NULL ? full : a->value);
 		free(full);
-	} else if (info->type == ATTR_ENUM) {
+	} else if (info->type == ATTR_ENUM || info->type == ATTR_TEXT) {
 		jsonw_string(w, a->value);
 	} else if (info->type == ATTR_BOOL) {
 		jsonw_bool(w, q->spec.values[i].i != 0);
@@ -316,34 +324,6 @@ put_attributes(struct jsonw *w, const struct ask *q)
 			continue;
 		jsonw_key(w, a->key);
 		put_value(w, q, a);
-	}
-	jsonw_end(w);
-}
-
-static void
-put_scope(struct jsonw *w, const struct spec_scope *s)
-{
-	jsonw_key(w, "scope");
-	jsonw_object(w);
-	if (s->has_client)
-		jsonw_str(w, "client", s->client_text);
-	if (s->every > 0)
-		jsonw_num(w, "every", (int64_t)s->every);
-	if (s->first > 0)
-		jsonw_num(w, "first", (int64_t)s->first);
-	if (s->window_from > 0 || s->window_to > 0) {
-		jsonw_key(w, "window");
-		jsonw_object(w);
-		put_ms(w, "from", s->window_from);
-		put_ms(w, "to", s->window_to);
-		jsonw_end(w);
-	}
-	if (s->duty_period > 0) {
-		jsonw_key(w, "duty");
-		jsonw_object(w);
-		put_ms(w, "period", s->duty_period);
-		put_ms(w, "on", s->duty_on);
-		jsonw_end(w);
 	}
 	jsonw_end(w);
 }
@@ -423,9 +403,9 @@ cli_toxic_body(const struct cli_args *a, const struct doc_node *current, struct 
 		jsonw_float32(&w, q.spec.toxicity);
 	}
 	if (q.has_scope)
-		put_scope(&w, &q.spec.scope);
+		line_json_scope(&w, &q.spec.scope);
 	if (cli_args_has(a, "ttl"))
-		put_ms(&w, "ttl", q.spec.ttl_ns);
+		line_json_ms(&w, "ttl", q.spec.ttl_ns);
 	jsonw_end(&w);
 done:
 	free(q.attributes);

@@ -3,11 +3,11 @@
 #include "control/config.h"
 #include "base/hash.h"
 #include "control/line_body.h"
+#include "control/line_doc.h"
 #include "control/line_json.h"
 #include "io/file.h"
 #include "proto/json.h"
 #include "proto/yaml.h"
-#include "run/fault_doc.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,6 +47,8 @@ digest(struct config *c, const struct lines_ask *a)
 	jsonw_bool(&w, a->half_close);
 	jsonw_int(&w, (int64_t)a->key);
 	jsonw_int(&w, a->connect_timeout);
+	if (a->source != NULL)
+		jsonw_string(&w, a->source);
 	for (uint32_t i = 0; i < a->toxic_count; i++)
 		line_json_toxic(&w, &a->toxics[i]);
 	jsonw_end(&w);
@@ -103,77 +105,6 @@ read_map(const struct doc_node *map, const char *key, const char *const *known, 
 }
 
 static void
-read_address(const struct doc_node *line, const char *key, struct doc_diag *d, const char **ret)
-{
-	const struct doc_node *n = doc_get(line, key);
-	char host[256], port[64];
-
-	if (n == NULL || n->kind == DOC_NULL) {
-		doc_complain(d, line, "found a line without %s, expected one such as %s: 127.0.0.1:6379", key, key);
-		return;
-	}
-	if (!doc_text(d, n, "an address such as 127.0.0.1:6379 or unix:/run/x.sock", ret))
-		return;
-	if (strncmp(n->text, "unix:", 5) != 0 && addr_split(n->text, host, sizeof(host), port, sizeof(port)) != 0)
-		doc_unexpected(d, n, "an address such as 127.0.0.1:6379 or unix:/run/x.sock");
-}
-
-static void
-read_faults(const struct doc_node *line, struct doc_diag *d, struct lines_ask *a)
-{
-	const struct doc_node *n = doc_get(line, "faults");
-
-	a->has_toxics = true;
-	if (n == NULL || n->kind == DOC_NULL || !doc_expect(d, n, DOC_LIST, "a list of faults"))
-		return;
-	if (n->count > LINES_TOXICS_MAX) {
-		doc_complain(d, n, "found %u faults, expected at most %d", n->count, LINES_TOXICS_MAX);
-		return;
-	}
-	a->toxics = calloc(n->count + 1, sizeof(*a->toxics));
-	for (uint32_t i = 0; a->toxics != NULL && i < n->count; i++) {
-		struct fault_spec *f = &a->toxics[a->toxic_count];
-
-		if (fault_doc_read(n->items[i], NULL, d, f) != 0)
-			continue;
-		for (uint32_t k = 0; k < a->toxic_count; k++) {
-			if (strcmp(a->toxics[k].name, f->name) == 0)
-				doc_complain(d, n->items[i], "found a second fault named \"%.60s\", expected another name", f->name);
-		}
-		a->toxic_count++;
-	}
-}
-
-static void
-read_line(const struct doc_pair *p, struct doc_diag *d, struct lines_ask *a)
-{
-	static const char *const known[] = { "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", NULL };
-	static const char *const keys[] = { "ordinal", "client", NULL };
-	const struct doc_node *n;
-	int i;
-
-	line_body_init(a);
-	a->name = p->key->text;
-	a->half_close = true;
-	if (!doc_expect(d, p->value, DOC_MAP, "a map with listen and upstream"))
-		return;
-	doc_keys(d, p->value, known);
-	if (a->name[0] == '\0' || strlen(a->name) >= LINE_NAME_MAX)
-		doc_complain(d, p->key, "found a name of %zu bytes, expected 1 to %d", strlen(a->name), LINE_NAME_MAX - 1);
-	read_address(p->value, "listen", d, &a->listen);
-	read_address(p->value, "upstream", d, &a->upstream);
-	if ((n = doc_get(p->value, "half_close")) != NULL)
-		doc_bool(d, n, &a->half_close);
-	if ((n = doc_get(p->value, "enabled")) != NULL)
-		doc_bool(d, n, &a->enabled);
-	if ((n = doc_get(p->value, "key")) != NULL && (i = doc_choice(d, n, keys)) >= 0)
-		a->key = i == 0 ? LINE_KEY_ORDINAL : LINE_KEY_CLIENT;
-	if ((n = doc_get(p->value, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)
-		doc_unexpected(d, n, "more than 0");
-	read_faults(p->value, d, a);
-}
-
-static void
 read_lines(struct config *c, const struct doc_node *root, struct doc_diag *d)
 {
 	const struct doc_node *n = read_map(root, "lines", NULL, d);
@@ -185,7 +116,7 @@ read_lines(struct config *c, const struct doc_node *root, struct doc_diag *d)
 		return;
 	for (uint32_t i = 0; i < n->count; i++) {
 		c->line_count = i + 1;
-		read_line(&n->pairs[i], d, &c->lines[i]);
+		line_doc_read(n->pairs[i].value, n->pairs[i].key, d->name, d, &c->lines[i]);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "control/line_body.h"
 #include "control/line_json.h"
 #include "run/fault_doc.h"
+#include "run/http_doc.h"
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -416,6 +417,10 @@ line_body_free(struct lines_ask *ask)
 	free(ask->toxics);
 	ask->toxics = NULL;
 	ask->toxic_count = 0;
+	http_doc_free(ask->http);
+	ask->http = NULL;
+	free(ask->source);
+	ask->source = NULL;
 }
 
 void

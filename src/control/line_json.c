@@ -22,6 +22,11 @@ put_attribute(struct jsonw *w, const struct kind_attr *a, const struct fault_spe
 			jsonw_str(w, a->name, f->samples->path);
 		return;
 	}
+	if (a->type == ATTR_TEXT) {
+		if (spec_text(f, i)[0] != '\0')
+			jsonw_str(w, a->name, spec_text(f, i));
+		return;
+	}
 	if (!shown)
 		return;
 	jsonw_key(w, a->name);
@@ -40,13 +45,26 @@ put_attribute(struct jsonw *w, const struct kind_attr *a, const struct fault_spe
 	}
 }
 
-static void
-put_scope(struct jsonw *w, const struct spec_scope *s)
+static bool
+is_empty(const struct spec_scope *s)
 {
-	if (!s->has_client && s->every == 0 && s->first == 0 && s->window_from == 0 && s->window_to == 0 && s->duty_period == 0)
-		return;
+	return !s->has_client && s->every == 0 && s->first == 0 && s->window_from == 0 && s->window_to == 0 && s->duty_period == 0 &&
+	    !spec_http_any(s);
+}
+
+void
+line_json_scope(struct jsonw *w, const struct spec_scope *s)
+{
+	char buf[SPEC_HTTP_TEXT_MAX];
+
 	jsonw_key(w, "scope");
 	jsonw_object(w);
+	for (const char *const *key = spec_http_keys(); *key != NULL; key++) {
+		const char *text = spec_http_text(s, *key, buf);
+
+		if (text != NULL)
+			jsonw_str(w, *key, text);
+	}
 	if (s->has_client)
 		jsonw_str(w, "client", s->client_text);
 	if (s->every > 0)
@@ -86,7 +104,8 @@ line_json_toxic_pairs(struct jsonw *w, const struct fault_spec *f)
 	jsonw_str(w, "stream", f->stream_text);
 	jsonw_key(w, "toxicity");
 	jsonw_float32(w, f->toxicity);
-	put_scope(w, &f->scope);
+	if (!is_empty(&f->scope))
+		line_json_scope(w, &f->scope);
 	if (f->ttl_ns > 0)
 		line_json_ms(w, "ttl", f->ttl_ns);
 }

@@ -21,6 +21,8 @@ void line_json_toxics(struct jsonw *w, const struct lines_line *l);
 /* The pairs of a line without toxics, and those of a toxic, for callers that add more. */
 void line_json_line_pairs(struct jsonw *w, const struct lines_line *l);
 void line_json_toxic_pairs(struct jsonw *w, const struct fault_spec *f);
+/* The key "scope" with its object, also when nothing is in it. */
+void line_json_scope(struct jsonw *w, const struct spec_scope *s);
 /* A duration as milliseconds. */
 void line_json_ms(struct jsonw *w, const char *key, fl_ns ns);
 

@@ -438,7 +438,8 @@ same_toxic(const struct fault_spec *a, const struct fault_spec *b)
 
 	return a->kind == b->kind && a->dir == b->dir && memcmp(&a->toxicity, &b->toxicity, sizeof(a->toxicity)) == 0 &&
 	    a->ttl_ns == b->ttl_ns && memcmp(&a->scope, &b->scope, sizeof(a->scope)) == 0 &&
-	    memcmp(a->values, b->values, sizeof(a->values)) == 0 && same_samples;
+	    memcmp(a->values, b->values, sizeof(a->values)) == 0 && strcmp(a->text, b->text) == 0 && strcmp(a->label, b->label) == 0 &&
+	    same_samples;
 }
 
 static bool

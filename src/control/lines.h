@@ -49,6 +49,8 @@ struct lines_line {
 	uint32_t toxic_count;
 	struct lines_toxic **toxics;
 	struct line *line;              /* the proxy's, while enabled */
+	struct http_doc *http;          /* an HTTP line: what was asked of it; NULL: a TCP line */
+	char *source;                   /* with it: what was said, as JSON */
 	struct line_counters past;      /* of earlier times it was enabled; active is 0 */
 	struct list link;               /* in order of creation */
 };
@@ -78,6 +80,8 @@ struct lines_ask {
 	bool has_toxics;
 	uint32_t toxic_count;
 	struct fault_spec *toxics;      /* name, kind, attributes, scope, ttl; samples are the asker's reference */
+	struct http_doc *http;          /* an HTTP line: the asker's reference; NULL: a TCP line, or unchanged */
+	char *source;                   /* with it: what was said of the line, as JSON */
 };
 
 struct lines_error {

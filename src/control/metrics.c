@@ -2,30 +2,9 @@
 /* metrics.c - /metrics. Counters are read live: bytes count when they pass, not when a connection ends. */
 #include "control/metrics.h"
 #include "base/version.h"
+#include "control/openmetrics.h"
 #include "io/sysinfo.h"
-#include <inttypes.h>
 #include <stdlib.h>
-
-static void
-put_label(struct buf *out, const char *name, const char *value, const char *before)
-{
-	buf_printf(out, "%s%s=\"", before, name);
-	for (; *value != '\0'; value++) {
-		if (*value == '\n')
-			buf_puts(out, "\\n");
-		else if (*value == '"' || *value == '\\')
-			buf_printf(out, "\\%c", *value);
-		else
-			buf_putc(out, *value);
-	}
-	buf_putc(out, '"');
-}
-
-static void
-put_head(struct buf *out, const char *name, const char *type, const char *help)
-{
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
 
 /* The lines, sorted by name; *ret_count of them. To be freed. */
 static struct map_entry **
@@ -38,107 +17,115 @@ sorted_lines(const struct api_env *env, uint32_t *ret_count)
 }
 
 static void
-put_bytes(const struct api_env *env, struct buf *out, const char *name, bool sent, const char *help)
+put_bytes(const struct api_env *env, struct openmetrics *m, const char *name, bool sent, const char *help)
 {
 	static const char *const directions[] = { "upstream", "downstream" };
 	uint32_t count;
 	struct map_entry **sorted = sorted_lines(env, &count);
 
-	put_head(out, name, "counter", help);
+	openmetrics_family(m, name, OPENMETRICS_COUNTER, "bytes", help);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct lines_line *l = sorted[i]->value;
 		struct line_counters c;
 
 		lines_counters(l, &c);
 		for (int d = 0; d < 2; d++) {
-			buf_puts(out, name);
-			put_label(out, "direction", directions[d], "{");
-			put_label(out, "listener", l->listen, ",");
-			put_label(out, "proxy", l->name, ",");
-			put_label(out, "upstream", l->upstream, ",");
-			buf_printf(out, "} %" PRIu64 "\n", sent ? c.sent_bytes[d] : c.received_bytes[d]);
+			const struct openmetrics_label labels[] = {
+				{ "direction", directions[d] }, { "listener", l->listen }, { "proxy", l->name }, { "upstream", l->upstream },
+			};
+
+			openmetrics_uint(m, labels, 4, sent ? c.sent_bytes[d] : c.received_bytes[d]);
 		}
 	}
 	free(sorted);
 }
 
 static void
-put_connections(const struct api_env *env, struct buf *out)
+put_closed(struct openmetrics *m, const char *line, const struct line_counters *c)
+{
+	for (int r = 0; r < LINE_CLOSE_COUNT; r++) {
+		const struct openmetrics_label labels[] = { { "line", line }, { "reason", line_close_name((enum line_close)r) } };
+
+		if (c->closed[r] > 0)
+			openmetrics_uint(m, labels, 2, c->closed[r]);
+	}
+}
+
+static void
+put_connections(const struct api_env *env, struct openmetrics *m)
 {
 	uint32_t count;
 	struct map_entry **sorted = sorted_lines(env, &count);
 	struct line_counters c;
 
-	put_head(out, "faultline_line_accepted_total", "counter", "Connections accepted on a line.");
+	openmetrics_family(m, "faultline_line_accepted", OPENMETRICS_COUNTER, NULL, "Connections accepted on a line.");
 	for (uint32_t i = 0; i < count; i++) {
 		lines_counters(sorted[i]->value, &c);
-		buf_puts(out, "faultline_line_accepted_total");
-		put_label(out, "line", sorted[i]->key, "{");
-		buf_printf(out, "} %" PRIu64 "\n", c.accepted);
+		openmetrics_uint(m, &(struct openmetrics_label){ "line", sorted[i]->key }, 1, c.accepted);
 	}
-	put_head(out, "faultline_line_connections", "gauge", "Connections open on a line.");
+	openmetrics_family(m, "faultline_line_connections", OPENMETRICS_GAUGE, NULL, "Connections open on a line.");
 	for (uint32_t i = 0; i < count; i++) {
 		lines_counters(sorted[i]->value, &c);
-		buf_puts(out, "faultline_line_connections");
-		put_label(out, "line", sorted[i]->key, "{");
-		buf_printf(out, "} %" PRIu64 "\n", c.active);
+		openmetrics_uint(m, &(struct openmetrics_label){ "line", sorted[i]->key }, 1, c.active);
 	}
-	put_head(out, "faultline_line_closed_total", "counter", "Connections of a line that ended, by reason.");
+	openmetrics_family(m, "faultline_line_closed", OPENMETRICS_COUNTER, NULL, "Connections of a line that ended, by reason.");
 	for (uint32_t i = 0; i < count; i++) {
 		lines_counters(sorted[i]->value, &c);
-		for (int r = 0; r < LINE_CLOSE_COUNT; r++) {
-			if (c.closed[r] == 0)
-				continue;
-			buf_puts(out, "faultline_line_closed_total");
-			put_label(out, "line", sorted[i]->key, "{");
-			put_label(out, "reason", line_close_name((enum line_close)r), ",");
-			buf_printf(out, "} %" PRIu64 "\n", c.closed[r]);
-		}
+		put_closed(m, sorted[i]->key, &c);
 	}
 	free(sorted);
 }
 
 static void
-put_value(struct buf *out, const char *name, const char *type, const char *help, double value)
+put_value(struct openmetrics *m, const char *name, enum openmetrics_type type, const char *unit, const char *help, double value)
 {
-	char text[48];
-
-	put_head(out, name, type, help);
-	buf_printf(out, "%s %s\n", name, jsonw_format_float(text, value, false));
+	openmetrics_family(m, name, type, unit, help);
+	openmetrics_float(m, NULL, 0, value);
 }
 
 static void
-put_process(const struct api_env *env, struct buf *out)
+put_process(const struct api_env *env, struct openmetrics *m)
 {
+	static const struct openmetrics_label build[] = { { "version", VERSION_FAULTLINE }, { "api", VERSION_API_TEXT } };
 	struct sysinfo_process p;
 
 	sysinfo_process(&p);
-	put_head(out, "faultline_build_info", "gauge", "What is running.");
-	buf_printf(out, "faultline_build_info{version=\"" VERSION_FAULTLINE "\",api=\"%d\"} 1\n", VERSION_API);
+	openmetrics_family(m, "faultline_build", OPENMETRICS_INFO, NULL, "What is running.");
+	openmetrics_uint(m, build, 2, 1);
 	if (env->toxiproxy) {
 		/* Scripts that look for Toxiproxy look for these two. */
-		put_head(out, "go_goroutines", "gauge", "Number of threads: this program is not written in Go.");
-		buf_printf(out, "go_goroutines %u\n", p.threads);
-		put_head(out, "go_info", "gauge", "Compatibility with Toxiproxy: this program is not written in Go.");
-		buf_puts(out, "go_info{version=\"none\"} 1\n");
+		put_value(m, "go_goroutines", OPENMETRICS_GAUGE, NULL, "Number of threads: this program is not written in Go.", p.threads);
+		openmetrics_family(m, "go", OPENMETRICS_INFO, NULL, "Compatibility with Toxiproxy: this program is not written in Go.");
+		openmetrics_uint(m, &(struct openmetrics_label){ "version", "none" }, 1, 1);
 	}
-	put_value(out, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.", p.cpu_seconds);
-	put_value(out, "process_max_fds", "gauge", "Maximum number of open file descriptors.", (double)p.fds_max);
-	put_value(out, "process_open_fds", "gauge", "Number of open file descriptors.", (double)p.fds);
-	put_value(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", (double)p.resident_bytes);
-	put_value(out, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", p.start_wall);
-	put_value(out, "process_threads", "gauge", "Number of threads.", p.threads);
-	put_value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", (double)p.virtual_bytes);
+	put_value(m, "process_cpu_seconds", OPENMETRICS_COUNTER, "seconds", "Total user and system CPU time spent in seconds.", p.cpu_seconds);
+	put_value(m, "process_max_fds", OPENMETRICS_GAUGE, NULL, "Maximum number of open file descriptors.", (double)p.fds_max);
+	put_value(m, "process_open_fds", OPENMETRICS_GAUGE, NULL, "Number of open file descriptors.", (double)p.fds);
+	put_value(m, "process_resident_memory_bytes", OPENMETRICS_GAUGE, "bytes", "Resident memory size in bytes.", (double)p.resident_bytes);
+	put_value(m, "process_start_time_seconds", OPENMETRICS_GAUGE, "seconds", "Start time of the process since unix epoch in seconds.",
+	    p.start_wall);
+	put_value(m, "process_threads", OPENMETRICS_GAUGE, NULL, "Number of threads.", p.threads);
+	put_value(m, "process_virtual_memory_bytes", OPENMETRICS_GAUGE, "bytes", "Virtual memory size in bytes.", (double)p.virtual_bytes);
+}
+
+bool
+metrics_are_on(const struct api_env *env)
+{
+	return env->proxy_metrics || env->runtime_metrics;
 }
 
 void
-metrics_write(const struct api_env *env, struct buf *out)
+metrics_write(const struct api_env *env, bool open, struct buf *out)
 {
+	struct openmetrics m;
+
+	openmetrics_init(&m, out, open);
 	if (env->runtime_metrics)
-		put_process(env, out);
-	if (!env->proxy_metrics)
-		return;
-	put_connections(env, out);
-	put_bytes(env, out, "toxiproxy_proxy_received_bytes_total", false, "Bytes received on a line, by direction.");
-	put_bytes(env, out, "toxiproxy_proxy_sent_bytes_total", true, "Bytes sent on a line, by direction.");
+		put_process(env, &m);
+	if (env->proxy_metrics) {
+		put_connections(env, &m);
+		put_bytes(env, &m, "toxiproxy_proxy_received_bytes", false, "Bytes received on a line, by direction.");
+		put_bytes(env, &m, "toxiproxy_proxy_sent_bytes", true, "Bytes sent on a line, by direction.");
+	}
+	openmetrics_end(&m);
 }

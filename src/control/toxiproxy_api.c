@@ -10,6 +10,7 @@
 #include "control/line_body.h"
 #include "control/line_json.h"
 #include "control/metrics.h"
+#include "control/openmetrics.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,9 +266,11 @@ version(struct call *c)
 static int
 metrics(struct call *c)
 {
-	metrics_write(c->env, &c->r->body);
+	bool open = openmetrics_wanted(http1_field(c->q->http, "Accept"));
+
+	metrics_write(c->env, open, &c->r->body);
 	c->r->status = 200;
-	c->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	c->r->content_type = open ? OPENMETRICS_TYPE_OPEN : OPENMETRICS_TYPE_TEXT;
 	return 0;
 }
 
@@ -390,7 +393,7 @@ toxiproxy_api_route(struct api_env *env, const struct api_request *q, struct api
 	bool known = false;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(routes); i++) {
-		if (routes[i].run == metrics && !env->proxy_metrics && !env->runtime_metrics)
+		if (routes[i].run == metrics && !metrics_are_on(env))
 			continue;
 		if (!path_matches(&routes[i], q->path))
 			continue;

@@ -95,7 +95,7 @@ status(struct call *c)
 static const char *
 type_name(enum kind_attr_type t)
 {
-	static const char *const names[] = { "integer", "number", "boolean", "choice", "file" };
+	static const char *const names[] = { "integer", "number", "boolean", "choice", "file", "text" };
 
 	return names[t];
 }
@@ -136,6 +136,8 @@ put_attribute(struct jsonw *w, const struct kind_attr *a)
 static void
 faults(struct call *c)
 {
+	static const char *const acts_on[] = { [KIND_STREAM] = "stream", [KIND_CONNECT] = "connect", [KIND_HTTP] = "http" };
+
 	jsonw_array(&c->w);
 	for (unsigned k = 0; k < FAULT_KIND_COUNT; k++) {
 		const struct kind_info *info = kind_info((enum fault_kind)k);
@@ -143,7 +145,7 @@ faults(struct call *c)
 		jsonw_object(&c->w);
 		jsonw_str(&c->w, "type", info->name);
 		jsonw_str(&c->w, "doc", info->doc);
-		jsonw_str(&c->w, "acts_on", info->place == KIND_CONNECT ? "connect" : "stream");
+		jsonw_str(&c->w, "acts_on", acts_on[info->place]);
 		jsonw_flag(&c->w, "toxiproxy", info->go_type[0] != '\0');
 		jsonw_key(&c->w, "attributes");
 		jsonw_array(&c->w);

@@ -74,6 +74,8 @@ decide_applies(const struct fault_spec *f, const struct decide_conn *c)
 {
 	const struct spec_scope *s = &f->scope;
 
+	if (s->member != 0 && (s->member & c->members) == 0)
+		return false;
 	if (s->has_client && !(c->has_ip && in_net(s, c->ip)))
 		return false;
 	if (s->every != 0 && c->ordinal % s->every != 0)

@@ -20,6 +20,7 @@ struct decide_conn {
 	uint64_t ordinal;       /* on the line, from 1: for scopes */
 	bool has_ip;
 	uint8_t ip[16];
+	uint64_t members;       /* for faults that ask for it (spec_scope.member) */
 };
 
 /* Does the fault apply to this connection at all: toxicity and scope, time apart. */

@@ -15,6 +15,7 @@
 #define INT_MIN_EXACT (-9223372036854775808.0)
 #define INT_MAX_EXACT 9223372036854775808.0
 #define CELL_MAX 65536.0
+#define RATE_MAX 1e12
 
 #define TOXIPROXY true
 #define OURS false
@@ -22,9 +23,16 @@
 #define NUMBER(name, min, max, def, doc) { name, ATTR_FLOAT, OURS, min, max, def, NULL, doc }
 #define FLAG(name, doc) { name, ATTR_BOOL, OURS, 0, 1, 0, NULL, doc }
 #define CHOICE(name, max, list, doc) { name, ATTR_ENUM, OURS, 0, max, 0, list, doc }
+#define TEXT(name, max, place, doc) { name, ATTR_TEXT, OURS, 0, max, place, NULL, doc }
 #define PATH(name, doc) { name, ATTR_FILE, OURS, 0, 0, 0, NULL, doc }
 
 static const char *const distributions[] = { "uniform", "normal", "pareto", "lognormal", "samples", NULL };
+static const char *const delayed[] = { "head", "body", NULL };
+static const char *const whens[] = { "before", "after", NULL };
+static const char *const reset_places[] = { "before_head", "after_head", "body", NULL };
+static const char *const hows[] = { "rst", "fin", NULL };
+static const char *const header_ops[] = { "set", "add", "remove", NULL };
+static const char *const parts[] = { "both", "head", "body", NULL };
 
 /* name_LATENCY, go_LATENCY, place_LATENCY and so on, from the rows of kind.h */
 #define FAULT_ROW(id, text, go, where) static const char name_##id[] = text, go_##id[] = go; enum { place_##id = KIND_##where };
@@ -92,6 +100,56 @@ static const struct kind_info kinds[FAULT_KIND_COUNT] = {
 	} },
 	[FAULT_CONNECT_REFUSE] = { HEAD(CONNECT_REFUSE), .doc = "the connection is refused", .attr_count = 1, .attrs = {
 		FLAG("reset", "with a reset instead of an ordinary close"),
+	} },
+	[FAULT_HTTP_DELAY] = { HEAD(HTTP_DELAY), .doc = "a message, or its body, goes out later", .attr_count = 7, .attrs = {
+		INTEGER("delay", OURS, 0, YEARS_100_MS, 0, "ms before the head, or before the body's first byte"),
+		INTEGER("jitter", OURS, 0, YEARS_100_MS, 0, "ms of random spread"),
+		CHOICE("distribution", DIST_SAMPLES, distributions, "how the spread is drawn"),
+		NUMBER("shape", 0, 100, 0, "pareto: tail index above 1, lognormal: sigma; 0 is 3 for pareto, 1 for lognormal"),
+		PATH("samples", "file of delays to draw from, added to delay, for distribution samples"),
+		CHOICE("at", HTTP_AT_BODY, delayed, "what waits: head, or body (the head goes out at once)"),
+		INTEGER("pace", OURS, 0, RATE_MAX, 0, "bytes per second at which the body goes out; 0 is as it comes"),
+	} },
+	[FAULT_HTTP_ABORT] = { HEAD(HTTP_ABORT), .doc = "another answer is given", .attr_count = 5, .attrs = {
+		INTEGER("status", OURS, 200, 599, 503, "status of the answer"),
+		CHOICE("when", HTTP_WHEN_AFTER, whens, "before the server is asked, or after it answered (which is thrown away)"),
+		INTEGER("retry_after", OURS, 0, 31536000, 0, "seconds in Retry-After; 0 is none"),
+		TEXT("body", KIND_TEXT_BYTES, 0, "body of the answer"),
+		TEXT("content_type", KIND_LABEL_BYTES, 1, "Content-Type of the answer; text/plain when there is a body and none is said"),
+	} },
+	[FAULT_HTTP_RESET] = { HEAD(HTTP_RESET), .doc = "the connection ends at a place in the message", .attr_count = 3, .attrs = {
+		CHOICE("at", HTTP_RESET_IN_BODY, reset_places, "before_head, after_head, or body (behind `bytes` of it)"),
+		INTEGER("bytes", OURS, 0, INT_MAX_EXACT, 0, "bytes of the body that pass, for at: body"),
+		CHOICE("how", HTTP_HOW_FIN, hows, "rst, or fin: an ordinary close"),
+	} },
+	[FAULT_HTTP_TRUNCATE] = { HEAD(HTTP_TRUNCATE), .doc = "the body is cut off and the connection closed", .attr_count = 2, .attrs = {
+		INTEGER("bytes", OURS, 0, INT_MAX_EXACT, 0, "bytes of the body that pass"),
+		NUMBER("share", 0, 1, 1, "share of the body that passes, if less than 1; bytes does not count then"),
+	} },
+	[FAULT_HTTP_CORRUPT] = { HEAD(HTTP_CORRUPT), .doc = "bits of the body are flipped", .attr_count = 4, .attrs = {
+		NUMBER("rate", 0, 1, 0.001, "share of bytes that are hit"),
+		INTEGER("bits", OURS, 1, 8, 1, "bits flipped in a byte that is hit"),
+		INTEGER("offset", OURS, 0, INT_MAX_EXACT, 0, "bytes at the start of the body that are left alone"),
+		INTEGER("length", OURS, 0, INT_MAX_EXACT, 0, "bytes after offset that may be hit; 0 is no end"),
+	} },
+	[FAULT_HTTP_HEADER] = { HEAD(HTTP_HEADER), .doc = "a header is changed", .attr_count = 3, .attrs = {
+		TEXT("name", KIND_LABEL_BYTES, 1, "of the header"),
+		TEXT("value", KIND_TEXT_BYTES, 0, "that it gets"),
+		CHOICE("op", HTTP_OP_REMOVE, header_ops, "set: instead of all of that name; add: one more; remove"),
+	} },
+	[FAULT_HTTP_BODY] = { HEAD(HTTP_BODY), .doc = "the body is replaced", .attr_count = 3, .attrs = {
+		TEXT("body", KIND_TEXT_BYTES, 0, "that goes out"),
+		INTEGER("bytes", OURS, 0, RATE_MAX, 0, "size to which body is repeated; 0 is once"),
+		TEXT("content_type", KIND_LABEL_BYTES, 1, "that goes with it; as it was when none is said"),
+	} },
+	[FAULT_HTTP_SLOW] = { HEAD(HTTP_SLOW), .doc = "a message goes out a few bytes at a time", .attr_count = 3, .attrs = {
+		INTEGER("pace", OURS, 1, 1e9, 10, "bytes per second"),
+		INTEGER("piece", OURS, 1, CELL_MAX, 1, "bytes sent at a time"),
+		CHOICE("part", HTTP_PART_BODY, parts, "of the message: both, head or body"),
+	} },
+	[FAULT_HTTP_LENGTH] = { HEAD(HTTP_LENGTH), .doc = "Content-Length is wrong", .attr_count = 2, .attrs = {
+		INTEGER("delta", OURS, -INT_MAX_EXACT / 2, INT_MAX_EXACT / 2, 0, "added to the length"),
+		INTEGER("value", OURS, -1, INT_MAX_EXACT / 2, -1, "instead of the length; -1 is none"),
 	} },
 };
 

@@ -49,7 +49,7 @@ spec_init(struct fault_spec *f, enum fault_kind kind)
 	for (size_t i = 0; i < info->attr_count; i++) {
 		if (info->attrs[i].type == ATTR_FLOAT)
 			f->values[i].f = info->attrs[i].def;
-		else
+		else if (info->attrs[i].type != ATTR_TEXT)
 			f->values[i].i = (int64_t)info->attrs[i].def;
 	}
 }
@@ -145,6 +145,21 @@ set_float(const struct kind_attr *a, const struct spec_value *v, double *ret_val
 	return 0;
 }
 
+/* Numbers and truths are taken as they were written. */
+static int
+set_text(struct fault_spec *f, const struct kind_attr *a, const struct spec_value *v, char *error)
+{
+	char *place = a->def > 0 ? f->label : f->text;
+	size_t n = v->text != NULL && v->type != VALUE_OTHER ? strlen(v->text) : 0;
+
+	if (v->text == NULL || v->type == VALUE_OTHER)
+		return refuse_type(a, v, "a text", error);
+	if ((double)n > a->max)
+		return refuse(error, -ERANGE, "%s: found a text of %zu bytes, expected at most %.0f", a->name, n, a->max);
+	memcpy(place, v->text, n + 1);
+	return 0;
+}
+
 int
 spec_set_attr(struct fault_spec *f, const char *name, const struct spec_value *v, char *error)
 {
@@ -181,6 +196,8 @@ spec_set_attr(struct fault_spec *f, const char *name, const struct spec_value *v
 		return 0;
 	case ATTR_ENUM:
 		return set_enum(a, v, &f->values[n].i, error);
+	case ATTR_TEXT:
+		return set_text(f, a, v, error);
 	case ATTR_FILE:
 		break;
 	}
@@ -275,7 +292,7 @@ check_range(const struct fault_spec *f, char *error)
 		const struct kind_attr *a = &info->attrs[i];
 		double v = a->type == ATTR_FLOAT ? f->values[i].f : (double)f->values[i].i;
 
-		if (a->type == ATTR_FILE || (a->type == ATTR_INT && f->values[i].i == (int64_t)a->def))
+		if (a->type == ATTR_FILE || a->type == ATTR_TEXT || (a->type == ATTR_INT && f->values[i].i == (int64_t)a->def))
 			continue;       /* a default outside the range asks for a value: its kind checks that */
 		if (!(v >= a->min && v <= a->max))
 			return refuse(error, -EINVAL, "%s: found %.17g, expected %.17g to %.17g", a->name, v, a->min, a->max);
@@ -297,8 +314,10 @@ spec_check(const struct fault_spec *f, char *error)
 		r = check_range(f, error);
 	if (r == 0 && f->kind == FAULT_SLICER)
 		r = check_slicer(f, error);
-	if (r == 0 && f->kind == FAULT_LATENCY)
+	if (r == 0 && (f->kind == FAULT_LATENCY || f->kind == FAULT_HTTP_DELAY))
 		r = check_latency(f, error);
+	if (r == 0)
+		r = spec_http_check(f, error);
 	return r;
 }
 

@@ -14,7 +14,22 @@
 #define SPEC_NAME_MAX 256
 #define SPEC_ERROR_MAX 256
 
-/* Which connections a fault touches, and when. All conditions must hold; a zeroed scope is "all, always". */
+/* Which requests an HTTP fault touches; "" any. Set by spec_set_http(). */
+struct spec_http {
+	char methods[64];               /* "GET", "GET,HEAD" */
+	char path[192];                 /* pattern: * is anything but "/", ** anything at all, ? one byte but "/" */
+	char host[128];                 /* pattern; with a port only when the host of the request shall have it */
+	char header[64];                /* the request has this header, ... */
+	bool has_header_value;
+	char header_value[128];         /* ... with this value */
+	char experiment[64];            /* x-faultline lists this experiment */
+	bool by_trace;                  /* decisions are keyed by the trace id, not by connection and number */
+};
+
+/*
+ * Which connections a fault touches (an HTTP fault: which requests), and when. All conditions must hold; a zeroed scope is "all,
+ * always".
+ */
 struct spec_scope {
 	bool has_client;
 	uint8_t client_ip[16];          /* IPv4 mapped */
@@ -24,6 +39,8 @@ struct spec_scope {
 	uint64_t first;                 /* only the first N connections accepted on the line; 0 = any */
 	fl_ns window_from, window_to;   /* active from..to after the fault was installed; to 0 = no end */
 	fl_ns duty_period, duty_on;     /* active for duty_on at the start of each period; period 0 = always */
+	struct spec_http http;
+	uint64_t member;                /* only who is one of these (decide_conn.members); 0: anybody. Not for users: fault/http_fault.h */
 };
 
 /* Latencies to draw from: sorted nanoseconds, shared by reference. */
@@ -54,6 +71,7 @@ struct fault_spec {
 	fl_ns since_ns;                 /* when it was installed (io clock) */
 	uint64_t key;                   /* decision key: of seed, line and name; see spec_key() */
 	union { int64_t i; double f; } values[KIND_ATTRS_MAX];
+	char text[KIND_TEXT_BYTES + 1], label[KIND_LABEL_BYTES + 1];    /* attributes of type ATTR_TEXT */
 	struct spec_samples *samples;   /* LATENCY with DIST_SAMPLES, else NULL */
 	struct spec_shared *shared;     /* BANDWIDTH with shared, else NULL */
 };
@@ -83,6 +101,23 @@ int spec_set_attr(struct fault_spec *f, const char *name, const struct spec_valu
 int spec_attr_index(enum fault_kind kind, const char *name);
 /* Parse "10.1.2.3", "10.0.0.0/8", "fd00::/8" into scope. 0 or -EINVAL with error set. */
 int spec_set_client(struct spec_scope *s, const char *text, char *error);
+/* The text of an attribute of type ATTR_TEXT. */
+const char *spec_text(const struct fault_spec *f, size_t attr);
+/*
+ * spec_set_http - set one condition on requests: key is "method", "path", "host", "header" ("name" or "name: value"), "experiment"
+ * or "key" ("request" or "trace"). "" takes the condition away.
+ * returns   0; -ENOENT no such key; -EINVAL with error set
+ */
+int spec_set_http(struct spec_scope *s, const char *key, const char *text, char *error);
+/* NULL-terminated list of the keys. */
+const char *const *spec_http_keys(void);
+/* The condition as spec_set_http() takes it, into buf of SPEC_HTTP_TEXT_MAX bytes; NULL: none under that key. */
+#define SPEC_HTTP_TEXT_MAX 256
+const char *spec_http_text(const struct spec_scope *s, const char *key, char *buf);
+/* Is any condition on requests set? */
+bool spec_http_any(const struct spec_scope *s);
+/* What depends on several values of an HTTP fault. 0 or -EINVAL. Called by spec_check(). */
+int spec_http_check(const struct fault_spec *f, char *error);
 /* What depends on several values (slicer variation < average, duty <= period, samples given, ...). 0 or -EINVAL. */
 int spec_check(const struct fault_spec *f, char *error);
 

@@ -169,3 +169,23 @@ addr_ip16(const struct io_addr *a, uint8_t ret_ip[16])
 	}
 	return false;
 }
+
+void
+addr_from_ip16(const uint8_t ip[16], uint16_t port, struct io_addr *ret_addr)
+{
+	static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct io_addr a;
+	memset(&a, 0, sizeof(a));
+	if (memcmp(ip, v4_mapped, sizeof(v4_mapped)) == 0) {
+		a.len = sizeof(a.in);
+		a.in.sin_family = AF_INET;
+		a.in.sin_port = htons(port);
+		memcpy(&a.in.sin_addr, ip + 12, 4);
+	} else {
+		a.len = sizeof(a.in6);
+		a.in6.sin6_family = AF_INET6;
+		a.in6.sin6_port = htons(port);
+		memcpy(&a.in6.sin6_addr, ip, 16);
+	}
+	*ret_addr = a;
+}

@@ -40,5 +40,6 @@ uint16_t addr_port(const struct io_addr *a);            /* 0 for unix */
 bool addr_equal(const struct io_addr *a, const struct io_addr *b);
 /* The IP as 16 bytes, IPv4 mapped into ::ffff:0:0/96. False for unix. */
 bool addr_ip16(const struct io_addr *a, uint8_t ret_ip[16]);
+void addr_from_ip16(const uint8_t ip[16], uint16_t port, struct io_addr *ret_addr);     /* the way back */
 
 #endif

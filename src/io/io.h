@@ -123,6 +123,7 @@ void io_close(struct io *io, struct io_sock *s, bool reset);
  */
 struct tls_ctx;
 struct tls_info;
+#define TLS_LINGER (10 * FL_SEC)
 
 /* The server's end on an accepted connection. 0; -EBUSY: tls_handshakes_max are in progress; -errno. The token is the caller's then. */
 int io_attach_tls(struct io *io, int token, struct tls_ctx *ctx, void *ud, struct io_sock **ret_sock);
@@ -145,7 +146,7 @@ const char *io_tls_error(const struct io_sock *s);
 bool io_tls_truncated(const struct io_sock *s);
 /* What was agreed on. 0; -ENOTCONN: not a TLS socket, or its handshake is not over. */
 int io_tls_info(const struct io_sock *s, struct tls_info *ret_info);
-/* Handshakes in progress. */
+/* Handshakes of servers in progress. */
 uint32_t io_tls_handshakes(const struct io *io);
 
 /* Ends of an attached connection, for reports. 0 or -errno. */

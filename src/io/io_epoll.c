@@ -12,10 +12,17 @@
  *  (1) A socket with SOCK_QUEUED is in the ready list exactly once.
  *  (2) A closed socket has SOCK_CLOSING, fd -1, and is queued until its IO_CLOSED was taken.
  *  (3) Epoll events carry pool handles, so those of an earlier life of a slot fall away.
+ *  (4) SOCK_TLS_MORE and SOCK_TLS_HELD say of a TLS socket what its tls_conn says, whenever this file is left: plaintext may
+ *      wait in OpenSSL without an edge to come, and ciphertext may wait for the socket to become writable.
+ *
+ * TLS is all in tls_conn.c; here is only when it is called. A plain socket is never asked more than whether SOCK_TLS is set.
  */
 #include "io/io.h"
 #include "base/assert.h"
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/pool.h"
+#include "io/tls_conn.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -25,13 +32,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EPOLL_BATCH 256
 #define LEAD_SHARE_UP 4         /* the wake-up lead follows later wake-ups quickly ... */
 #define LEAD_SHARE_DOWN 64      /* ... and earlier ones slowly */
+#define TLS_RECV_MAX (128 * 1024)       /* plaintext of one IO_RECV: what fits into a cache */
+#define TLS_SEND_MAX (512 * 1024)       /* plaintext of an io_send() that one io_next() encrypts */
 
 enum {
 	SOCK_QUEUED = 1 << 0,
@@ -46,12 +54,19 @@ enum {
 	SOCK_SENDING = 1 << 9,
 	SOCK_LISTENER = 1 << 10,
 	SOCK_CLOSING = 1 << 11,
+	SOCK_TLS = 1 << 12,
+	SOCK_SHAKING = 1 << 13,         /* TLS: the handshake is not over */
+	SOCK_TLS_MORE = 1 << 14,        /* (4) */
+	SOCK_TLS_HELD = 1 << 15,        /* (4) */
 };
 
 /* 32 bytes: there are two per connection. */
 struct io_sock {
 	void *ud;
-	const uint8_t *send_p;
+	union {
+		const uint8_t *send_p;
+		struct tls_conn *tls;   /* SOCK_TLS */
+	};
 	uint32_t send_n;
 	uint32_t ready_next;            /* index + 1 in the pool; 0 = end */
 	int fd;
@@ -68,6 +83,9 @@ struct io {
 	bool slack_set;
 	bool has_pwait2;
 	atomic_bool woken;
+	struct tls_wire *wire;                  /* NULL until the first TLS socket */
+	uint32_t shaking, shaking_max;          /* handshakes of servers in progress, and at most */
+	struct list lingering;                  /* closed by the caller, still sending; in order of their time limits */
 	struct epoll_event batch[EPOLL_BATCH];
 	_Alignas(4096) uint8_t scratch[IO_SCRATCH_BYTES];
 };
@@ -125,8 +143,10 @@ io_new(const struct io_opts *opts, struct io **ret_io)
 	if (io == NULL)
 		return -ENOMEM;
 	memset(io, 0, offsetof(struct io, scratch));
+	list_init(&io->lingering);
 	io->epoll_fd = io->wake_fd = -1;
 	io->spin_max = opts->spin_ns_max;
+	io->shaking_max = opts->tls_handshakes_max > 0 ? opts->tls_handshakes_max : UINT32_MAX;
 	io->has_pwait2 = true;
 	int r = pool_init(&io->socks, sizeof(struct io_sock), opts->socks_max);
 	if (r < 0)
@@ -153,9 +173,12 @@ io_free(struct io *io)
 		return;
 	for (uint32_t i = 0; i < io->socks.touched; i++) {
 		struct io_sock *s = pool_at(&io->socks, i);
+		if (s != NULL && (s->flags & SOCK_TLS))
+			tls_conn_free(s->tls);
 		if (s != NULL && s->fd >= 0)
 			close(s->fd);
 	}
+	tls_wire_free(io->wire);
 	if (io->epoll_fd >= 0)
 		close(io->epoll_fd);
 	if (io->wake_fd >= 0)
@@ -237,7 +260,8 @@ note_events(struct io *io, int n)
 		if (e->events & (EPOLLERR | EPOLLHUP))
 			f |= SOCK_BROKEN;
 		s->flags = (uint16_t)f;
-		if ((f & (SOCK_CONNECTING | SOCK_SENDING | SOCK_BROKEN)) || ((f & SOCK_RECV_ON) && (f & SOCK_READABLE)))
+		if ((f & (SOCK_CONNECTING | SOCK_SENDING | SOCK_BROKEN | SOCK_SHAKING | SOCK_TLS_HELD)) ||
+		    ((f & SOCK_RECV_ON) && (f & SOCK_READABLE)))
 			ready_push(io, s);
 	}
 }
@@ -270,6 +294,8 @@ wait_exact(struct io *io, fl_ns deadline)
 	return 0;
 }
 
+static fl_ns linger_expire(struct io *io);
+
 void
 io_wait(struct io *io, fl_ns deadline)
 {
@@ -279,6 +305,8 @@ io_wait(struct io *io, fl_ns deadline)
 	}
 	io_clock(io);
 	int n;
+	if (!list_empty(&io->lingering))
+		deadline = FL_MIN(deadline, linger_expire(io));
 	if (io->ready_head != 0 || deadline <= io->now || atomic_load(&io->woken))
 		n = poll_batch(io, 0);
 	else if (deadline == FL_NEVER)
@@ -383,43 +411,171 @@ next_recv(struct io *io, struct io_sock *s, struct io_event *ev)
 	return event(ev, IO_RECV, s, -errno);
 }
 
-/* What there is to report of one connection; one system call at most. */
+/* The connection broke; told once, even while receiving is stopped. */
+static bool
+next_broken(struct io_sock *s, struct io_event *ev)
+{
+	s->flags &= (uint16_t)~SOCK_BROKEN;
+	int err = sock_error(s);
+	if (err == 0)
+		return false;
+	s->flags |= SOCK_ERROR_TOLD;
+	return event(ev, IO_RECV, s, err);
+}
+
+/* ---- the same of TLS ---- */
+
+static void linger_end(struct io *io, struct io_sock *s, bool reset);
+
+/* What the connection must know of the socket before an operation ... */
+static struct tls_conn *
+tls_enter(const struct io_sock *s)
+{
+	fl_assert(s->flags & SOCK_TLS);
+	s->tls->drained = !(s->flags & SOCK_READABLE);
+	s->tls->hung_up = (s->flags & (SOCK_HUNG_UP | SOCK_BROKEN)) != 0;
+	return s->tls;
+}
+
+/* ... and what the socket must know of the connection after it (4). */
+static void
+tls_leave(struct io_sock *s)
+{
+	const struct tls_conn *c = s->tls;
+	unsigned f = s->flags & ~(unsigned)(SOCK_TLS_MORE | SOCK_TLS_HELD);
+	if (c->drained)
+		f &= ~(unsigned)SOCK_READABLE;
+	if (c->more)
+		f |= SOCK_TLS_MORE;
+	if (c->held_n > 0)              /* the socket took less than it was given */
+		f = (f | SOCK_TLS_HELD) & ~(unsigned)SOCK_WRITABLE;
+	s->flags = (uint16_t)f;
+}
+
+static bool
+tls_shaken(struct io *io, struct io_sock *s, struct io_event *ev, int res)
+{
+	if (tls_ctx_is_server(s->tls->ctx))
+		io->shaking--;
+	s->flags &= (uint16_t)~SOCK_SHAKING;
+	if (res < 0)
+		s->flags |= SOCK_ERROR_TOLD;
+	return event(ev, IO_CONNECT, s, res);
+}
+
+/* Go on with what is held. */
+static void
+tls_flush(struct io_sock *s)
+{
+	struct tls_conn *c = tls_enter(s);
+	if (tls_conn_flush(c) < 0)
+		c->held_n = 0;          /* it breaks: that will be told as such */
+	tls_leave(s);
+}
+
+static bool
+tls_next_sent(struct io *io, struct io_sock *s, struct io_event *ev)
+{
+	struct tls_conn *c = tls_enter(s);
+	int64_t n = c->send_n == 0 ? 0 : tls_conn_write(c, c->send_p, FL_MIN(c->send_n, (uint32_t)TLS_SEND_MAX), io->now);
+	if (n > 0) {
+		c->send_p += n;
+		c->send_n -= (uint32_t)n;
+	}
+	tls_leave(s);
+	if (n >= 0 && (c->send_n > 0 || c->held_n > 0))
+		return false;
+	s->flags &= (uint16_t)~SOCK_SENDING;
+	return event(ev, IO_SENT, s, n < 0 ? (int)n : 0);
+}
+
+static bool
+tls_next_recv(struct io *io, struct io_sock *s, struct io_event *ev)
+{
+	struct tls_conn *c = tls_enter(s);
+	int64_t n = tls_conn_read(c, io->scratch, FL_MIN((size_t)s->recv_units * 64, (size_t)TLS_RECV_MAX));
+	tls_leave(s);
+	if (n == -EAGAIN) {
+		s->flags &= (uint16_t)~SOCK_BROKEN;
+		return false;
+	}
+	event(ev, IO_RECV, s, (int)n);
+	if (n > 0)
+		ev->data = io->scratch;
+	else if (n == 0)
+		s->flags = (uint16_t)((s->flags & ~(SOCK_READABLE | SOCK_TLS_MORE | SOCK_RECV_ON)) | SOCK_EOF_TOLD);
+	else
+		s->flags |= SOCK_ERROR_TOLD;
+	return true;
+}
+
+static bool
+tls_next(struct io *io, struct io_sock *s, struct io_event *ev)
+{
+	if ((s->flags & SOCK_TLS_HELD) && (s->flags & SOCK_WRITABLE))
+		tls_flush(s);
+	if (s->tls->lingering) {
+		if (!(s->flags & SOCK_TLS_HELD) || (s->flags & SOCK_BROKEN))
+			linger_end(io, s, (s->flags & SOCK_TLS_HELD) != 0);
+		return false;
+	}
+	if (s->flags & SOCK_SHAKING) {
+		int r = tls_conn_shake(tls_enter(s));
+		tls_leave(s);
+		return r != 0 && tls_shaken(io, s, ev, FL_MIN(r, 0));
+	}
+	if ((s->flags & SOCK_SENDING) && (s->flags & SOCK_WRITABLE) && tls_next_sent(io, s, ev))
+		return true;
+	if (s->flags & SOCK_ERROR_TOLD)
+		return false;
+	if ((s->flags & SOCK_RECV_ON) && (s->flags & (SOCK_READABLE | SOCK_TLS_MORE)))
+		return tls_next_recv(io, s, ev);
+	return (s->flags & SOCK_BROKEN) && next_broken(s, ev);
+}
+
+/* ---- the next event ---- */
+
+static bool
+next_connect(struct io *io, struct io_sock *s, struct io_event *ev)
+{
+	if (!(s->flags & SOCK_WRITABLE))
+		return false;
+	int res = s->flags & SOCK_BROKEN ? sock_error(s) : 0;
+	s->flags &= (uint16_t)~(SOCK_CONNECTING | SOCK_BROKEN);
+	if (res == 0 && (s->flags & SOCK_TLS))
+		return tls_next(io, s, ev);
+	if (s->flags & SOCK_TLS)
+		return tls_shaken(io, s, ev, res);
+	return event(ev, IO_CONNECT, s, res);
+}
+
+/* What there is to report of one connection; one system call at most, or one step of TLS. */
 static bool
 next_of(struct io *io, struct io_sock *s, struct io_event *ev)
 {
-	if (s->flags & SOCK_CONNECTING) {
-		if (!(s->flags & SOCK_WRITABLE))
-			return false;
-		int res = s->flags & SOCK_BROKEN ? sock_error(s) : 0;
-		s->flags &= (uint16_t)~(SOCK_CONNECTING | SOCK_BROKEN);
-		return event(ev, IO_CONNECT, s, res);
-	}
+	if (s->flags & SOCK_CONNECTING)
+		return next_connect(io, s, ev);
+	if (s->flags & SOCK_TLS)
+		return tls_next(io, s, ev);
 	if ((s->flags & SOCK_SENDING) && (s->flags & SOCK_WRITABLE) && next_sent(s, ev))
 		return true;
 	if (s->flags & SOCK_ERROR_TOLD)
 		return false;
 	if ((s->flags & SOCK_RECV_ON) && (s->flags & SOCK_READABLE))
 		return next_recv(io, s, ev);
-	if (s->flags & SOCK_BROKEN) {
-		s->flags &= (uint16_t)~SOCK_BROKEN;
-		int err = sock_error(s);
-		if (err < 0) {
-			s->flags |= SOCK_ERROR_TOLD;
-			return event(ev, IO_RECV, s, err);
-		}
-	}
-	return false;
+	return (s->flags & SOCK_BROKEN) && next_broken(s, ev);
 }
 
 static bool
 has_more(const struct io_sock *s)
 {
 	unsigned f = s->flags;
-	if ((f & SOCK_SENDING) && (f & SOCK_WRITABLE))
+	if ((f & (SOCK_SENDING | SOCK_TLS_HELD)) && (f & SOCK_WRITABLE))
 		return true;
 	if (f & SOCK_ERROR_TOLD)
 		return false;
-	return ((f & SOCK_RECV_ON) && (f & SOCK_READABLE)) || (f & SOCK_BROKEN);
+	return ((f & SOCK_RECV_ON) && (f & (SOCK_READABLE | SOCK_TLS_MORE))) || (f & SOCK_BROKEN) ||
+	    ((f & SOCK_SHAKING) && (f & SOCK_READABLE));
 }
 
 bool
@@ -437,11 +593,13 @@ io_next(struct io *io, struct io_event *ret_ev)
 				return true;
 			continue;
 		}
-		bool told = next_of(io, s, ret_ev);
+		bool shaking = (s->flags & SOCK_SHAKING) != 0, told = next_of(io, s, ret_ev);
 		if (has_more(s))
 			ready_push(io, s);
 		if (told)
 			return true;
+		if (shaking)
+			return false;   /* a step takes a millisecond: let the caller look at its timers */
 	}
 	return false;
 }
@@ -526,7 +684,7 @@ io_recv_start(struct io *io, struct io_sock *s, uint32_t bytes_max)
 	if (s->flags & (SOCK_RECV_ON | SOCK_EOF_TOLD | SOCK_ERROR_TOLD))
 		return;
 	s->flags |= SOCK_RECV_ON;
-	if (s->flags & SOCK_READABLE)
+	if (s->flags & (SOCK_READABLE | SOCK_TLS_MORE))
 		ready_push(io, s);
 }
 
@@ -538,13 +696,27 @@ io_recv_stop(struct io *io, struct io_sock *s)
 	s->flags &= (uint16_t)~SOCK_RECV_ON;
 }
 
+static int64_t
+tls_push(struct io *io, struct io_sock *s, const void *p, size_t n)
+{
+	fl_assert(!(s->flags & SOCK_SHAKING) && n > 0);
+	if (s->flags & SOCK_TLS_HELD)
+		tls_flush(s);
+	if (s->flags & SOCK_TLS_HELD)
+		return 0;
+	int64_t r = tls_conn_write(tls_enter(s), p, n, io->now);
+	tls_leave(s);
+	return r;
+}
+
 int64_t
 io_push(struct io *io, struct io_sock *s, const void *p, size_t n)
 {
-	(void)io;
 	fl_assert(!(s->flags & (SOCK_SENDING | SOCK_CLOSING | SOCK_CONNECTING)));
 	if (!(s->flags & SOCK_WRITABLE))
 		return 0;
+	if (s->flags & SOCK_TLS)
+		return tls_push(io, s, p, n);
 	for (;;) {
 		ssize_t r = send(s->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (r < 0 && errno == EINTR)
@@ -561,9 +733,14 @@ void
 io_send(struct io *io, struct io_sock *s, const void *p, size_t n)
 {
 	fl_assert(n > 0 && n <= UINT32_MAX);
-	fl_assert(!(s->flags & (SOCK_SENDING | SOCK_CLOSING | SOCK_CONNECTING)));
-	s->send_p = p;
-	s->send_n = (uint32_t)n;
+	fl_assert(!(s->flags & (SOCK_SENDING | SOCK_CLOSING | SOCK_CONNECTING | SOCK_SHAKING)));
+	if (s->flags & SOCK_TLS) {
+		s->tls->send_p = p;
+		s->tls->send_n = (uint32_t)n;
+	} else {
+		s->send_p = p;
+		s->send_n = (uint32_t)n;
+	}
 	s->flags |= SOCK_SENDING;
 	if (s->flags & SOCK_WRITABLE)
 		ready_push(io, s);
@@ -573,8 +750,13 @@ void
 io_shutdown(struct io *io, struct io_sock *s)
 {
 	(void)io;
-	fl_assert(!(s->flags & (SOCK_SENDING | SOCK_CLOSING)));
-	shutdown(s->fd, SHUT_WR);
+	fl_assert(!(s->flags & (SOCK_SENDING | SOCK_CLOSING | SOCK_SHAKING)));
+	if (s->flags & SOCK_TLS) {
+		tls_conn_shut(tls_enter(s), true);
+		tls_leave(s);
+	} else {
+		shutdown(s->fd, SHUT_WR);
+	}
 }
 
 /* A listener that goes takes its file in the file system along. */
@@ -587,22 +769,35 @@ unix_unlink(const struct io_sock *s)
 		unlink(a.un.sun_path);
 }
 
-void
-io_discard(int token, bool reset)
+/* Say goodbye. true: bytes that were taken from the caller are still to be sent, and IO_CLOSED waits for that. */
+static bool
+tls_lingers(struct io *io, struct io_sock *s)
 {
-	if (reset) {
-		struct linger l = { .l_onoff = 1, .l_linger = 0 };
-		setsockopt(token, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	}
-	close(token);
+	struct tls_conn *c = tls_enter(s);
+	if ((s->flags & (SOCK_CONNECTING | SOCK_SHAKING | SOCK_SENDING)) || !c->open)
+		return false;
+	tls_conn_shut(c, false);
+	tls_leave(s);
+	if (c->held_n == 0 || c->io_err != 0 || (s->flags & SOCK_BROKEN))
+		return false;
+	c->lingering = true;
+	c->linger_sock = s;
+	c->linger_until = io->now + TLS_LINGER;
+	list_add_tail(&io->lingering, &c->linger);
+	s->flags &= SOCK_QUEUED | SOCK_TLS | SOCK_TLS_HELD;
+	return true;
 }
 
-void
-io_close(struct io *io, struct io_sock *s, bool reset)
+static void
+sock_close(struct io *io, struct io_sock *s, bool reset)
 {
-	fl_assert(!(s->flags & SOCK_CLOSING));
-	if (s->flags & SOCK_LISTENER)
-		unix_unlink(s);
+	if (s->flags & SOCK_TLS) {
+		if ((s->flags & SOCK_SHAKING) && tls_ctx_is_server(s->tls->ctx))
+			io->shaking--;
+		if (!reset)
+			tls_conn_drain(s->tls);
+		tls_conn_free(s->tls);
+	}
 	io_discard(s->fd, reset && !(s->flags & SOCK_LISTENER));
 	s->fd = -1;
 	s->flags = (uint16_t)((s->flags & SOCK_QUEUED) | SOCK_CLOSING);
@@ -610,7 +805,153 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 	ready_push(io, s);              /* (2) */
 }
 
-/* ---- addresses and listening sockets ---- */
+static void
+linger_end(struct io *io, struct io_sock *s, bool reset)
+{
+	list_del(&s->tls->linger);
+	sock_close(io, s, reset);
+}
+
+/* End those whose time is up. returns when the next one's is. */
+static fl_ns
+linger_expire(struct io *io)
+{
+	list_for_safe(l, &io->lingering) {
+		struct tls_conn *c = list_entry(l, struct tls_conn, linger);
+		if (c->linger_until > io->now)
+			return c->linger_until;
+		linger_end(io, c->linger_sock, true);
+	}
+	return FL_NEVER;
+}
+
+void
+io_close(struct io *io, struct io_sock *s, bool reset)
+{
+	fl_assert(!(s->flags & SOCK_CLOSING));
+	fl_assert(!(s->flags & SOCK_TLS) || !s->tls->lingering);
+	if (s->flags & SOCK_LISTENER)
+		unix_unlink(s);
+	if ((s->flags & SOCK_TLS) && !reset && tls_lingers(io, s))
+		return;
+	sock_close(io, s, reset);
+}
+
+/* ---- TLS ---- */
+
+/* A connection of TLS over the socket; its handshake begins with the next io_next(). */
+static int
+tls_start(struct io *io, struct io_sock *s, struct tls_conn_opts *o)
+{
+	bool server = tls_ctx_is_server(o->ctx);
+	struct tls_conn *c;
+	int r = 0;
+	if (server && io->shaking >= io->shaking_max)
+		return -EBUSY;
+	if (io->wire == NULL)
+		r = tls_wire_new(&io->wire);
+	o->wire = io->wire;
+	o->fd = s->fd;
+	if (r == 0)
+		r = tls_conn_new(o, &c);
+	if (r < 0)
+		return r;
+	s->tls = c;
+	s->flags |= SOCK_TLS | SOCK_SHAKING;
+	io->shaking += server;
+	if (!(s->flags & SOCK_CONNECTING))
+		ready_push(io, s);
+	return 0;
+}
+
+int
+io_attach_tls(struct io *io, int token, struct tls_ctx *ctx, void *ud, struct io_sock **ret_sock)
+{
+	struct tls_conn_opts o = { .ctx = ctx };
+	struct io_sock *s;
+	fl_assert(tls_ctx_is_server(ctx));
+	if (io->shaking >= io->shaking_max)
+		return -EBUSY;
+	int r = sock_new(io, token, ud, SOCK_WRITABLE, &s);
+	if (r < 0)
+		return r;
+	if ((r = tls_start(io, s, &o)) < 0) {
+		epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, token, NULL);
+		pool_give(&io->socks, s);
+		return r;
+	}
+	*ret_sock = s;
+	return 0;
+}
+
+int
+io_connect_tls(struct io *io, const struct io_addr *addr, struct tls_ctx *ctx, const char *server_name, void *ud,
+    struct io_sock **ret_sock)
+{
+	struct tls_conn_opts o = { .ctx = ctx, .server_name = server_name, .place = hash_bytes(0, 0, &addr->sa, addr->len) };
+	struct io_sock *s;
+	fl_assert(!tls_ctx_is_server(ctx));
+	int r = io_connect(io, addr, ud, &s);
+	if (r < 0)
+		return r;
+	if ((r = tls_start(io, s, &o)) < 0) {
+		close(s->fd);
+		pool_give(&io->socks, s);
+		return r;
+	}
+	*ret_sock = s;
+	return 0;
+}
+
+int
+io_start_tls_server(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const void *already, size_t n)
+{
+	struct tls_conn_opts o = { .ctx = ctx, .already = already, .already_n = n };
+	fl_assert(tls_ctx_is_server(ctx));
+	fl_assert(!(s->flags & (SOCK_TLS | SOCK_LISTENER | SOCK_CLOSING | SOCK_CONNECTING | SOCK_SENDING | SOCK_RECV_ON)));
+	return tls_start(io, s, &o);
+}
+
+int
+io_start_tls_client(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const char *server_name)
+{
+	struct tls_conn_opts o = { .ctx = ctx, .server_name = server_name };
+	struct io_addr peer;
+	fl_assert(!tls_ctx_is_server(ctx));
+	fl_assert(!(s->flags & (SOCK_TLS | SOCK_LISTENER | SOCK_CLOSING | SOCK_CONNECTING | SOCK_SENDING | SOCK_RECV_ON)));
+	if (io_peer_addr(s, &peer) == 0)
+		o.place = hash_bytes(0, 0, &peer.sa, peer.len);
+	return tls_start(io, s, &o);
+}
+
+const char *
+io_tls_error(const struct io_sock *s)
+{
+	return s->flags & SOCK_TLS ? s->tls->error : "";
+}
+
+bool
+io_tls_truncated(const struct io_sock *s)
+{
+	return (s->flags & SOCK_TLS) && s->tls->truncated;
+}
+
+int
+io_tls_info(const struct io_sock *s, struct tls_info *ret_info)
+{
+	if (!(s->flags & SOCK_TLS) || !s->tls->open)
+		return -ENOTCONN;
+	tls_conn_info(s->tls, ret_info);
+	return 0;
+}
+
+uint32_t
+io_tls_handshakes(const struct io *io)
+{
+	return io->shaking;
+}
+
+/* ---- addresses ---- */
 
 int
 io_peer_addr(const struct io_sock *s, struct io_addr *ret_addr)
@@ -625,61 +966,5 @@ io_local_addr(const struct io_sock *s, struct io_addr *ret_addr)
 	if (s->fd < 0 || getsockname(s->fd, &a.sa, &a.len) < 0)
 		return s->fd < 0 ? -ENOTCONN : -errno;
 	*ret_addr = a;
-	return 0;
-}
-
-int
-io_token_peer(int token, struct io_addr *ret_addr)
-{
-	struct io_addr a = { .len = sizeof(a.un) };
-	if (getpeername(token, &a.sa, &a.len) < 0)
-		return -errno;
-	*ret_addr = a;
-	return 0;
-}
-
-/* Remove the file of a unix socket that nobody listens on any more (left by a killed process). */
-static void
-unix_remove_stale(const struct io_addr *addr)
-{
-	struct stat st;
-	if (addr->un.sun_path[0] == '\0' || stat(addr->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	if (connect(fd, &addr->sa, addr->len) < 0 && errno == ECONNREFUSED)
-		unlink(addr->un.sun_path);
-	close(fd);
-}
-
-int
-io_bind(const struct io_addr *addr, int *ret_token, struct io_addr *ret_bound)
-{
-	int one = 1, zero = 0, idle = 15, r;
-	int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (addr->sa.sa_family == AF_UNIX) {
-		unix_remove_stale(addr);
-	} else {
-		/* What accepted connections inherit: no system call per connection for these. */
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-		setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-		if (addr->sa.sa_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-			    IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr) ? &zero : &one, sizeof(one));
-	}
-	struct io_addr bound = { .len = sizeof(bound.un) };
-	if (bind(fd, &addr->sa, addr->len) < 0 || listen(fd, SOMAXCONN) < 0 || getsockname(fd, &bound.sa, &bound.len) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	*ret_token = fd;
-	if (ret_bound != NULL)
-		*ret_bound = bound;
 	return 0;
 }

@@ -80,6 +80,15 @@ int tls_client_new(const struct tls_client_opts *opts, struct tls_complaint *ret
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);         /* any thread; returns c */
 void tls_ctx_unref(struct tls_ctx *c);                  /* any thread; NULL is fine */
 
+/*
+ * tls_ctx_ssl - an OpenSSL connection of this context, ready for a BIO and a handshake: for tls_conn.c alone.
+ *
+ * server_name   as in io_connect_tls(); place: says where the connection leads, so that sessions are offered there alone
+ * returns       NULL: no memory. The context must outlive it.
+ */
+struct ssl_st *tls_ctx_ssl(struct tls_ctx *c, const char *server_name, uint64_t place);
+bool tls_ctx_is_server(const struct tls_ctx *c);
+
 /* What the two ends agreed on. Texts are cut to fit. */
 struct tls_info {
 	char version[16];               /* "TLSv1.3" */

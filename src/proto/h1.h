@@ -32,25 +32,25 @@ enum h1_verdict {
 };
 
 /* enum name, text, is it safe, is it idempotent (RFC 9110 9.2) */
-#define H1_METHODS(ROW)                         \
-	ROW(GET,       "GET",       true,  true)  \
-	ROW(HEAD,      "HEAD",      true,  true)  \
-	ROW(POST,      "POST",      false, false) \
-	ROW(PUT,       "PUT",       false, true)  \
-	ROW(DELETE,    "DELETE",    false, true)  \
-	ROW(CONNECT,   "CONNECT",   false, false) \
-	ROW(OPTIONS,   "OPTIONS",   true,  true)  \
-	ROW(TRACE,     "TRACE",     true,  true)  \
-	ROW(PATCH,     "PATCH",     false, false) \
-	ROW(PROPFIND,  "PROPFIND",  true,  true)  \
-	ROW(PROPPATCH, "PROPPATCH", false, true)  \
-	ROW(MKCOL,     "MKCOL",     false, true)  \
-	ROW(COPY,      "COPY",      false, true)  \
-	ROW(MOVE,      "MOVE",      false, true)  \
-	ROW(LOCK,      "LOCK",      false, false) \
-	ROW(UNLOCK,    "UNLOCK",    false, true)  \
-	ROW(REPORT,    "REPORT",    true,  true)  \
-	ROW(SEARCH,    "SEARCH",    true,  true)  \
+#define H1_METHODS(ROW)					\
+	ROW(GET,       "GET",       true,  true)	\
+	ROW(HEAD,      "HEAD",      true,  true)	\
+	ROW(POST,      "POST",      false, false)	\
+	ROW(PUT,       "PUT",       false, true)	\
+	ROW(DELETE,    "DELETE",    false, true)	\
+	ROW(CONNECT,   "CONNECT",   false, false)	\
+	ROW(OPTIONS,   "OPTIONS",   true,  true)	\
+	ROW(TRACE,     "TRACE",     true,  true)	\
+	ROW(PATCH,     "PATCH",     false, false)	\
+	ROW(PROPFIND,  "PROPFIND",  true,  true)	\
+	ROW(PROPPATCH, "PROPPATCH", false, true)	\
+	ROW(MKCOL,     "MKCOL",     false, true)	\
+	ROW(COPY,      "COPY",      false, true)	\
+	ROW(MOVE,      "MOVE",      false, true)	\
+	ROW(LOCK,      "LOCK",      false, false)	\
+	ROW(UNLOCK,    "UNLOCK",    false, true)	\
+	ROW(REPORT,    "REPORT",    true,  true)	\
+	ROW(SEARCH,    "SEARCH",    true,  true)	\
 	ROW(QUERY,     "QUERY",     true,  true)
 
 enum h1_method {
@@ -61,69 +61,72 @@ enum h1_method {
 	H1_METHOD_COUNT
 };
 
-/* Fields that the proxy knows: enum name, name, its first and last letter (they and the length make its place in a table). */
-#define H1_KNOWN(ROW)                                                           \
-	ROW(HOST,                "host",                           'h', 't')    \
-	ROW(CONNECTION,          "connection",                     'c', 'n')    \
-	ROW(CONTENT_LENGTH,      "content-length",                 'c', 'h')    \
-	ROW(TRANSFER_ENCODING,   "transfer-encoding",              't', 'g')    \
-	ROW(EXPECT,              "expect",                         'e', 't')    \
-	ROW(UPGRADE,             "upgrade",                        'u', 'e')    \
-	ROW(TE,                  "te",                             't', 'e')    \
-	ROW(TRAILER,             "trailer",                        't', 'r')    \
-	ROW(KEEP_ALIVE,          "keep-alive",                     'k', 'e')    \
-	ROW(PROXY_CONNECTION,    "proxy-connection",               'p', 'n')    \
-	ROW(HTTP2_SETTINGS,      "http2-settings",                 'h', 's')    \
-	ROW(PROXY_AUTHENTICATE,  "proxy-authenticate",             'p', 'e')    \
-	ROW(PROXY_AUTHORIZATION, "proxy-authorization",            'p', 'n')    \
-	ROW(AUTHORIZATION,       "authorization",                  'a', 'n')    \
-	ROW(COOKIE,              "cookie",                         'c', 'e')    \
-	ROW(SET_COOKIE,          "set-cookie",                     's', 'e')    \
-	ROW(TRACEPARENT,         "traceparent",                    't', 't')    \
-	ROW(TRACESTATE,          "tracestate",                     't', 'e')    \
-	ROW(BAGGAGE,             "baggage",                        'b', 'e')    \
-	ROW(X_REQUEST_ID,        "x-request-id",                   'x', 'd')    \
-	ROW(X_FAULTLINE,         "x-faultline",                    'x', 'e')    \
-	ROW(X_DEADLINE,          "x-faultline-deadline",           'x', 'e')    \
-	ROW(X_NO_RETRY,          "x-faultline-no-retry",           'x', 'y')    \
-	ROW(X_PRIORITY,          "x-faultline-priority",           'x', 'y')    \
-	ROW(GRPC_TIMEOUT,        "grpc-timeout",                   'g', 't')    \
-	ROW(ENVOY_TIMEOUT,       "x-envoy-expected-rq-timeout-ms", 'x', 's')    \
-	ROW(RETRY_AFTER,         "retry-after",                    'r', 'r')    \
-	ROW(IDEMPOTENCY_KEY,     "idempotency-key",                'i', 'y')    \
-	ROW(PRIORITY,            "priority",                       'p', 'y')    \
-	ROW(FORWARDED,           "forwarded",                      'f', 'd')    \
-	ROW(X_FORWARDED_FOR,     "x-forwarded-for",                'x', 'r')    \
-	ROW(X_FORWARDED_PROTO,   "x-forwarded-proto",              'x', 'o')    \
-	ROW(X_FORWARDED_HOST,    "x-forwarded-host",               'x', 't')    \
-	ROW(X_FORWARDED_PORT,    "x-forwarded-port",               'x', 't')    \
-	ROW(X_REAL_IP,           "x-real-ip",                      'x', 'p')    \
-	ROW(VIA,                 "via",                            'v', 'a')    \
-	ROW(MAX_FORWARDS,        "max-forwards",                   'm', 's')    \
-	ROW(DATE,                "date",                           'd', 'e')    \
-	ROW(SERVER,              "server",                         's', 'r')    \
-	ROW(SERVER_TIMING,       "server-timing",                  's', 'g')    \
-	ROW(USER_AGENT,          "user-agent",                     'u', 't')    \
-	ROW(ACCEPT,              "accept",                         'a', 't')    \
-	ROW(ACCEPT_ENCODING,     "accept-encoding",                'a', 'g')    \
-	ROW(CONTENT_TYPE,        "content-type",                   'c', 'e')    \
-	ROW(CONTENT_ENCODING,    "content-encoding",               'c', 'g')    \
-	ROW(CONTENT_RANGE,       "content-range",                  'c', 'e')    \
-	ROW(RANGE,               "range",                          'r', 'e')    \
-	ROW(IF_NONE_MATCH,       "if-none-match",                  'i', 'h')    \
-	ROW(IF_MATCH,            "if-match",                       'i', 'h')    \
-	ROW(ETAG,                "etag",                           'e', 'g')    \
-	ROW(LAST_MODIFIED,       "last-modified",                  'l', 'd')    \
-	ROW(CACHE_CONTROL,       "cache-control",                  'c', 'l')    \
-	ROW(AGE,                 "age",                            'a', 'e')    \
-	ROW(EXPIRES,             "expires",                        'e', 's')    \
-	ROW(VARY,                "vary",                           'v', 'y')    \
-	ROW(LOCATION,            "location",                       'l', 'n')    \
-	ROW(ALT_SVC,             "alt-svc",                        'a', 'c')
+/*
+ * Fields that the proxy knows: enum name, name, its first letter, that at three quarters of its length, its last (they and the
+ * length make its place in a table).
+ */
+#define H1_KNOWN(ROW)									\
+	ROW(HOST,                "host",                           'h', 't', 't')	\
+	ROW(CONNECTION,          "connection",                     'c', 'i', 'n')	\
+	ROW(CONTENT_LENGTH,      "content-length",                 'c', 'n', 'h')	\
+	ROW(TRANSFER_ENCODING,   "transfer-encoding",              't', 'o', 'g')	\
+	ROW(EXPECT,              "expect",                         'e', 'c', 't')	\
+	ROW(UPGRADE,             "upgrade",                        'u', 'd', 'e')	\
+	ROW(TE,                  "te",                             't', 'e', 'e')	\
+	ROW(TRAILER,             "trailer",                        't', 'e', 'r')	\
+	ROW(KEEP_ALIVE,          "keep-alive",                     'k', 'i', 'e')	\
+	ROW(PROXY_CONNECTION,    "proxy-connection",               'p', 't', 'n')	\
+	ROW(HTTP2_SETTINGS,      "http2-settings",                 'h', 'i', 's')	\
+	ROW(PROXY_AUTHENTICATE,  "proxy-authenticate",             'p', 'i', 'e')	\
+	ROW(PROXY_AUTHORIZATION, "proxy-authorization",            'p', 'a', 'n')	\
+	ROW(AUTHORIZATION,       "authorization",                  'a', 't', 'n')	\
+	ROW(COOKIE,              "cookie",                         'c', 'i', 'e')	\
+	ROW(SET_COOKIE,          "set-cookie",                     's', 'k', 'e')	\
+	ROW(TRACEPARENT,         "traceparent",                    't', 'e', 't')	\
+	ROW(TRACESTATE,          "tracestate",                     't', 'a', 'e')	\
+	ROW(BAGGAGE,             "baggage",                        'b', 'g', 'e')	\
+	ROW(X_REQUEST_ID,        "x-request-id",                   'x', '-', 'd')	\
+	ROW(X_FAULTLINE,         "x-faultline",                    'x', 'i', 'e')	\
+	ROW(X_DEADLINE,          "x-faultline-deadline",           'x', 'd', 'e')	\
+	ROW(X_NO_RETRY,          "x-faultline-no-retry",           'x', 'r', 'y')	\
+	ROW(X_PRIORITY,          "x-faultline-priority",           'x', 'o', 'y')	\
+	ROW(GRPC_TIMEOUT,        "grpc-timeout",                   'g', 'o', 't')	\
+	ROW(ENVOY_TIMEOUT,       "x-envoy-expected-rq-timeout-ms", 'x', 'm', 's')	\
+	ROW(RETRY_AFTER,         "retry-after",                    'r', 't', 'r')	\
+	ROW(IDEMPOTENCY_KEY,     "idempotency-key",                'i', '-', 'y')	\
+	ROW(PRIORITY,            "priority",                       'p', 't', 'y')	\
+	ROW(FORWARDED,           "forwarded",                      'f', 'd', 'd')	\
+	ROW(X_FORWARDED_FOR,     "x-forwarded-for",                'x', '-', 'r')	\
+	ROW(X_FORWARDED_PROTO,   "x-forwarded-proto",              'x', 'p', 'o')	\
+	ROW(X_FORWARDED_HOST,    "x-forwarded-host",               'x', 'h', 't')	\
+	ROW(X_FORWARDED_PORT,    "x-forwarded-port",               'x', 'p', 't')	\
+	ROW(X_REAL_IP,           "x-real-ip",                      'x', '-', 'p')	\
+	ROW(VIA,                 "via",                            'v', 'a', 'a')	\
+	ROW(MAX_FORWARDS,        "max-forwards",                   'm', 'r', 's')	\
+	ROW(DATE,                "date",                           'd', 'e', 'e')	\
+	ROW(SERVER,              "server",                         's', 'e', 'r')	\
+	ROW(SERVER_TIMING,       "server-timing",                  's', 'm', 'g')	\
+	ROW(USER_AGENT,          "user-agent",                     'u', 'e', 't')	\
+	ROW(ACCEPT,              "accept",                         'a', 'p', 't')	\
+	ROW(ACCEPT_ENCODING,     "accept-encoding",                'a', 'd', 'g')	\
+	ROW(CONTENT_TYPE,        "content-type",                   'c', 'y', 'e')	\
+	ROW(CONTENT_ENCODING,    "content-encoding",               'c', 'd', 'g')	\
+	ROW(CONTENT_RANGE,       "content-range",                  'c', 'a', 'e')	\
+	ROW(RANGE,               "range",                          'r', 'g', 'e')	\
+	ROW(IF_NONE_MATCH,       "if-none-match",                  'i', 'a', 'h')	\
+	ROW(IF_MATCH,            "if-match",                       'i', 'c', 'h')	\
+	ROW(ETAG,                "etag",                           'e', 'g', 'g')	\
+	ROW(LAST_MODIFIED,       "last-modified",                  'l', 'f', 'd')	\
+	ROW(CACHE_CONTROL,       "cache-control",                  'c', 't', 'l')	\
+	ROW(AGE,                 "age",                            'a', 'e', 'e')	\
+	ROW(EXPIRES,             "expires",                        'e', 'e', 's')	\
+	ROW(VARY,                "vary",                           'v', 'y', 'y')	\
+	ROW(LOCATION,            "location",                       'l', 'o', 'n')	\
+	ROW(ALT_SVC,             "alt-svc",                        'a', 'v', 'c')
 
 enum h1_id {
 	H1_ID_OTHER,
-#define H1_ROW(id, text, first, last) H1_ID_##id,
+#define H1_ROW(id, text, first, third, last) H1_ID_##id,
 	H1_KNOWN(H1_ROW)
 #undef H1_ROW
 	H1_ID_COUNT
@@ -197,7 +200,7 @@ struct h1_scan {
  *
  * p, n      all that came since the end of the message before
  * scan      cursor of this message: bytes seen in an earlier call are not searched again
- * ret       H1_OK: the head. H1_BAD: only error and status. H1_MORE: untouched
+ * ret       H1_OK: the head. H1_BAD: only error and status count. H1_MORE: of no use
  * cost      two passes over the head, 16 bytes at a time in the first
  */
 enum h1_verdict h1_request(const char *p, size_t n, const struct h1_limits *lim, struct h1_scan *scan, struct h1_head *ret);
@@ -205,7 +208,7 @@ enum h1_verdict h1_request(const char *p, size_t n, const struct h1_limits *lim,
 enum h1_verdict h1_response(const char *p, size_t n, const struct h1_limits *lim, struct h1_scan *scan, enum h1_method request,
     struct h1_head *ret);
 
-/* Known id of a field name in any case. n bytes at name, which must be a token. */
+/* Known id of a field name in any case; any bytes may be asked for. */
 enum h1_id h1_id_of(const char *name, size_t n);
 /* Lower-case name of a known id; "" of H1_ID_OTHER. */
 const char *h1_id_name(enum h1_id id);

@@ -29,7 +29,6 @@ struct h1_body {
 	uint8_t step;
 	uint8_t digits;
 	uint8_t error;
-	uint8_t name_len;
 };
 _Static_assert(sizeof(struct h1_body) <= 32, "two of them in every exchange");
 

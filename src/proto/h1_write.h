@@ -22,7 +22,10 @@ enum h1_edit_op {
 	H1_EDIT_APPEND,         /* ", value" behind the last of that name, or a line of its own when there is none */
 };
 
-/* Name and value must be valid (h1_is_token, h1_is_value); fields that frame or belong to the connection cannot be edited. */
+/*
+ * Made by h1_edit_init(). Edits are of the fields that were read; they do not see one another, and stand behind what is left of
+ * those, in their order.
+ */
 struct h1_edit {
 	enum h1_edit_op op;
 	uint8_t id;                     /* enum h1_id of the name */
@@ -51,12 +54,16 @@ struct h1_out {
 /*
  * h1_write_request - the head h, which was read from p, for the next hop, as HTTP/1.1.
  * returns   bytes of it. More than cap: too small, what is in out is of no use
- * An absolute-form target goes out in origin-form with the host it named. HTTP/1.0 requests without a host need o->host.
+ * An absolute-form target goes out in origin-form with the host it named. A request of HTTP/1.0 that named no host needs
+ * o->host, or what is written lacks one.
  */
 size_t h1_write_request(const char *p, const struct h1_head *h, const struct h1_out *o, char *out, size_t cap);
 size_t h1_write_response(const char *p, const struct h1_head *h, const struct h1_out *o, char *out, size_t cap);
 
-/* The head of an answer of our own: status line, edits (each is added), Connection and framing as in o. */
+/*
+ * The head of an answer of our own: status line, edits (each is added), Connection and framing as in o. H1_NONE is a length of 0
+ * where the status allows one; with H1_LENGTH to a HEAD the body is the caller's to leave out.
+ */
 size_t h1_write_answer(unsigned status, const struct h1_out *o, char *out, size_t cap);
 /* The head of a request of our own (health checks): method, o->target, o->host, edits, framing. */
 size_t h1_write_ask(const char *method, const struct h1_out *o, char *out, size_t cap);

@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "io/tls.h"
+#include "proto/client_hello.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT (10 * FL_SEC)
+#define GREETING_TIMEOUT (10 * FL_SEC)
 #define CLIENTS_MAX 65536               /* power of two; beyond 3/4 of it new clients are keyed by ordinal */
 
 struct line_conf *
@@ -41,26 +44,82 @@ line_conf_unref(struct line_conf *c)
 	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	spec_set_unref(c->faults);
+	line_wire_unref(c->wire);
 	free(c);
+}
+
+int
+line_target_set(struct line_target *t, const char *text)
+{
+	t->addr.len = 0;
+	t->host[0] = t->port[0] = '\0';
+	if (strncmp(text, "unix:", 5) == 0)
+		return addr_parse(text, &t->addr);
+	/* ":80" means this host; to connect, not to listen, that is a look-up. */
+	if (text[0] != ':' && addr_parse(text, &t->addr) == 0)
+		return 0;
+	if (addr_split(text, t->host, sizeof(t->host), t->port, sizeof(t->port)) < 0) {
+		t->host[0] = t->port[0] = '\0';
+		return -EINVAL;
+	}
+	if (t->host[0] == '\0')
+		snprintf(t->host, sizeof(t->host), "localhost");
+	return 0;
 }
 
 int
 line_conf_upstream(struct line_conf *c, const char *text)
 {
-	c->upstream.len = 0;
-	c->host[0] = c->port[0] = '\0';
-	if (strncmp(text, "unix:", 5) == 0)
-		return addr_parse(text, &c->upstream);
-	/* ":80" means this host; to connect, not to listen, that is a look-up. */
-	if (text[0] != ':' && addr_parse(text, &c->upstream) == 0)
-		return 0;
-	if (addr_split(text, c->host, sizeof(c->host), c->port, sizeof(c->port)) < 0) {
-		c->host[0] = c->port[0] = '\0';
-		return -EINVAL;
+	struct line_target t;
+	int r = line_target_set(&t, text);
+	memcpy(c->host, t.host, sizeof(c->host));
+	memcpy(c->port, t.port, sizeof(c->port));
+	c->upstream = t.addr;
+	return r;
+}
+
+/* ---- what surrounds the bytes ---- */
+
+struct line_wire *
+line_wire_new(void)
+{
+	struct line_wire *w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return NULL;
+	atomic_init(&w->refs, 1);
+	w->greeting_timeout = GREETING_TIMEOUT;
+	return w;
+}
+
+struct line_wire *
+line_wire_ref(struct line_wire *w)
+{
+	if (w != NULL) {
+		unsigned before = atomic_fetch_add(&w->refs, 1);
+		fl_assert(before > 0);
 	}
-	if (c->host[0] == '\0')
-		snprintf(c->host, sizeof(c->host), "localhost");
-	return 0;
+	return w;
+}
+
+void
+line_wire_unref(struct line_wire *w)
+{
+	if (w == NULL || atomic_fetch_sub(&w->refs, 1) > 1)
+		return;
+	tls_ctx_unref(w->tls_server);
+	tls_ctx_unref(w->tls_client);
+	free(w->mem);
+	free(w);
+}
+
+const struct line_target *
+line_wire_route(const struct line_wire *w, const char *name)
+{
+	for (uint32_t i = 0; i < w->route_count; i++)
+		for (uint32_t k = 0; k < w->routes[i].name_count; k++)
+			if (client_hello_matches(w->routes[i].names[k], name))
+				return &w->routes[i].target;
+	return NULL;
 }
 
 const char *

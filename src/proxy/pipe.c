@@ -15,7 +15,7 @@ pipe_identity(const struct session *s, bool with_ip)
 {
 	struct decide_conn c = { .key = s->key, .ordinal = s->ordinal };
 	struct io_addr a;
-	if (with_ip && s->socks[SIDE_CLIENT] != NULL && io_peer_addr(s->socks[SIDE_CLIENT], &a) == 0)
+	if (with_ip && session_client(s, &a))
 		c.has_ip = addr_ip16(&a, c.ip);
 	return c;
 }

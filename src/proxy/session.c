@@ -13,6 +13,7 @@
  */
 #include "proxy/session.h"
 #include "base/assert.h"
+#include "proxy/greet.h"
 #include "proxy/pipe.h"
 
 #include <errno.h>
@@ -22,26 +23,32 @@
 struct dial {
 	fl_ns start_at;                         /* a connect_delay fault holds it until then */
 	fl_ns deadline;
-	struct resolve_answer *answer;          /* NULL: the line's upstream is a literal, or not answered yet */
+	struct greet *greet;                    /* NULL: a plain line */
+	struct resolve_answer *answer;          /* NULL: the upstream is a literal, or not answered yet */
 	int next;                               /* address to try next */
-	int result;                             /* of the last IO_CONNECT; 1: none yet */
+	int result;                             /* of the last IO_CONNECT of the server; 1: none yet */
 	bool asked;
 };
 
 enum step { STEP_MORE, STEP_WAIT, STEP_DONE };
 typedef enum step session_step_fn(struct worker *w, struct session *s, fl_ns now);
 
-static session_step_fn session_delayed, session_resolving, session_connecting, session_relaying, session_closing;
+static session_step_fn session_greeting, session_delayed, session_resolving, session_connecting, session_heading, session_securing,
+    session_relaying, session_closing;
 
-enum { AT_DELAYED, AT_RESOLVING, AT_CONNECTING, AT_RELAYING, AT_CLOSING, STEP_COUNT };
+/* A plain line has no greeting, heading and securing: those are of lines with a struct line_wire. */
+enum { AT_GREETING, AT_DELAYED, AT_RESOLVING, AT_CONNECTING, AT_HEADING, AT_SECURING, AT_RELAYING, AT_CLOSING, STEP_COUNT };
 
 static const struct {
 	session_step_fn *run;
 	const char *name;
 } steps[STEP_COUNT] = {
+	[AT_GREETING] = { session_greeting, "greeting" },
 	[AT_DELAYED] = { session_delayed, "delayed" },
 	[AT_RESOLVING] = { session_resolving, "resolving" },
 	[AT_CONNECTING] = { session_connecting, "connecting" },
+	[AT_HEADING] = { session_heading, "heading" },
+	[AT_SECURING] = { session_securing, "securing" },
 	[AT_RELAYING] = { session_relaying, "relaying" },
 	[AT_CLOSING] = { session_closing, "closing" },
 };
@@ -65,6 +72,7 @@ dial_free(struct worker *w, struct session *s)
 		return;
 	if (s->dial->answer != NULL)
 		slab_give(w->mem, s->dial->answer, sizeof(*s->dial->answer));
+	greet_free(w->mem, s->dial->greet);
 	slab_give(w->mem, s->dial, sizeof(*s->dial));
 	s->dialing = false;
 	s->pipes[FL_C2S] = s->pipes[FL_S2C] = NULL;
@@ -114,9 +122,11 @@ static void
 arm(struct worker *w, struct session *s)
 {
 	fl_ns at = FL_NEVER;
-	if (s->step == AT_DELAYED)
+	if (s->step == AT_GREETING)
+		at = s->dial->greet->deadline;
+	else if (s->step == AT_DELAYED)
 		at = s->dial->start_at;
-	else if (s->step == AT_RESOLVING || s->step == AT_CONNECTING)
+	else if (s->step < AT_RELAYING)
 		at = s->dial->deadline;
 	else if (s->step == AT_RELAYING)
 		at = FL_MIN(pipe_next(s, FL_C2S), pipe_next(s, FL_S2C));
@@ -239,6 +249,77 @@ handle(struct worker *w, struct session *s, enum fl_dir d, enum pipe_result r, f
 
 /* ---- the steps, in order ---- */
 
+/* Ask the line's connect faults. true: refused. */
+static bool
+connect_faults(struct worker *w, struct session *s, fl_ns now)
+{
+	const struct fault_set *set = s->wline->conf->faults;
+	if (set->count == 0)
+		return false;
+	struct decide_conn conn = pipe_identity(s, true);
+	struct decide_connect c = decide_connect(set, &conn, now);
+	if (c.refuse) {
+		note(w, s, c.refuse_by, "refuse", c.refuse_reset, c.refuse_by->name);
+		session_end(w, s, LINE_CLOSE_FAULT_REFUSED, c.refuse_reset);
+		return true;
+	}
+	if (c.delay_ns > 0) {
+		note(w, s, c.delay_by, "connect_delay", c.delay_ns, c.delay_by->name);
+		s->dial->start_at = now + c.delay_ns;
+	}
+	return false;
+}
+
+/* A handshake failed: end the connection, and say why. */
+static enum step
+tls_failed(struct worker *w, struct session *s, enum session_side side)
+{
+	note(w, s, NULL, "tls_failed", side, io_tls_error(s->socks[side]));
+	session_end(w, s, side == SIDE_CLIENT ? LINE_CLOSE_CLIENT_TLS : LINE_CLOSE_SERVER_TLS, false);
+	return STEP_MORE;
+}
+
+static enum step
+session_greeting(struct worker *w, struct session *s, fl_ns now)
+{
+	struct greet *g = s->dial->greet;
+	if (now >= g->deadline) {
+		session_end(w, s, LINE_CLOSE_GREETING_TIMEOUT, false);
+		return STEP_MORE;
+	}
+	enum line_close bad = greet_run(g, w->mem, w->io, s->socks[SIDE_CLIENT]);
+	if (bad == LINE_CLOSE_CLIENT_TLS)
+		return tls_failed(w, s, SIDE_CLIENT);
+	if (bad != LINE_CLOSE_NONE) {
+		session_end(w, s, bad, false);
+		return STEP_MORE;
+	}
+	if (!greet_over(g))
+		return STEP_WAIT;
+	s->has_peer = greet_client(g, session_peer(s)->ip, &session_peer(s)->port);
+	if (g->wire->route_count > 0)
+		note(w, s, NULL, "route", g->target != NULL, g->sni);
+	if (!g->wire->accept_proxy || !connect_faults(w, s, now))       /* only now is it known whose it is */
+		s->step = AT_DELAYED;
+	return STEP_MORE;
+}
+
+/* Where it leads: a name and a port to be looked up, or an address. */
+struct where {
+	const char *host, *port;
+	const struct io_addr *addr;
+};
+
+static struct where
+where_to(const struct session *s)
+{
+	const struct line_conf *conf = s->wline->conf;
+	const struct line_target *t = s->dial->greet != NULL ? s->dial->greet->target : NULL;
+	if (t != NULL)
+		return (struct where){ t->host, t->port, &t->addr };
+	return (struct where){ conf->host, conf->port, &conf->upstream };
+}
+
 static enum step
 session_delayed(struct worker *w, struct session *s, fl_ns now)
 {
@@ -246,7 +327,7 @@ session_delayed(struct worker *w, struct session *s, fl_ns now)
 	if (now < dial->start_at)
 		return STEP_WAIT;
 	dial->deadline = now + s->wline->conf->connect_timeout;
-	s->step = s->wline->conf->upstream.len > 0 ? AT_CONNECTING : AT_RESOLVING;
+	s->step = where_to(s).addr->len > 0 ? AT_CONNECTING : AT_RESOLVING;
 	(void)w;
 	return STEP_MORE;
 }
@@ -293,17 +374,17 @@ static enum step
 session_resolving(struct worker *w, struct session *s, fl_ns now)
 {
 	struct dial *dial = s->dial;
-	const struct line_conf *conf = s->wline->conf;
+	struct where to = where_to(s);
 	if (!dial->asked) {
 		struct resolve_answer answer = { .res = -EAGAIN };
 		int r = 1;
 		dial->asked = true;
-		if (conf->host[0] == '\0' && conf->port[0] == '\0')
+		if (to.host[0] == '\0' && to.port[0] == '\0')
 			answer.res = -EINVAL;
 		else if (w->crew->resolver == NULL)
 			answer.res = -ENOENT;
 		else
-			r = resolver_ask(w->crew->resolver, conf->host, conf->port, resolved, w,
+			r = resolver_ask(w->crew->resolver, to.host, to.port, resolved, w,
 			    pool_handle(&w->sessions, s), &answer);
 		if (r != 0)
 			dial_answer(w, s, &answer);
@@ -321,6 +402,19 @@ session_resolving(struct worker *w, struct session *s, fl_ns now)
 	return STEP_MORE;
 }
 
+/* Connect; with TLS at once, unless a header goes first. */
+static int
+connect_to(struct worker *w, struct session *s, const struct io_addr *a)
+{
+	const struct greet *g = s->dial->greet;
+	char name[INET6_ADDRSTRLEN];
+	void *ud = (char *)s + SIDE_SERVER;
+	if (g == NULL || g->wire->tls_client == NULL || g->wire->send_proxy != 0)
+		return io_connect(w->io, a, ud, &s->socks[SIDE_SERVER]);
+	return io_connect_tls(w->io, a, g->wire->tls_client, greet_tls_name(g, where_to(s).host, a, name, sizeof(name)), ud,
+	    &s->socks[SIDE_SERVER]);
+}
+
 /* Start connecting to the next address there is. false: none is left. */
 static bool
 connect_next(struct worker *w, struct session *s)
@@ -328,15 +422,35 @@ connect_next(struct worker *w, struct session *s)
 	struct dial *dial = s->dial;
 	int count = dial->answer == NULL ? 1 : dial->answer->res;
 	while (dial->next < count) {
-		const struct io_addr *a = dial->answer == NULL ? &s->wline->conf->upstream : &dial->answer->addrs[dial->next];
+		const struct io_addr *a = dial->answer == NULL ? where_to(s).addr : &dial->answer->addrs[dial->next];
 		dial->next++;
 		dial->result = 1;
 		s->closing[SIDE_SERVER] = false;
-		if (io_connect(w->io, a, (char *)s + SIDE_SERVER, &s->socks[SIDE_SERVER]) == 0)
+		if (connect_to(w, s, a) == 0)
 			return true;
 		s->socks[SIDE_SERVER] = NULL;
 	}
 	return false;
+}
+
+/* Both ends are there: the pipes begin, with what the client sent after its greeting. */
+static enum step
+relay(struct worker *w, struct session *s, fl_ns now)
+{
+	struct greet *g = s->dial->greet;
+	s->dial->greet = NULL;
+	dial_free(w, s);
+	s->step = AT_RELAYING;
+	for (enum fl_dir d = FL_C2S; d <= FL_S2C && s->step == AT_RELAYING; d++) {
+		pipe_flow(w, s, d);
+		handle(w, s, d, pipe_conf(w, s, d, now), now);
+	}
+	if (g != NULL && g->n > 0 && s->step == AT_RELAYING)
+		handle(w, s, FL_C2S, pipe_data(w, s, FL_C2S, g->bytes + g->at, g->n, now), now);
+	if (g != NULL && g->eof && s->step == AT_RELAYING && !(s->flags[FL_C2S] & DIR_EOF_IN))
+		handle(w, s, FL_C2S, pipe_eof(w, s, FL_C2S, now), now);
+	greet_free(w->mem, g);
+	return STEP_MORE;
 }
 
 static enum step
@@ -355,16 +469,57 @@ session_connecting(struct worker *w, struct session *s, fl_ns now)
 	}
 	if (s->closing[SIDE_SERVER] || dial->result == 1)
 		return STEP_WAIT;
+	if (dial->result < 0 && io_tls_error(s->socks[SIDE_SERVER])[0] != '\0')
+		return tls_failed(w, s, SIDE_SERVER);
 	if (dial->result < 0) {
 		close_side(w, s, SIDE_SERVER, false);           /* on to the next address at IO_CLOSED */
 		return STEP_WAIT;
 	}
-	dial_free(w, s);
-	s->step = AT_RELAYING;
-	for (enum fl_dir d = FL_C2S; d <= FL_S2C && s->step == AT_RELAYING; d++) {
-		pipe_flow(w, s, d);
-		handle(w, s, d, pipe_conf(w, s, d, now), now);
+	if (dial->greet == NULL || dial->greet->wire->send_proxy == 0)
+		return relay(w, s, now);
+	greet_header(dial->greet, s->socks[SIDE_CLIENT]);
+	io_send(w->io, s->socks[SIDE_SERVER], dial->greet->out, dial->greet->out_n);
+	s->step = AT_HEADING;
+	return STEP_WAIT;
+}
+
+/* A PROXY header is on its way to the server. */
+static enum step
+session_heading(struct worker *w, struct session *s, fl_ns now)
+{
+	struct dial *dial = s->dial;
+	const struct greet *g = dial->greet;
+	struct io_sock *server = s->socks[SIDE_SERVER];
+	char name[INET6_ADDRSTRLEN];
+	struct io_addr a = { .len = 0 };
+	if (!g->sent && now < dial->deadline)
+		return STEP_WAIT;
+	if (!g->sent) {
+		session_end(w, s, LINE_CLOSE_CONNECT_TIMEOUT, false);
+		return STEP_MORE;
 	}
+	if (g->wire->tls_client == NULL)
+		return relay(w, s, now);
+	io_peer_addr(server, &a);
+	if (io_start_tls_client(w->io, server, g->wire->tls_client, greet_tls_name(g, where_to(s).host, &a, name, sizeof(name))) < 0) {
+		session_end(w, s, LINE_CLOSE_OVERLOAD, false);
+		return STEP_MORE;
+	}
+	dial->result = 1;
+	s->step = AT_SECURING;
+	return STEP_WAIT;
+}
+
+static enum step
+session_securing(struct worker *w, struct session *s, fl_ns now)
+{
+	if (s->dial->result == 0)
+		return relay(w, s, now);
+	if (s->dial->result < 0)
+		return tls_failed(w, s, SIDE_SERVER);
+	if (now < s->dial->deadline)
+		return STEP_WAIT;
+	session_end(w, s, LINE_CLOSE_CONNECT_TIMEOUT, false);
 	return STEP_MORE;
 }
 
@@ -387,27 +542,6 @@ session_closing(struct worker *w, struct session *s, fl_ns now)
 
 /* ---- what the worker calls ---- */
 
-/* Ask the line's connect faults. true: refused. */
-static bool
-connect_faults(struct worker *w, struct session *s, fl_ns now)
-{
-	const struct fault_set *set = s->wline->conf->faults;
-	if (set->count == 0)
-		return false;
-	struct decide_conn conn = pipe_identity(s, true);
-	struct decide_connect c = decide_connect(set, &conn, now);
-	if (c.refuse) {
-		note(w, s, c.refuse_by, "refuse", c.refuse_reset, c.refuse_by->name);
-		session_end(w, s, LINE_CLOSE_FAULT_REFUSED, c.refuse_reset);
-		return true;
-	}
-	if (c.delay_ns > 0) {
-		note(w, s, c.delay_by, "connect_delay", c.delay_ns, c.delay_by->name);
-		s->dial->start_at = now + c.delay_ns;
-	}
-	return false;
-}
-
 static void
 refuse(struct worker *w, struct wline *wl, int token, enum line_close reason)
 {
@@ -418,24 +552,46 @@ refuse(struct worker *w, struct wline *wl, int token, enum line_close reason)
 	io_discard(token, true);
 }
 
+/* What a session needs to begin with. 0, or why there is none. */
+static enum line_close
+session_new(struct worker *w, const struct wline *wl, int token, fl_ns now, struct session **ret_session)
+{
+	struct line_wire *wire = wl->conf->wire;
+	struct session *s = pool_take(&w->sessions, NULL);
+	if (s == NULL)
+		return LINE_CLOSE_FULL;
+	int r = -ENOMEM;
+	void *ud = (char *)s + SIDE_CLIENT;
+	s->dial = slab_alloc(w->mem, sizeof(*s->dial));
+	if (s->dial != NULL) {
+		s->dialing = true;
+		*s->dial = (struct dial){ .start_at = now, .result = 1 };
+		if (wire == NULL)
+			r = io_attach(w->io, token, ud, &s->socks[SIDE_CLIENT]);
+		else if ((s->dial->greet = greet_new(w->mem, wire, now)) != NULL)
+			r = greet_attach(wire, w->io, token, ud, &s->socks[SIDE_CLIENT]);
+	}
+	if (r < 0) {
+		dial_free(w, s);
+		pool_give(&w->sessions, s);
+		return r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD;
+	}
+	s->step = wire == NULL ? AT_DELAYED : AT_GREETING;
+	*ret_session = s;
+	return LINE_CLOSE_NONE;
+}
+
 void
 session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, uint64_t key)
 {
 	fl_ns now = io_now(w->io);
-	struct session *s = pool_take(&w->sessions, NULL);
-	struct dial *dial = slab_alloc(w->mem, sizeof(*dial));
-	if (s == NULL || dial == NULL || io_attach(w->io, token, (char *)s + SIDE_CLIENT, &s->socks[SIDE_CLIENT]) < 0) {
-		if (dial != NULL)
-			slab_give(w->mem, dial, sizeof(*dial));
-		if (s != NULL)
-			pool_give(&w->sessions, s);
-		refuse(w, wl, token, s == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+	struct session *s;
+	enum line_close bad = session_new(w, wl, token, now, &s);
+	if (bad != LINE_CLOSE_NONE) {
+		refuse(w, wl, token, bad);
 		return;
 	}
 	worker_trim_later(w, now);
-	*dial = (struct dial){ .start_at = now, .result = 1 };
-	s->dial = dial;
-	s->dialing = true;
 	s->wline = wl;
 	s->ordinal = ordinal;
 	s->key = key;
@@ -443,7 +599,8 @@ session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, ui
 	list_add_tail(&wl->sessions, &s->link);
 	line_count(&wl->cell->active, 1);
 	note(w, s, NULL, "open", (int64_t)ordinal, "");
-	connect_faults(w, s, now);
+	if (s->dial->greet == NULL || !s->dial->greet->wire->accept_proxy)
+		connect_faults(w, s, now);
 	session_run(w, s, now);
 }
 
@@ -451,7 +608,11 @@ static void
 received(struct worker *w, struct session *s, enum session_side side, const struct io_event *ev, fl_ns now)
 {
 	enum fl_dir d = side == SIDE_CLIENT ? FL_C2S : FL_S2C;
-	if (s->step < AT_RELAYING) {
+	struct greet *g = s->step < AT_RELAYING ? s->dial->greet : NULL;
+	if (g != NULL && side == SIDE_CLIENT && ev->res >= 0) {
+		if (greet_data(g, w->mem, ev->data, (size_t)ev->res) < 0)
+			session_end(w, s, LINE_CLOSE_OVERLOAD, true);
+	} else if (s->step < AT_RELAYING) {
 		fl_assert(ev->res < 0);         /* receiving is stopped: only a broken connection is told */
 		session_end(w, s, side == SIDE_CLIENT ? LINE_CLOSE_CLIENT_RESET : LINE_CLOSE_SERVER_RESET, false);
 	} else if (ev->res > 0) {
@@ -463,6 +624,18 @@ received(struct worker *w, struct session *s, enum session_side side, const stru
 	} else {
 		handle(w, s, d, pipe_eof(w, s, d, now), now);
 	}
+}
+
+static void
+sent(struct worker *w, struct session *s, enum session_side side, int res, fl_ns now)
+{
+	enum fl_dir d = side == SIDE_SERVER ? FL_C2S : FL_S2C;
+	if (s->step != AT_HEADING)
+		handle(w, s, d, res < 0 ? PIPE_TO_BROKEN : pipe_sent(w, s, d, now), now);
+	else if (res < 0)
+		session_end(w, s, LINE_CLOSE_SERVER_RESET, false);
+	else
+		s->dial->greet->sent = true;
 }
 
 void
@@ -479,14 +652,12 @@ session_event(struct worker *w, struct session *s, enum session_side side, const
 	fl_assert(!s->closing[side]);
 	switch (ev->kind) {
 	case IO_CONNECT:
-		fl_assert(s->step == AT_CONNECTING && side == SIDE_SERVER);
-		s->dial->result = ev->res;
+		fl_assert(side == SIDE_SERVER ? s->step == AT_CONNECTING || s->step == AT_SECURING : s->step == AT_GREETING);
+		*(side == SIDE_SERVER ? &s->dial->result : &s->dial->greet->shaken) = ev->res;
 		break;
-	case IO_SENT: {
-		enum fl_dir d = side == SIDE_SERVER ? FL_C2S : FL_S2C;
-		handle(w, s, d, ev->res < 0 ? PIPE_TO_BROKEN : pipe_sent(w, s, d, now), now);
+	case IO_SENT:
+		sent(w, s, side, ev->res, now);
 		break;
-	}
 	case IO_RECV:
 		received(w, s, side, ev, now);
 		break;
@@ -563,7 +734,8 @@ session_report(struct worker *w, struct session *s, struct proxy_conn *ret)
 	for (int side = 0; side < 2; side++) {
 		if (s->socks[side] == NULL || s->closing[side])
 			continue;
-		io_peer_addr(s->socks[side], to[side].peer);
+		if (side != SIDE_CLIENT || !session_client(s, to[side].peer))
+			io_peer_addr(s->socks[side], to[side].peer);
 		io_local_addr(s->socks[side], to[side].local);
 	}
 	for (int d = 0; d < 2; d++) {

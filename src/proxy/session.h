@@ -43,9 +43,28 @@ struct session {
 	uint8_t reason;                 /* enum line_close */
 	uint8_t flags[2];               /* by direction */
 	bool closing[2];                /* by side: io_close() was called */
-	bool half_opened;
+	bool half_opened : 1;
+	bool has_peer : 1;              /* worker->peers has the client's address */
 	bool dialing;                   /* the union holds dial */
 };
+
+static inline struct wpeer *
+session_peer(const struct session *s)
+{
+	struct worker *w = s->wline->worker;
+	return &w->peers[(uint32_t)pool_handle(&w->sessions, s) - 1];   /* the low half of a handle is the slot + 1 */
+}
+
+/* Who the client is: as its PROXY header said, or the other end of its connection. */
+static inline bool
+session_client(const struct session *s, struct io_addr *ret_addr)
+{
+	if (s->has_peer) {
+		addr_from_ip16(session_peer(s)->ip, session_peer(s)->port, ret_addr);
+		return true;
+	}
+	return s->socks[SIDE_CLIENT] != NULL && !s->closing[SIDE_CLIENT] && io_peer_addr(s->socks[SIDE_CLIENT], ret_addr) == 0;
+}
 
 /* An accepted connection. The token is taken over in any case. */
 void session_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, uint64_t key);

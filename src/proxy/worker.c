@@ -52,7 +52,8 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 		goto fail;
 	r = -ENOMEM;
 	w->lines = calloc(opts->crew->lines_max, sizeof(*w->lines));
-	if (w->lines == NULL)
+	w->peers = calloc(opts->conns_max, sizeof(*w->peers));
+	if (w->lines == NULL || w->peers == NULL)
 		goto fail;
 	w->env = (struct chain_env){ .mem = w->mem, .bound_bytes = opts->pipe_bytes,
 		.on_event = w->record != NULL ? on_fault_event : NULL };
@@ -93,6 +94,7 @@ worker_free(struct worker *w)
 	slab_free_all(w->mem);
 	record_free(w->record);
 	free(w->lines);
+	free(w->peers);
 	free(w);
 }
 

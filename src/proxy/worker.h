@@ -83,6 +83,12 @@ struct wline {
 	bool closing;                           /* forgotten as soon as its last session is gone */
 };
 
+/* A client's address that a PROXY header said. */
+struct wpeer {
+	uint8_t ip[16];
+	uint16_t port;
+};
+
 /* What the workers of a proxy have in common. */
 struct crew {
 	unsigned count;
@@ -107,6 +113,7 @@ struct worker {
 	struct io *io;
 	struct slab *mem;
 	struct pool sessions;
+	struct wpeer *peers;                    /* by slot of the pool; of sessions with has_peer. Touched by those alone */
 	struct heap timers;                     /* of sessions */
 	struct heap wtimers;                    /* of everything else */
 	struct wline *lines;                    /* crew->lines_max */
@@ -114,6 +121,7 @@ struct worker {
 	uint32_t lines_closing;
 	struct crew *crew;
 	struct record *record;                  /* NULL: nobody wants events */
+	struct upconn_pools *upools;                  /* connections to instances */
 	struct chain_env env;
 	atomic_uint_fast64_t active;            /* sessions here and on their way here */
 	fl_ns accept_retry;                     /* listeners are paused until then; FL_NEVER: not paused */

@@ -69,6 +69,9 @@ events_proxy(struct buf *out, fl_ns epoch, const struct proxy_event *ev, unsigne
 		if (strcmp(ev->what, "close") == 0) {
 			buf_puts(out, ",\"reason\":");
 			events_put_text(out, line_close_name((enum line_close)ev->value));
+		} else if (ev->fault_name[0] != '\0') {
+			buf_puts(out, ",\"text\":");
+			events_put_text(out, ev->fault_name);
 		}
 	} else {
 		buf_printf(out, ",\"dir\":\"%s\",\"fault\":", ev->dir == FL_C2S ? "c2s" : "s2c");

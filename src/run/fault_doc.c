@@ -15,7 +15,32 @@
 #define EXTRA_MAX 32
 
 /* What a bare number in an attribute counts, so that "100ms" or "10KB" can stand for it. */
-enum unit { UNIT_NONE, UNIT_MS, UNIT_US, UNIT_BYTES, UNIT_KB };
+enum unit { UNIT_NONE, UNIT_MS, UNIT_US, UNIT_S, UNIT_BYTES, UNIT_KB, UNIT_RATE };
+
+static enum unit
+http_unit(enum fault_kind kind, int i)
+{
+	switch (kind) {
+	case FAULT_HTTP_DELAY:
+		return i == HTTP_DELAY_PACE ? UNIT_RATE : i == HTTP_DELAY_DELAY || i == HTTP_DELAY_JITTER ? UNIT_MS : UNIT_NONE;
+	case FAULT_HTTP_ABORT:
+		return i == HTTP_ABORT_RETRY_AFTER ? UNIT_S : UNIT_NONE;
+	case FAULT_HTTP_RESET:
+		return i == HTTP_RESET_BYTES ? UNIT_BYTES : UNIT_NONE;
+	case FAULT_HTTP_TRUNCATE:
+		return i == HTTP_TRUNCATE_BYTES ? UNIT_BYTES : UNIT_NONE;
+	case FAULT_HTTP_CORRUPT:
+		return i == HTTP_CORRUPT_OFFSET || i == HTTP_CORRUPT_LENGTH ? UNIT_BYTES : UNIT_NONE;
+	case FAULT_HTTP_BODY:
+		return i == HTTP_BODY_BYTES ? UNIT_BYTES : UNIT_NONE;
+	case FAULT_HTTP_SLOW:
+		return i == HTTP_SLOW_PACE ? UNIT_RATE : i == HTTP_SLOW_PIECE ? UNIT_BYTES : UNIT_NONE;
+	case FAULT_HTTP_LENGTH:
+		return UNIT_BYTES;
+	default:
+		return UNIT_NONE;
+	}
+}
 
 static enum unit
 attr_unit(enum fault_kind kind, int i)
@@ -45,7 +70,7 @@ attr_unit(enum fault_kind kind, int i)
 	case FAULT_DROP_CHUNK:
 		return i == DROP_SIZE ? UNIT_BYTES : UNIT_NONE;
 	default:
-		return UNIT_NONE;
+		return http_unit(kind, i);
 	}
 }
 
@@ -65,7 +90,7 @@ whole_duration(const char *s, fl_ns unit_ns, int64_t *ret)
 
 /* "10KB", and "10KB/s" where it is a rate. */
 static int
-whole_bytes(const char *s, int64_t unit_bytes, int64_t *ret)
+whole_bytes(const char *s, int64_t unit_bytes, bool rate, int64_t *ret)
 {
 	char text[64];
 	size_t n = strlen(s);
@@ -74,7 +99,7 @@ whole_bytes(const char *s, int64_t unit_bytes, int64_t *ret)
 	if (n >= sizeof(text))
 		return -EINVAL;
 	memcpy(text, s, n + 1);
-	if (unit_bytes > 1 && n > 2 && (strcmp(text + n - 2, "/s") == 0 || strcmp(text + n - 2, "/S") == 0))
+	if (rate && n > 2 && (strcmp(text + n - 2, "/s") == 0 || strcmp(text + n - 2, "/S") == 0))
 		text[n - 2] = '\0';
 	if (units_parse_bytes(text, &bytes) != 0)
 		return -EINVAL;
@@ -96,8 +121,10 @@ convert_unit(const struct doc_node *n, enum unit unit, struct doc_diag *d, struc
 		rc = whole_duration(n->text, FL_MS, &v->i);
 	else if (unit == UNIT_US)
 		rc = whole_duration(n->text, FL_US, &v->i);
+	else if (unit == UNIT_S)
+		rc = whole_duration(n->text, FL_SEC, &v->i);
 	else
-		rc = whole_bytes(n->text, unit == UNIT_KB ? 1000 : 1, &v->i);
+		rc = whole_bytes(n->text, unit == UNIT_KB ? 1000 : 1, unit == UNIT_KB || unit == UNIT_RATE, &v->i);
 	if (rc == 0) {
 		v->type = VALUE_INT;
 		return 0;
@@ -105,7 +132,7 @@ convert_unit(const struct doc_node *n, enum unit unit, struct doc_diag *d, struc
 	if (rc == -EINVAL)
 		return 1;
 	doc_unexpected(d, n, unit == UNIT_MS ? "whole milliseconds" : unit == UNIT_US ? "whole microseconds" :
-	    unit == UNIT_KB ? "a whole number of KB per second" : "whole bytes");
+	    unit == UNIT_S ? "whole seconds" : unit == UNIT_KB ? "a whole number of KB per second" : "whole bytes");
 	return -EINVAL;
 }
 
@@ -238,10 +265,36 @@ read_pair(const struct doc_node *scope, const char *key, const char *const *name
 	}
 }
 
+/* A condition on requests: a text, or a list of them (methods). */
+static void
+read_http(const struct doc_node *n, const char *key, struct doc_diag *d, struct spec_scope *s)
+{
+	const struct doc_node *items = n->kind == DOC_LIST && strcmp(key, "method") == 0 ? n : NULL;
+	char error[SPEC_ERROR_MAX], list[256] = "";
+	const char *text = list;
+	size_t used = 0;
+
+	for (uint32_t i = 0; items != NULL && i < items->count; i++) {
+		if (!doc_text(d, items->items[i], "a method such as GET", &text))
+			return;
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.100s", i > 0 ? "," : "", text);
+		text = list;
+		if (used >= sizeof(list)) {
+			doc_complain(d, n, "method: the list is too long");
+			return;
+		}
+	}
+	if (items == NULL && !doc_text(d, n, "a text", &text))
+		return;
+	if (spec_set_http(s, key, text, error) != 0)
+		doc_complain(d, n, "%s", error);
+}
+
 int
 fault_doc_scope(const struct doc_node *n, bool bare_ms, struct doc_diag *d, struct spec_scope *ret_scope)
 {
-	static const char *const known[] = { "client", "every", "first", "window", "duty", NULL };
+	static const char *const known[] = { "client", "every", "first", "window", "duty", "method", "path", "host", "header",
+		"experiment", "key", NULL };
 	static const char *const window[] = { "from", "to", NULL }, *const duty[] = { "period", "on", NULL };
 	const struct doc_node *client = doc_get(n, "client");
 	struct spec_scope s = { .has_client = false };
@@ -253,12 +306,18 @@ fault_doc_scope(const struct doc_node *n, bool bare_ms, struct doc_diag *d, stru
 		*ret_scope = s;
 		return 0;
 	}
-	if (!doc_expect(d, n, DOC_MAP, "a map with client, every, first, window or duty"))
+	if (!doc_expect(d, n, DOC_MAP, "a map such as {client: 10.0.0.0/8, every: 3}"))
 		return -EINVAL;
 	doc_keys(d, n, known);
 	if (client != NULL && client->kind != DOC_NULL && doc_text(d, client, "an address or a subnet", &text) &&
 	    spec_set_client(&s, text, error) != 0)
 		doc_complain(d, client, "%s", error);
+	for (const char *const *key = spec_http_keys(); *key != NULL; key++) {
+		const struct doc_node *v = doc_get(n, *key);
+
+		if (v != NULL && v->kind != DOC_NULL)
+			read_http(v, *key, d, &s);
+	}
 	read_count(n, "every", d, &s.every);
 	read_count(n, "first", d, &s.first);
 	read_pair(n, "window", window, bare_ms, d, (fl_ns *[]){ &s.window_from, &s.window_to });

@@ -13,6 +13,12 @@
  *          first: 10               # the first ten only
  *          window: {from: 1s, to: 5s}                    # after it was installed
  *          duty: {period: 1s, on: 200ms}
+ *          method: [GET, HEAD]     # of faults on HTTP messages, that count requests where others count connections:
+ *          path: /cart/?           # a pattern; spec_set_http() has these
+ *          host: "*.example"
+ *          header: "x-canary: 1"
+ *          experiment: checkout-slow
+ *          key: trace
  *        ttl: 30s                  # lease
  */
 #ifndef RUN_FAULT_DOC_H

@@ -26,7 +26,7 @@ fault_say_place(const struct experiment *x, const struct experiment_fault *f, st
 		return arena_printf(mem, "http://%s", f->call.target);
 	if (f->process >= 0)
 		return arena_printf(mem, "process %s", x->process_names[f->process]);
-	if (f->action == ACTION_FAULT && kind_info(f->spec.kind)->place == KIND_STREAM)
+	if (f->action == ACTION_FAULT && kind_info(f->spec.kind)->place != KIND_CONNECT)
 		return arena_printf(mem, "line %s, %s", x->line_names[f->line], f->spec.dir == FL_C2S ? "c2s" : "s2c");
 	return arena_printf(mem, "line %s", x->line_names[f->line]);
 }
@@ -54,6 +54,10 @@ say_attr(struct buf *b, const struct fault_spec *s, size_t i)
 		if (s->values[i].i != (int64_t)a->def)
 			buf_printf(b, "%s%s %s", comma, a->name, a->values[s->values[i].i]);
 		break;
+	case ATTR_TEXT:
+		if (spec_text(s, i)[0] != '\0')
+			buf_printf(b, "%s%s \"%.60s%s\"", comma, a->name, spec_text(s, i), strlen(spec_text(s, i)) > 60 ? "..." : "");
+		break;
 	case ATTR_FILE:
 		if (s->samples != NULL)
 			buf_printf(b, "%s%s %s", comma, a->name, s->samples->path);
@@ -65,16 +69,21 @@ static void
 say_scope(struct buf *b, const struct fault_spec *s)
 {
 	const struct spec_scope *c = &s->scope;
-	char x[32], y[32];
+	const char *what = kind_info(s->kind)->place == KIND_HTTP ? "request" : "connection";
+	char x[32], y[32], text[SPEC_HTTP_TEXT_MAX];
 
 	if (s->toxicity < 1)
-		buf_printf(b, ", on %g%% of the connections", (double)s->toxicity * 100);
+		buf_printf(b, ", on %g%% of the %ss", (double)s->toxicity * 100, what);
+	for (const char *const *key = spec_http_keys(); *key != NULL; key++) {
+		if (spec_http_text(c, *key, text) != NULL)
+			buf_printf(b, ", %s %s", *key, spec_http_text(c, *key, text));
+	}
 	if (c->has_client)
 		buf_printf(b, ", from %s", c->client_text);
 	if (c->every > 0)
-		buf_printf(b, ", on every %" PRIu64 "th connection", c->every);
+		buf_printf(b, ", on every %" PRIu64 "th %s", c->every, what);
 	if (c->first > 0)
-		buf_printf(b, ", on the first %" PRIu64 " connections", c->first);
+		buf_printf(b, ", on the first %" PRIu64 " %ss", c->first, what);
 	if (c->duty_period > 0)
 		buf_printf(b, ", for %s of every %s", units_duration(x, sizeof(x), c->duty_on), units_duration(y, sizeof(y), c->duty_period));
 	if (c->window_from > 0 || c->window_to > 0)

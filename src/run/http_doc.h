@@ -11,6 +11,7 @@
 #define RUN_HTTP_DOC_H
 
 #include "proto/doc.h"
+#include "proto/jsonw.h"
 #include "proxy/http_conf.h"
 
 struct crew;
@@ -33,11 +34,17 @@ struct http_doc_env {
  * line      has `protocol: http` (the caller looked), upstream or upstreams, ...
  * name      of the line, for the names of its policies
  * extra     NULL-terminated keys that the caller reads itself (listen, enabled, faults, tls, ...); NULL: none
+ * beside    the file it stands in: where the paths of files begin that it names (a fallback's body); NULL: it may name none,
+ *           because it came from the network
  * d         gets every mistake with its place
  * returns   0; -EINVAL after complaints; -ENOMEM. http_doc_free() the result
  */
-int http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, struct doc_diag *d, struct http_doc **ret_doc);
-void http_doc_free(struct http_doc *h);         /* NULL is fine */
+int http_doc_parse(const struct doc_node *line, const char *name, const char *const *extra, const char *beside, struct doc_diag *d,
+    struct http_doc **ret_doc);
+void http_doc_free(struct http_doc *h);         /* drop a reference; NULL is fine */
+struct http_doc *http_doc_ref(struct http_doc *h);              /* one thread */
+/* The pairs of the line, in the words that are read, every default filled in; routes with all of their policies. */
+void http_doc_json(struct jsonw *w, const struct http_doc *h);
 
 /*
  * http_doc_build - make the configuration. Nothing that is in use is changed when this fails.
@@ -45,7 +52,7 @@ void http_doc_free(struct http_doc *h);         /* NULL is fine */
  */
 int http_doc_build(const struct http_doc *h, const struct http_doc_env *env, struct http_conf **ret_conf);
 
-/* Both in one, for callers that have nothing to check in between. 0, -EINVAL after complaints, -errno. */
+/* Both in one, for files and callers that have nothing to check in between. 0, -EINVAL after complaints, -errno. */
 int http_doc_read(const struct doc_node *line, const char *name, const char *const *extra, const struct http_doc_env *env,
     struct doc_diag *d, struct http_conf **ret_conf);
 

@@ -28,7 +28,7 @@ draw_fault(struct input *in, struct fault_spec *f, uint64_t id)
 	char error[SPEC_ERROR_MAX];
 	const struct kind_info *info;
 
-	spec_init(f, (enum fault_kind)(number(in, 1) % FAULT_KIND_COUNT));
+	spec_init(f, (enum fault_kind)(number(in, 1) % FAULT_TCP_COUNT));
 	info = kind_info(f->kind);
 	f->id = id;
 	f->version = 1;

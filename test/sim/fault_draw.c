@@ -98,7 +98,7 @@ draw_values(const struct swarm *s, struct rnd *r, struct fault_spec *f)
 		f->values[CONNECT_DELAY_DELAY].i = ms(s, r);
 		f->values[CONNECT_DELAY_JITTER].i = ms(s, r);
 		break;
-	case FAULT_NOOP: case FAULT_KIND_COUNT:
+	default:
 		break;
 	}
 }
@@ -151,10 +151,10 @@ check(const struct fault_spec *f)
 void
 fault_draw(const struct swarm *s, struct rnd *r, struct fault_spec *ret_f)
 {
-	unsigned kind = (unsigned)rnd_below(r, FAULT_KIND_COUNT);
+	unsigned kind = (unsigned)rnd_below(r, FAULT_TCP_COUNT);
 
 	while (!(s->fault_kinds & (UINT32_C(1) << kind)))
-		kind = (kind + 1) % FAULT_KIND_COUNT;
+		kind = (kind + 1) % FAULT_TCP_COUNT;
 	spec_init(ret_f, (enum fault_kind)kind);
 	ret_f->dir = rnd_chance(r, 500) ? FL_C2S : FL_S2C;
 	draw_values(s, r, ret_f);

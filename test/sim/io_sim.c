@@ -789,3 +789,61 @@ io_local_addr(const struct io_sock *s, struct io_addr *ret_addr)
 	*ret_addr = s->kind == SOCK_LISTENER ? s->listener->addr : s->end->addr;
 	return 0;
 }
+
+/* ---- TLS is not simulated: lines of the simulator never ask for it ---- */
+
+int
+io_attach_tls(struct io *io, int token, struct tls_ctx *ctx, void *ud, struct io_sock **ret_sock)
+{
+	(void)io, (void)token, (void)ctx, (void)ud, (void)ret_sock;
+	return -ENOTSUP;
+}
+
+int
+io_connect_tls(struct io *io, const struct io_addr *addr, struct tls_ctx *ctx, const char *server_name, void *ud, struct io_sock **ret_sock)
+{
+	(void)io, (void)addr, (void)ctx, (void)server_name, (void)ud, (void)ret_sock;
+	return -ENOTSUP;
+}
+
+int
+io_start_tls_server(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const void *already, size_t n)
+{
+	(void)io, (void)s, (void)ctx, (void)already, (void)n;
+	return -ENOTSUP;
+}
+
+int
+io_start_tls_client(struct io *io, struct io_sock *s, struct tls_ctx *ctx, const char *server_name)
+{
+	(void)io, (void)s, (void)ctx, (void)server_name;
+	return -ENOTSUP;
+}
+
+const char *
+io_tls_error(const struct io_sock *s)
+{
+	(void)s;
+	return "";
+}
+
+bool
+io_tls_truncated(const struct io_sock *s)
+{
+	(void)s;
+	return false;
+}
+
+int
+io_tls_info(const struct io_sock *s, struct tls_info *ret_info)
+{
+	(void)s, (void)ret_info;
+	return -ENOTCONN;
+}
+
+uint32_t
+io_tls_handshakes(const struct io *io)
+{
+	(void)io;
+	return 0;
+}

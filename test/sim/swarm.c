@@ -107,10 +107,10 @@ draw_control(struct rnd *dice, struct swarm *s, uint32_t ops)
 	s->op_weight[OP_COUNTERS] += 1;
 	s->op_weight[OP_CUT] = s->op_weight[OP_CUT] / 3;
 	s->op_weight[OP_CLOSE_LINE] = s->op_weight[OP_CLOSE_LINE] / 2;
-	for (unsigned i = 0; i < FAULT_KIND_COUNT; i++)
+	for (unsigned i = 0; i < FAULT_TCP_COUNT; i++)
 		s->fault_kinds |= rnd_chance(dice, 400) ? UINT32_C(1) << i : 0;
 	if (s->fault_kinds == 0)
-		s->fault_kinds = UINT32_C(1) << rnd_below(dice, FAULT_KIND_COUNT);
+		s->fault_kinds = UINT32_C(1) << rnd_below(dice, FAULT_TCP_COUNT);
 	s->fault_scoped = share(dice, 600);
 	s->fault_leased = share(dice, 600);
 	s->fault_partial = share(dice, 900);

@@ -77,7 +77,7 @@ random_scope(struct roll *d, struct fault_spec *f)
 static void
 random_add(struct roll *d, struct rig *r, bool damage)
 {
-	enum fault_kind kind = damage ? (enum fault_kind)roll(d, FAULT_KIND_COUNT) : harmless[roll(d, FL_ARRAY_LEN(harmless))];
+	enum fault_kind kind = damage ? (enum fault_kind)roll(d, FAULT_TCP_COUNT) : harmless[roll(d, FL_ARRAY_LEN(harmless))];
 	struct fault_spec *f, new;
 
 	if (r->count == 6)

@@ -113,7 +113,9 @@ test_refusals(void **state)
 	    "f.yaml:1:21: found \"x\", expected an address such as 127.0.0.1:6379 or unix:/run/x.sock");
 	refuses("lines:\n  a: {listen: ':0', upstream: 'u:1', faults: [{type: latncy}, {type: slicer}]}\n",
 	    "f.yaml:2:54: found \"latncy\", expected one of latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, noop, "
-	    "limit_time, corrupt, duplicate_chunk, drop_chunk, stall, half_open, connect_delay, connect_refuse; did you mean \"latency\"?\n"
+	    "limit_time, corrupt, duplicate_chunk, drop_chunk, stall, half_open, connect_delay, connect_refuse, "
+	    "http_delay, http_abort, http_reset, http_truncate, http_corrupt, http_header, http_body, http_slow, http_length; "
+	    "did you mean \"latency\"?\n"
 	    "f.yaml:2:63: average_size: found 0, expected at least 1");
 	refuses("lines:\n  a: {listen: ':0', upstream: 'u:1', faults: [{type: latency, attributes: {latency: 1.5ms, jiter: 2}}]}\n",
 	    "f.yaml:2:85: found \"1.5ms\", expected whole milliseconds\n"

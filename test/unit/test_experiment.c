@@ -281,7 +281,8 @@ static const struct {
 	  "  - {at: 1s, on: front, type: latancy}\n",
 	  "x:11:31: found \"latancy\", expected one of latency, bandwidth, slow_close, timeout, reset_peer, slice"
 	  "r, limit_data, noop, limit_time, corrupt, duplicate_chunk, drop_chunk, stall, half_open, connect_del"
-	  "ay, connect_refuse; did you mean \"latency\"?" },
+	  "ay, connect_refuse, http_delay, http_abort, http_reset, http_truncate, http_corrupt, http_header, h"
+	  "ttp_body, http_slow, http_length; did you mean \"latency\"?" },
 	{ BASE "faults:\n"
 	  "  - {at: 1s, on: front, type: latency, attributes: {latncy: 5}}\n",
 	  "x:11:53: found the attribute \"latncy\", but latency has only: latency, jitter, distribution, shape, s"

@@ -73,7 +73,8 @@ test_defaults(void **state)
 		assert_int_equal(f.dir, FL_S2C);
 		assert_string_equal(f.stream_text, "downstream");
 		assert_true(f.toxicity == 1);
-		assert_int_equal(spec_check(&f, error), k == FAULT_SLICER ? -EINVAL : 0);
+		assert_int_equal(spec_check(&f, error),
+		    k == FAULT_SLICER || k == FAULT_HTTP_HEADER || k == FAULT_HTTP_LENGTH ? -EINVAL : 0);
 	}
 	spec_init(&f, FAULT_CORRUPT);
 	assert_true(f.values[CORRUPT_RATE].f > 0);
@@ -313,50 +314,194 @@ test_keys(void **state)
 	assert_true(k == UINT64_C(0x56C51493C1742022));          /* a run of today is repeatable tomorrow */
 }
 
-/* The manual has a heading per kind and a table row per attribute, with the default of the table. */
+/* A heading for the kind and a table row per attribute, with the default of the table. */
+static void
+has_kind(const char *page, const char *text, const struct kind_info *info)
+{
+	char want[128];
+	const char *at, *end;
+	size_t rows = 0;
+
+	snprintf(want, sizeof(want), "\n### %s\n", info->name);
+	at = strstr(text, want);
+	if (at == NULL)
+		fail_msg("%s has no heading for %s", page, info->name);
+	end = strstr(at + 1, "\n### ");
+	end = end == NULL ? text + strlen(text) : end;
+	for (size_t i = 0; i < info->attr_count; i++) {
+		const struct kind_attr *a = &info->attrs[i];
+		char def[32];
+		const char *row;
+
+		if (a->type == ATTR_FLOAT || a->type == ATTR_INT)
+			snprintf(def, sizeof(def), "%g", a->def);
+		else
+			snprintf(def, sizeof(def), "%s", a->type == ATTR_ENUM ? a->values[0] : a->type == ATTR_BOOL ? "false" : "none");
+		snprintf(want, sizeof(want), "\n| `%s` | %s |", a->name, def);
+		row = strstr(at, want);
+		if (row == NULL || row > end)
+			fail_msg("%s has no row %s in %s", page, want + 1, info->name);
+	}
+	for (const char *p = at; (p = strstr(p, "\n| `")) != NULL && p < end; p++)
+		rows++;
+	assert_int_equal(rows, info->attr_count);
+}
+
 static void
 test_manual(void **state)
 {
-	FILE *f = fopen("doc/faults.md", "r");
+	static const char *const pages[] = { "doc/faults.md", "doc/http-faults.md" };
 	static char text[200000];
-	size_t n;
 
 	(void)state;
-	assert_non_null(f);
-	n = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[n] = '\0';
-	for (unsigned k = 0; k < FAULT_KIND_COUNT; k++) {
-		const struct kind_info *info = kind_info((enum fault_kind)k);
-		char want[128];
-		char *at, *end;
-		size_t rows = 0;
+	for (int page = 0; page < 2; page++) {
+		FILE *f = fopen(pages[page], "r");
+		size_t n;
 
-		snprintf(want, sizeof(want), "\n### %s\n", info->name);
-		at = strstr(text, want);
-		if (at == NULL)
-			fail_msg("doc/faults.md has no heading for %s", info->name);
-		end = strstr(at + 1, "\n### ");
-		end = end == NULL ? text + n : end;
-		for (size_t i = 0; i < info->attr_count; i++) {
-			const struct kind_attr *a = &info->attrs[i];
-			char def[32];
-			const char *row;
+		assert_non_null(f);
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+		text[n] = '\0';
+		for (unsigned k = 0; k < FAULT_KIND_COUNT; k++) {
+			const struct kind_info *info = kind_info((enum fault_kind)k);
 
-			if (a->type == ATTR_FLOAT || a->type == ATTR_INT)
-				snprintf(def, sizeof(def), "%g", a->def);
-			else
-				snprintf(def, sizeof(def), "%s", a->type == ATTR_ENUM ? a->values[0] :
-				    a->type == ATTR_BOOL ? "false" : "none");
-			snprintf(want, sizeof(want), "\n| `%s` | %s |", a->name, def);
-			row = strstr(at, want);
-			if (row == NULL || row > end)
-				fail_msg("doc/faults.md has no row %s in %s", want + 1, info->name);
+			if ((info->place == KIND_HTTP) == (page == 1))
+				has_kind(pages[page], text, info);
 		}
-		for (const char *p = at; (p = strstr(p, "\n| `")) != NULL && p < end; p++)
-			rows++;
-		assert_int_equal(rows, info->attr_count);
 	}
+}
+
+static void
+try_http(const char *key, const char *text, int expected, const char *kept)
+{
+	struct spec_scope s = { .every = 1 }, before = s;
+	char error[SPEC_ERROR_MAX] = "", buf[SPEC_HTTP_TEXT_MAX];
+
+	assert_int_equal(spec_set_http(&s, key, text, error), expected);
+	if (expected != 0) {
+		assert_memory_equal(&s, &before, sizeof(s));
+		assert_true(error[0] != '\0');
+		return;
+	}
+	if (kept == NULL)
+		assert_null(spec_http_text(&s, key, buf));
+	else
+		assert_string_equal(spec_http_text(&s, key, buf), kept);
+	assert_int_equal(spec_http_any(&s), kept != NULL);
+	assert_int_equal(spec_set_http(&s, key, "", error), 0);
+	assert_false(spec_http_any(&s));
+}
+
+static void
+test_http_scope(void **state)
+{
+	char longest[300];
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	longest[0] = '/';
+	longest[sizeof(longest) - 1] = '\0';
+	try_http("method", "GET", 0, "GET");
+	try_http("method", " GET , HEAD,BREW", 0, "GET,HEAD,BREW");
+	try_http("method", "get", -EINVAL, NULL);
+	try_http("method", "GET HEAD", -EINVAL, NULL);
+	try_http("method", ",", -EINVAL, NULL);
+	try_http("method", longest + 1, -EINVAL, NULL);
+	try_http("path", "/a/*/b", 0, "/a/*/b");
+	try_http("path", "**", 0, "**");
+	try_http("path", "a", -EINVAL, NULL);
+	try_http("path", "/a b", -EINVAL, NULL);
+	try_http("path", longest, -EINVAL, NULL);
+	try_http("host", "*.example.com:80", 0, "*.example.com:80");
+	try_http("host", "a/b", -EINVAL, NULL);
+	try_http("header", "X-A", 0, "X-A");
+	try_http("header", "X-A:", 0, "X-A: ");
+	try_http("header", "X-A:  b c", 0, "X-A: b c");
+	try_http("header", "X A: b", -EINVAL, NULL);
+	try_http("header", "X-A: b\r\nc: d", -EINVAL, NULL);
+	try_http("header", ": b", -EINVAL, NULL);
+	try_http("experiment", "checkout-slow.1", 0, "checkout-slow.1");
+	try_http("experiment", "a, b", -EINVAL, NULL);
+	try_http("key", "trace", 0, "trace");
+	try_http("key", "request", 0, NULL);
+	try_http("key", "span", -EINVAL, NULL);
+	try_http("cookie", "a", -ENOENT, NULL);
+}
+
+static void
+refused(const struct fault_spec *f, const char *says)
+{
+	char error[SPEC_ERROR_MAX] = "";
+
+	assert_int_equal(spec_check(f, error), -EINVAL);
+	if (strstr(error, says) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", error, says);
+}
+
+static void
+test_http_check(void **state)
+{
+	static const char *const not_editable[] = { "Host", "connection", "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive" };
+	struct fault_spec f;
+	char error[SPEC_ERROR_MAX];
+
+	(void)state;
+	spec_init(&f, FAULT_LATENCY);
+	assert_int_equal(spec_set_http(&f.scope, "path", "/a", error), 0);
+	refused(&f, "latency acts on connections");
+	spec_init(&f, FAULT_HTTP_HEADER);
+	refused(&f, "name");
+	try_set(&f, "name", vtext("X-A"), 0);
+	assert_int_equal(spec_check(&f, error), 0);
+	try_set(&f, "value", vtext("a\r\nB: c"), 0);
+	refused(&f, "value");
+	try_set(&f, "value", vtext("b"), 0);
+	try_set(&f, "name", vtext("content-length"), 0);
+	refused(&f, "http_length");
+	for (size_t i = 0; i < FL_ARRAY_LEN(not_editable); i++) {
+		try_set(&f, "name", vtext(not_editable[i]), 0);
+		refused(&f, not_editable[i]);
+	}
+	spec_init(&f, FAULT_HTTP_ABORT);
+	try_set(&f, "status", vint(199), -ERANGE);
+	try_set(&f, "status", vint(204), 0);
+	assert_int_equal(spec_check(&f, error), 0);
+	try_set(&f, "body", vtext("x"), 0);
+	refused(&f, "204");
+	assert_string_equal(spec_text(&f, HTTP_ABORT_BODY), "x");
+	spec_init(&f, FAULT_HTTP_LENGTH);
+	refused(&f, "one of delta and value");
+	try_set(&f, "delta", vint(-3), 0);
+	assert_int_equal(spec_check(&f, error), 0);
+	try_set(&f, "value", vint(3), 0);
+	refused(&f, "one of delta and value");
+	spec_init(&f, FAULT_HTTP_DELAY);
+	try_set(&f, "distribution", vtext("samples"), 0);
+	refused(&f, "samples");
+}
+
+static void
+test_texts(void **state)
+{
+	struct fault_spec f;
+	char longest[KIND_TEXT_BYTES + 2];
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	longest[KIND_TEXT_BYTES + 1] = '\0';
+	spec_init(&f, FAULT_HTTP_BODY);
+	try_set(&f, "body", vtext(longest), -ERANGE);
+	longest[KIND_TEXT_BYTES] = '\0';
+	try_set(&f, "body", vtext(longest), 0);
+	try_set(&f, "content_type", vtext("text/html"), 0);
+	assert_string_equal(spec_text(&f, HTTP_BODY_BODY), longest);
+	assert_string_equal(spec_text(&f, HTTP_BODY_TYPE), "text/html");
+	try_set(&f, "body", (struct spec_value){ .type = VALUE_INT, .i = 5, .text = "5" }, 0);
+	assert_string_equal(f.text, "5");
+	try_set(&f, "body", (struct spec_value){ .type = VALUE_NULL }, 0);
+	assert_string_equal(f.text, "5");
+	try_set(&f, "body", (struct spec_value){ .type = VALUE_OTHER, .text = "" }, -EINVAL);
+	try_set(&f, "body", vint(5), -EINVAL);
 }
 
 int
@@ -371,7 +516,8 @@ main(void)
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_sets_hold_references),
 		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_manual), cmocka_unit_test(test_http_scope), cmocka_unit_test(test_http_check),
+		cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

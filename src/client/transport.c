@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport.c - requests over libcurl.
+ *
+ * One multi handle, one easy handle a request; easy handles are kept for reuse, connections are pooled by libcurl. Time limits are
+ * the caller's, which cancels; only connecting has a limit of its own here, because libcurl knows when it is over.
+ *
+ * Invariants
+ *  (1) done() is called from poll() alone, once a request that was not cancelled.
+ *  (2) No signal is used, no proxy or configuration is taken from the environment, and only HTTP and HTTPS are spoken.
+ */
+#include "client/transport.h"
+#include "base/version.h"
+#include "client/response.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SPARE_MAX 64
+
+struct exchange {
+	struct exchange *next, **prev;  /* of all under way */
+	struct transport *owner;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct response *response;
+	void *token;
+	int error;                      /* a callback's, instead of libcurl's "write error" */
+	char text[CURL_ERROR_SIZE];
+};
+
+struct transport {
+	CURLM *multi;
+	struct exchange *live;
+	CURL *spare[SPARE_MAX];
+	unsigned spare_count;
+	struct fl_transport *face;      /* the caller's copy, where done is set */
+	size_t body_max;
+	char agent[128];
+	char *ca, *cert, *key, *proxy;
+	bool insecure;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void
+curl_begin(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* ---- what comes back ---- */
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *ud)
+{
+	struct exchange *x = ud;
+	size_t len = size * n;
+	if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) {
+		response_reset(x->response);            /* the one before was interim */
+		return len;
+	}
+	const char *colon = memchr(p, ':', len);
+	if (colon == NULL)
+		return len;                             /* the empty line */
+	size_t name_len = (size_t)(colon - p), at = name_len + 1, end = len;
+	while (at < end && (p[at] == ' ' || p[at] == '\t'))
+		at++;
+	while (end > at && (p[end - 1] == '\r' || p[end - 1] == '\n' || p[end - 1] == ' ' || p[end - 1] == '\t'))
+		end--;
+	x->error = response_add_header(x->response, p, name_len, p + at, end - at);
+	return x->error == 0 ? len : 0;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *ud)
+{
+	struct exchange *x = ud;
+	x->error = response_add_body(x->response, p, size * n, x->owner->body_max);
+	return x->error == 0 ? size * n : 0;
+}
+
+/* libcurl's error as an errno, and how far the request had got. */
+static int
+error_of(const struct exchange *x, CURLcode code, enum fl_sent *ret_sent)
+{
+	long request_bytes = 0;
+	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+	*ret_sent = request_bytes > 0 ? FL_SENT_UNKNOWN : FL_NEVER_SENT;
+	if (x->error != 0)
+		return x->error;
+	switch (code) {
+	case CURLE_OK: *ret_sent = FL_ANSWERED; return 0;
+	case CURLE_COULDNT_RESOLVE_HOST: *ret_sent = FL_NEVER_SENT; return -EHOSTUNREACH;
+	case CURLE_COULDNT_CONNECT: *ret_sent = FL_NEVER_SENT; return -ECONNREFUSED;
+	case CURLE_OPERATION_TIMEDOUT: return -ETIMEDOUT;
+	case CURLE_SSL_CONNECT_ERROR: case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CERTPROBLEM: case CURLE_SSL_CACERT_BADFILE:
+		*ret_sent = FL_NEVER_SENT;
+		return -EPROTO;
+	case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL: *ret_sent = FL_NEVER_SENT; return -EINVAL;
+	case CURLE_OUT_OF_MEMORY: return -ENOMEM;
+	case CURLE_WEIRD_SERVER_REPLY: return -EBADMSG;
+	default: return -ECONNRESET;
+	}
+}
+
+static void
+exchange_end(struct exchange *x)
+{
+	struct transport *t = x->owner;
+	curl_multi_remove_handle(t->multi, x->easy);
+	if (t->spare_count < SPARE_MAX) {
+		curl_easy_reset(x->easy);
+		t->spare[t->spare_count++] = x->easy;
+	} else {
+		curl_easy_cleanup(x->easy);
+	}
+	curl_slist_free_all(x->headers);
+	if (x->response != NULL)
+		fl_response_free(&x->response->pub);
+	*x->prev = x->next;
+	if (x->next != NULL)
+		x->next->prev = x->prev;
+	free(x);
+}
+
+static void
+finished(struct transport *t, CURL *easy, CURLcode code)
+{
+	struct exchange *x = NULL;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+	struct fl_transport_result result = { .error = 0 };
+	result.error = error_of(x, code, &result.sent);
+	char text[CURL_ERROR_SIZE];
+	snprintf(text, sizeof(text), "%s", result.error == -EMSGSIZE ? "the answer's body is too large"
+	    : x->text[0] != '\0' ? x->text : curl_easy_strerror(code));
+	result.text = result.error == 0 ? "" : text;
+	if (result.error == 0) {
+		long status = 0;
+		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+		x->response->pub.status = (unsigned)status;
+		result.response = &x->response->pub;
+		x->response = NULL;
+	}
+	void *token = x->token;
+	exchange_end(x);
+	t->face->done(token, &result);
+}
+
+/* ---- what goes out ---- */
+
+static int
+add_header(struct exchange *x, const char *name, const char *value)
+{
+	char line[8192];
+	/* "Name;" is libcurl's word for a header without a value. */
+	int n = value[0] == '\0' ? snprintf(line, sizeof(line), "%s;", name) : snprintf(line, sizeof(line), "%s: %s", name, value);
+	if (n < 0 || (size_t)n >= sizeof(line) || strpbrk(line, "\r\n") != NULL)
+		return -EINVAL;
+	struct curl_slist *more = curl_slist_append(x->headers, line);
+	if (more == NULL)
+		return -ENOMEM;
+	x->headers = more;
+	return 0;
+}
+
+static int
+set_headers(struct exchange *x, const struct fl_request *req, const struct fl_header *more, size_t more_count)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < req->header_count; i++)
+		rc = add_header(x, req->headers[i].name, req->headers[i].value);
+	for (size_t i = 0; rc == 0 && i < more_count; i++)
+		rc = add_header(x, more[i].name, more[i].value);
+	if (rc != 0)
+		return rc;
+	/* No pause of a second for "100 Continue" on large bodies, and no Content-Type that nobody asked for. */
+	struct curl_slist *h = curl_slist_append(x->headers, "Expect:");
+	if (h == NULL)
+		return -ENOMEM;
+	x->headers = h;
+	for (size_t i = 0; i < req->header_count; i++)
+		if (strcasecmp(req->headers[i].name, "Content-Type") == 0)
+			return 0;
+	h = curl_slist_append(x->headers, "Content-Type:");
+	if (h == NULL)
+		return -ENOMEM;
+	x->headers = h;
+	return 0;
+}
+
+static void
+set_tls(const struct transport *t, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, t->insecure ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, t->insecure ? 0L : 2L);
+	if (t->ca != NULL)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, t->ca);
+	if (t->cert != NULL)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, t->cert);
+	if (t->key != NULL)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, t->key);
+}
+
+static int
+set_request(struct exchange *x, const struct fl_request *req, const char *url, fl_ns connect_timeout)
+{
+	CURL *easy = x->easy;
+	bool head = strcmp(req->method, "HEAD") == 0, get = strcmp(req->method, "GET") == 0;
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->text);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, x->owner->proxy != NULL ? x->owner->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, x->owner->agent);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (connect_timeout > 0)
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((connect_timeout + 999999) / 1000000));
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK || curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK)
+		return -ENOMEM;
+	set_tls(x->owner, easy);
+	if (head)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	if (req->body_bytes > 0 || (!head && !get && strcmp(req->method, "DELETE") != 0 && strcmp(req->method, "OPTIONS") != 0)) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_bytes);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, req->body_bytes > 0 ? req->body : "");
+	}
+	if (!head || req->body_bytes > 0)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
+	return 0;
+}
+
+static int
+transport_start(void *ud, const struct fl_request *req, const char *url, const struct fl_header *more, size_t more_count,
+    fl_ns connect_timeout, void *token, void **ret_handle)
+{
+	struct transport *t = ud;
+	struct exchange *x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return -ENOMEM;
+	x->owner = t;
+	x->token = token;
+	x->next = t->live;
+	x->prev = &t->live;
+	if (t->live != NULL)
+		t->live->prev = &x->next;
+	t->live = x;
+	x->easy = t->spare_count > 0 ? t->spare[--t->spare_count] : curl_easy_init();
+	x->response = response_alloc();
+	int rc = x->easy == NULL || x->response == NULL ? -ENOMEM : set_headers(x, req, more, more_count);
+	if (rc == 0)
+		rc = set_request(x, req, url, connect_timeout);
+	if (rc == 0 && curl_multi_add_handle(t->multi, x->easy) != CURLM_OK)
+		rc = -ENOMEM;
+	if (rc != 0) {
+		exchange_end(x);
+		return rc;
+	}
+	*ret_handle = x;
+	return 0;
+}
+
+static void
+transport_cancel(void *ud, void *handle)
+{
+	(void)ud;
+	exchange_end(handle);
+}
+
+/* Tell of what has ended. returns how many. */
+static unsigned
+tell(struct transport *t)
+{
+	unsigned n = 0;
+	int left;
+	CURLMsg *m;
+	while ((m = curl_multi_info_read(t->multi, &left)) != NULL) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		finished(t, m->easy_handle, m->data.result);
+		n++;
+	}
+	return n;
+}
+
+static int
+transport_poll(void *ud, fl_ns timeout)
+{
+	struct transport *t = ud;
+	int running;
+	if (curl_multi_perform(t->multi, &running) != CURLM_OK)
+		return -EIO;
+	if (tell(t) > 0 || timeout <= 0)
+		return 0;
+	fl_ns ms = (timeout + 999999) / 1000000;
+	if (curl_multi_poll(t->multi, NULL, 0, ms > INT_MAX ? INT_MAX : (int)ms, NULL) != CURLM_OK ||
+	    curl_multi_perform(t->multi, &running) != CURLM_OK)
+		return -EIO;
+	tell(t);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void
+transport_free(void *ud)
+{
+	struct transport *t = ud;
+	while (t->live != NULL)
+		exchange_end(t->live);
+	for (unsigned i = 0; i < t->spare_count; i++)
+		curl_easy_cleanup(t->spare[i]);
+	if (t->multi != NULL)
+		curl_multi_cleanup(t->multi);
+	free(t->ca);
+	free(t->cert);
+	free(t->key);
+	free(t->proxy);
+	free(t);
+}
+
+/* A copy of a text that may be NULL; false: no memory. */
+static bool
+keep(const char *text, char **ret)
+{
+	if (text == NULL)
+		return true;
+	*ret = strdup(text);
+	return *ret != NULL;
+}
+
+int
+transport_new(const struct fl_client_opts *o, struct fl_transport *ret_transport)
+{
+	pthread_once(&curl_once, curl_begin);
+	struct transport *t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return -ENOMEM;
+	t->multi = curl_multi_init();
+	t->face = ret_transport;
+	t->body_max = o->body_bytes_max;
+	t->insecure = o->insecure;
+	snprintf(t->agent, sizeof(t->agent), "%s", o->user_agent != NULL ? o->user_agent : "faultline/" VERSION_FAULTLINE);
+	if (t->multi == NULL || !keep(o->ca_file, &t->ca) || !keep(o->cert_file, &t->cert) || !keep(o->key_file, &t->key) ||
+	    !keep(o->proxy, &t->proxy)) {
+		transport_free(t);
+		return -ENOMEM;
+	}
+	if (o->connections_max > 0)
+		curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)o->connections_max);
+	if (o->connections_per_host > 0)
+		curl_multi_setopt(t->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)o->connections_per_host);
+	*ret_transport = (struct fl_transport){ .ud = t, .start = transport_start, .cancel = transport_cancel, .poll = transport_poll,
+		.free = transport_free };
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* line_doc.c - a line in the words of faultline.yaml. */
+#include "control/line_doc.h"
+#include "control/line_body.h"
+#include "proto/doc_patch.h"
+#include "proto/json.h"
+#include "run/fault_doc.h"
+#include "run/http_ask.h"
+#include "run/http_doc.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOURCE_BYTES_MAX (16u << 20)
+#define SOURCE_FILE "source_file"       /* in the source: the file that names files */
+
+static void
+read_address(const struct doc_node *line, const char *key, struct doc_diag *d, const char **ret)
+{
+	const struct doc_node *n = doc_get(line, key);
+	char host[256], port[32];
+
+	if (n == NULL || n->kind == DOC_NULL) {
+		doc_complain(d, line, "found a line without %s, expected one such as %s: 127.0.0.1:6379", key, key);
+		return;
+	}
+	if (!doc_text(d, n, "an address such as 127.0.0.1:6379 or unix:/run/x.sock", ret))
+		return;
+	if (strncmp(n->text, "unix:", 5) != 0 && addr_split(n->text, host, sizeof(host), port, sizeof(port)) != 0)
+		doc_unexpected(d, n, "an address such as 127.0.0.1:6379 or unix:/run/x.sock");
+}
+
+static void
+read_faults(const struct doc_node *line, struct doc_diag *d, struct lines_ask *a)
+{
+	const struct doc_node *n = doc_get(line, "faults");
+
+	a->has_toxics = true;
+	if (n == NULL || n->kind == DOC_NULL || !doc_expect(d, n, DOC_LIST, "a list of faults"))
+		return;
+	if (n->count > LINES_TOXICS_MAX) {
+		doc_complain(d, n, "found %u faults, expected at most %d", n->count, LINES_TOXICS_MAX);
+		return;
+	}
+	a->toxics = calloc(n->count + 1, sizeof(*a->toxics));
+	for (uint32_t i = 0; a->toxics != NULL && i < n->count; i++) {
+		struct fault_spec *f = &a->toxics[a->toxic_count];
+
+		if (fault_doc_read(n->items[i], NULL, d, f) != 0)
+			continue;
+		for (uint32_t k = 0; k < a->toxic_count; k++) {
+			if (strcmp(a->toxics[k].name, f->name) == 0)
+				doc_complain(d, n->items[i], "found a second fault named \"%.60s\", expected another name", f->name);
+		}
+		a->toxic_count++;
+	}
+}
+
+/* What both kinds of lines have. */
+static void
+read_common(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+{
+	static const char *const keys[] = { "ordinal", "client", NULL };
+	const struct doc_node *n;
+	int i;
+
+	read_address(map, "listen", d, &a->listen);
+	if ((n = doc_get(map, "enabled")) != NULL)
+		doc_bool(d, n, &a->enabled);
+	if ((n = doc_get(map, "key")) != NULL && (i = doc_choice(d, n, keys)) >= 0)
+		a->key = i == 0 ? LINE_KEY_ORDINAL : LINE_KEY_CLIENT;
+}
+
+static void
+read_tcp(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+{
+	static const char *const known[] = { "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol", NULL };
+	const struct doc_node *n;
+
+	doc_keys(d, map, known);
+	read_address(map, "upstream", d, &a->upstream);
+	if ((n = doc_get(map, "half_close")) != NULL)
+		doc_bool(d, n, &a->half_close);
+	if ((n = doc_get(map, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)
+		doc_unexpected(d, n, "more than 0");
+}
+
+/* Is there a key `file` anywhere in it? */
+static bool
+names_file(const struct doc_node *n)
+{
+	for (uint32_t i = 0; (n->kind == DOC_LIST || n->kind == DOC_MAP) && i < n->count; i++) {
+		if (n->kind == DOC_MAP && strcmp(n->pairs[i].key->text, "file") == 0)
+			return true;
+		if (names_file(n->kind == DOC_LIST ? n->items[i] : n->pairs[i].value))
+			return true;
+	}
+	return false;
+}
+
+/* What was said, but for what is kept elsewhere; and where files are looked for, if any is named. */
+static char *
+source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
+{
+	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	char *whole = beside != NULL && names_file(map) ? realpath(beside, NULL) : NULL, *text = NULL;
+	struct buf b, head;
+	struct jsonw w;
+
+	buf_init(&b, SOURCE_BYTES_MAX);
+	buf_init(&head, SOURCE_BYTES_MAX);
+	jsonw_init(&w, &b);
+	if (doc_patch_json(&w, map, without) != 0) {
+		doc_complain(d, map, "found maps nested too deep, expected a line");
+	} else if (whole != NULL) {
+		jsonw_init(&w, &head);
+		jsonw_object(&w);
+		jsonw_str(&w, SOURCE_FILE, whole);
+		buf_printf(&head, ",%s", buf_str(&b) + 1);
+		text = strdup(buf_str(&head));
+	} else {
+		text = strdup(buf_str(&b));
+	}
+	free(whole);
+	buf_fini(&head);
+	buf_fini(&b);
+	return text;
+}
+
+static void
+read_http(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *a)
+{
+	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	int rc = http_doc_parse(map, a->name, extra, beside, d, &a->http);
+
+	if (rc == 0)
+		a->source = source_of(map, beside, d);
+	if (rc == -ENOMEM || (rc == 0 && a->source == NULL))
+		doc_complain(d, map, "found a line that is too large, expected less");
+	if (rc == 0)
+		a->upstream = a->http->upstreams[0].instances[0].address;
+}
+
+void
+line_doc_read(const struct doc_node *map, const struct doc_node *name, const char *beside, struct doc_diag *d, struct lines_ask *ask)
+{
+	line_body_init(ask);
+	ask->name = name->text;
+	ask->half_close = true;
+	if (!doc_expect(d, map, DOC_MAP, "a map with listen and upstream"))
+		return;
+	if (ask->name[0] == '\0' || strlen(ask->name) >= LINE_NAME_MAX)
+		doc_complain(d, name, "found a name of %zu bytes, expected 1 to %d", strlen(ask->name), LINE_NAME_MAX - 1);
+	read_common(map, d, ask);
+	if (http_doc_is(map, d))
+		read_http(map, beside, d, ask);
+	else
+		read_tcp(map, d, ask);
+	read_faults(map, d, ask);
+}
+
+int
+line_doc_again(const char *source, const struct doc_node *patch, const struct doc_node *name, struct doc_diag *d, struct lines_ask *ask,
+    struct doc **ret_doc)
+{
+	char error[JSON_ERROR_MAX];
+	const struct doc_node *map, *file;
+	unsigned before = d->count;
+	int rc;
+
+	*ret_doc = NULL;
+	rc = json_parse(source, strlen(source), error, ret_doc);
+	if (rc != 0) {
+		doc_complain(d, NULL, "%s", error);
+		return rc;
+	}
+	map = (*ret_doc)->root;
+	if (patch != NULL)
+		map = doc_patch_merge(&(*ret_doc)->mem, map, patch);
+	if (map == NULL)
+		return -ENOMEM;
+	ask->name = name->text;
+	/* Files were named by the configuration file, if at all; a patch may not name others. */
+	file = patch == NULL || !names_file(patch) ? doc_get((*ret_doc)->root, SOURCE_FILE) : NULL;
+	read_http(map, file != NULL ? file->text : NULL, d, ask);
+	return d->count == before ? 0 : -EINVAL;
+}

@@ -3,6 +3,7 @@
 #include "control/lines.h"
 #include "base/assert.h"
 #include "io/io.h"
+#include "run/http_doc.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ line_free(struct lines *t, struct lines_line *l)
 	list_del(&l->link);
 	map_del(&t->by_name, l->name);
 	toxics_free(t, l);
+	http_doc_free(l->http);
+	free(l->source);
 	free(l->origin);
 	free(l);
 }
@@ -493,6 +496,23 @@ check_ask(const struct lines_ask *ask, struct lines_error *e)
 	return 0;
 }
 
+/* The line becomes one of the protocol asked for, with what is asked of it. */
+static int
+take_http(struct lines_line *l, const struct lines_ask *ask)
+{
+	char *source = ask->source != NULL ? strdup(ask->source) : NULL;
+
+	if (ask->source != NULL && source == NULL)
+		return -ENOMEM;
+	if (ask->http != NULL)
+		http_doc_ref(ask->http);
+	http_doc_free(l->http);
+	free(l->source);
+	l->http = ask->http;
+	l->source = source;
+	return 0;
+}
+
 /* Copy what is asked for; the address only as text. */
 static void
 take_ask(struct lines_line *l, const struct lines_ask *ask)
@@ -527,7 +547,9 @@ line_new(struct lines *t, const struct lines_ask *ask)
 	list_init(&l->link);
 	snprintf(l->name, sizeof(l->name), "%s", ask->name);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
+	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
+		http_doc_free(l->http);
+		free(l->source);
 		free(l->origin);
 		free(l);
 		return NULL;
@@ -580,7 +602,8 @@ differs(struct lines *t, const struct lines_line *l, const struct lines_ask *ask
 		return rc;
 	if (resolve(t, l->listen, &ignored, &now) == -EINPROGRESS)
 		return -EINPROGRESS;
-	*ret = strcmp(l->upstream, ask->upstream) != 0 || l->key != ask->key;
+	/* An HTTP line finds its instances by itself, and changes them as it runs. */
+	*ret = (l->http != NULL) != (ask->http != NULL) || (l->http == NULL && strcmp(l->upstream, ask->upstream) != 0) || l->key != ask->key;
 	if (l->enabled || strcmp(l->listen, ask->listen) != 0)
 		*ret = *ret || !listen_same(&now, ret_addr);
 	return 0;
@@ -595,7 +618,7 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 
 	if (rc == 0)
 		rc = differs(t, l, ask, e, &addr, &moved);
-	if (rc == 0 && take_origin(l, ask) != 0)
+	if (rc == 0 && (take_origin(l, ask) != 0 || take_http(l, ask) != 0))
 		rc = no_memory(e);
 	if (rc != 0)
 		return rc;
@@ -603,6 +626,8 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 		stop(t, l);
 	l->half_close = ask->half_close;
 	l->connect_timeout = ask->connect_timeout;
+	if (l->http != NULL)
+		snprintf(l->upstream, sizeof(l->upstream), "%s", ask->upstream);
 	if (moved)
 		take_ask(l, ask);
 	if (l->line != NULL)
@@ -702,7 +727,7 @@ replace(struct lines *t, struct lines_line *l, const struct lines_ask *ask, cons
 	stop(t, l);
 	remove_all(t, l);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0)
+	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0)
 		return no_memory(e);
 	rc = declare_toxics(t, l, ask, e);
 	if (rc == 0 && ask->enabled)
@@ -728,6 +753,12 @@ populate_one(struct lines *t, const struct lines_ask *ask, struct lines_error *e
 	*ret_line = l;
 	if (!ask->has_key)
 		wanted.key = l->key;
+	if (l->http != NULL && ask->http == NULL) {
+		if (strcmp(l->upstream, ask->upstream) != 0)
+			return lines_refuse(e, EEXIST, 409, "%.255s is an HTTP line: /v1/lines changes where it leads", l->name);
+		wanted.http = l->http;
+		wanted.source = l->source;
+	}
 	rc = differs(t, l, &wanted, e, &addr, &moved);
 	if (rc != 0)
 		return rc;

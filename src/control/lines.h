@@ -29,6 +29,7 @@
 #define LINES_LEASES_MAX 65536
 #define LINES_ADDRESS_MAX 512           /* bytes of a listen or upstream text */
 
+struct http_doc;
 struct lines_line;
 
 struct lines_toxic {

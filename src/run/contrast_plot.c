@@ -211,9 +211,14 @@ put_panel_title(struct plot *p, const char *title, const struct legend *legend, 
 		x = p->left;
 	}
 	for (unsigned i = 0; i < n; i++) {
+		w = chart_text_width(legend[i].text, FONT);
+		if (x > p->left && x + 14 + w > p->right) {
+			p->y += 15;
+			x = p->left;
+		}
 		chart_rule(p->out, x, p->y - 4, x + 10, p->y - 4, legend[i].css);
 		chart_text(p->out, x + 14, p->y, "start", "legend", legend[i].text);
-		x += chart_text_width(legend[i].text, FONT) + 28;
+		x += w + 28;
 	}
 	p->y += 8;
 }

@@ -37,7 +37,7 @@ make_run(struct run_result *r, struct result_bucket *b, uint32_t good, const cha
 	faults[1] = (struct result_fault){ .name = "instant", .from = 14 * FL_SEC, .to = 14 * FL_SEC };
 	faults[2] = (struct result_fault){ .name = "for ever", .from = 30 * FL_SEC, .to = FL_NEVER };
 	counters[0] = (struct result_counter){ .name = text, .url = text, .members = members, .member_count = 1, .at = at, .values = values,
-		.increase = increase, .sample_count = 3, .requests = 60, .worked = NAN, .wasted = NAN };
+		.increase = increase, .highest = increase, .sample_count = 3, .requests = 60, .worked = NAN, .wasted = NAN };
 	*r = (struct run_result){ .name = text, .run_dir = text, .duration_ns = 40 * FL_SEC, .verdict = RESULT_HELD, .faults = faults,
 		.fault_count = 3, .counters = counters, .counter_count = 1, .tolerances = tolerances, .tolerance_count = 1, .reasons = reasons,
 		.reason_count = 1 };

@@ -2,39 +2,192 @@
 /*
  * cluster.h - the instances of a service as a line sees them: which there are, which may be used, and which is next.
  *
- * Shared by all workers and by configurations that follow one another; instances keep their state (breaker, ejection, health,
- * latency) over reloads and new DNS answers as long as their address stays. What is hot is atomic; the set of instances is an
- * immutable array that is swapped, readers hold a reference for as long as a call lasts.
+ * Shared by all workers and by configurations that follow one another. What is hot is atomic. The set of instances is an immutable
+ * array; every worker has its own pointer to the current one and swaps it between turns when a new one is posted to it, so that a
+ * pick needs no lock and no reference.
+ *
+ * Worker 0 is the cluster's home: it looks names up anew, makes health checks, and ticks outlier ejection.
+ *
+ * Invariants
+ *  (1) An instance lives while a set, a connection or a call refers to it.
+ *  (2) An instance whose address stays keeps its breaker, its latency and its counters over new answers of the DNS, and over
+ *      configurations if what is asked of the breaker is the same.
  */
 #ifndef PROXY_CLUSTER_H
 #define PROXY_CLUSTER_H
 
-#include "io/addr.h"
-#include <stdatomic.h>
-#include <stdbool.h>
-
-struct fl_breaker;
-struct fl_permit;
-struct fl_refusal;
-struct tls_ctx;
-struct worker;
-struct crew;
+#include "base/list.h"
+#include "faultline/balance.h"
+#include "faultline/breaker.h"
+#include "faultline/outlier.h"
+#include "proxy/worker.h"
 
 #define CLUSTER_INSTANCES_MAX 1024
 #define CLUSTER_TRIED_MAX 8
+#define CLUSTER_NAME_MAX 128
 
+struct tls_ctx;
 struct cluster;
-struct instance;                        /* one host:port; counted by reference */
+struct health;
+
+/* One of the upstreams in the configuration: a literal, unix:path, or a name that stands for as many instances as it has addresses. */
+struct cluster_upstream {
+	char address[300];
+	double weight;
+	bool local;                             /* in our zone */
+	unsigned priority;
+	uint32_t connections_max;               /* 0: the pool's */
+};
+
+struct cluster_health_conf {
+	bool on, tcp;
+	char path[256], host[256];
+	fl_ns interval, timeout;
+	uint32_t rise, fall;
+	uint16_t status_min, status_max;
+};
+
+struct cluster_pool_conf {
+	uint32_t idle_max;                      /* kept per instance and worker */
+	fl_ns idle_timeout, lifetime;           /* lifetime 0: none */
+	uint32_t requests_max;                  /* on one connection; 0: none */
+	uint32_t connections_max;               /* per instance, all workers; 0: none */
+};
+
+struct cluster_conf {
+	char name[CLUSTER_NAME_MAX];
+	uint64_t seed;
+	unsigned workers;
+	unsigned count;
+	const struct cluster_upstream *upstreams;       /* copied */
+	fl_ns dns_refresh;
+	struct fl_balance_opts balance;
+	char hash_header[64];                   /* ring hash: "" the client's address */
+	fl_ns ewma_half_life;
+	double panic;
+	struct cluster_pool_conf pool;
+	struct cluster_health_conf health;
+	bool outlier_on, breaker_on;
+	struct fl_outlier_opts outlier;
+	struct fl_breaker_opts breaker;
+	struct tls_ctx *tls;                    /* a reference is taken; NULL: plain */
+	char tls_name[256];
+	uint8_t send_proxy;
+	struct fl_listener listener;            /* changes of instances' states; any worker's thread */
+};
+void cluster_conf_init(struct cluster_conf *c, const char *name);      /* the defaults */
+
+/* What stays with an address. */
+struct instance_core {
+	atomic_uint refs;
+	struct fl_breaker *breaker;             /* NULL: none */
+	_Atomic double latency;                 /* ns, peak EWMA */
+	_Atomic int64_t latency_at;
+	atomic_uint_fast64_t requests, failures, connect_failures, timeouts;
+};
+
+/* Idle connections of one worker to an instance. */
+struct instance_seat {
+	_Alignas(64) struct list idle;          /* of struct upconn, the latest used first */
+	uint32_t idle_count;
+	atomic_uint_fast64_t picked;            /* one writer */
+};
+
+struct instance {
+	atomic_uint refs;
+	struct cluster *cluster;                /* outlives it */
+	struct io_addr addr;
+	char text[ADDR_TEXT_MAX];
+	uint64_t id;
+	double weight;
+	unsigned priority;
+	bool local;
+	uint32_t conns_max;
+	bool has_host;
+	struct fl_outlier_host host;            /* in the cluster's outlier */
+	struct instance_core *core;
+	_Atomic int64_t back_at;                /* when it joined, for slow start */
+	atomic_bool draining;                   /* by hand, or because it is no longer in the set */
+	_Alignas(64) atomic_int_fast32_t inflight;      /* calls */
+	atomic_int_fast32_t conns;              /* connections, idle ones too */
+	atomic_int_fast32_t idle;
+	struct health *health;                  /* home worker */
+	_Atomic int32_t health_state;           /* 0 not checked yet, 1 good, -1 bad */
+	_Atomic int32_t health_status;          /* of the last check: a status, 0 connected, or -errno */
+	_Atomic int64_t health_at;
+	struct instance_seat seats[];           /* by worker */
+};
 
 /* What a call wants of the next instance. */
 struct cluster_ask {
 	fl_ns now;
-	uint64_t draw;                  /* random bits for the choice: of (seed, line, request, attempt) */
-	uint64_t hash_key;              /* for ring hash */
-	struct instance *tried[CLUSTER_TRIED_MAX];      /* not these, if there is another */
+	uint64_t draw;                          /* random bits for the choice: of (seed, line, request, attempt) */
+	uint64_t hash;                          /* for ring hash */
+	struct instance *const *tried;          /* not these, if there is another */
 	unsigned tried_count;
-	unsigned cell;                  /* worker index */
-	bool probe_only;
 };
+
+/* before: whose instances to take over; NULL: none. 0 or -errno (-EINVAL: an upstream that cannot be read). */
+int cluster_new(const struct cluster_conf *conf, struct cluster *before, struct cluster **ret_cluster);
+struct cluster *cluster_ref(struct cluster *c);
+void cluster_unref(struct cluster *c);          /* NULL is fine */
+const struct cluster_conf *cluster_conf_of(const struct cluster *c);
+
+/* A worker begins and ceases to use it, counted: for cluster_use.c. true: it did not use it before. */
+bool cluster_attach(struct worker *w, struct cluster *c);
+void cluster_detach(struct worker *w, struct cluster *c);
+bool cluster_used(const struct worker *w, const struct cluster *c);
+struct cluster_watch;
+struct cluster_watch **cluster_watch_of(struct cluster *c);     /* home worker */
+
+/*
+ * cluster_pick - the instance for an attempt. On the worker's thread.
+ * ret_permit    of the instance's breaker
+ * ret_instance  with a reference and counted in flight: cluster_done() gives both back
+ * returns       0, or -EAGAIN with *ret_why
+ */
+int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
+    struct instance **ret_instance, struct fl_refusal *ret_why);
+
+/* What the attempt came to, for breaker, ejection and latency. */
+struct cluster_result {
+	enum fl_outcome outcome;
+	bool connect_failed, timed_out;
+	fl_ns latency;
+};
+void cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now);
+struct instance *cluster_hold(struct instance *i);
+void cluster_let_go(struct instance *i);        /* may free it */
+
+/* ---- for the control side; any thread ---- */
+
+struct cluster_report {
+	char address[ADDR_TEXT_MAX];
+	double weight;
+	unsigned priority;
+	bool local, usable, draining, ejected;
+	fl_ns ejected_until;
+	int health, health_status;
+	fl_ns health_at;
+	int inflight, conns, idle;
+	uint64_t requests, failures, connect_failures, timeouts;
+	double latency;                         /* ns */
+	bool has_breaker;
+	struct fl_breaker_view breaker;
+	struct fl_breaker_counters counters;
+};
+/* Up to max instances; returns how many there are. */
+unsigned cluster_reports(struct cluster *c, fl_ns now, struct cluster_report *ret, unsigned max);
+/* Take an instance out, or put it back. 0 or -ENOENT. */
+int cluster_drain(struct cluster *c, const char *address, bool drain);
+/* Force its breaker. 0, -ENOENT, -ENOTSUP: it has none. */
+int cluster_force(struct cluster *c, const char *address, enum fl_breaker_state s, fl_ns now);
+
+/* ---- for cluster_watch.c ---- */
+
+/* New addresses of upstream u; count 0: none, keep what there is. Home worker. 0 or -ENOMEM. */
+int cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, const struct io_addr *addrs, unsigned count);
+struct fl_outlier *cluster_outlier(const struct cluster *c);       /* NULL: none */
+unsigned cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items);
 
 #endif

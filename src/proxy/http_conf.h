@@ -3,80 +3,64 @@
  * http_conf.h - what an HTTP line is to the data path: limits, routes, the policies on each, and the clusters they lead to.
  *
  * A struct http_conf is immutable once given to the proxy and shared by reference (struct line_conf holds one). The live objects
- * that it points to (policies, clusters) are thread-safe, shared by all workers, counted by reference, and carried over into the
- * next configuration when what was asked of them is the same, so that a reload forgets nothing.
+ * that it points to (policies, clusters, counters) are thread-safe, shared by all workers, counted by reference, and carried over
+ * into the next configuration when what was asked of them is the same, so that a reload forgets nothing.
  */
 #ifndef PROXY_HTTP_CONF_H
 #define PROXY_HTTP_CONF_H
 
-#include "base/types.h"
-#include <stdatomic.h>
-#include <stdbool.h>
+#include "faultline/call.h"
+#include "proxy/http_stats.h"
 
 struct cluster;                         /* proxy/cluster.h */
-struct tls_ctx;                         /* io/tls.h */
 struct http_fault_set;                  /* fault/http_fault.h */
-struct fl_limiter;                      /* faultline/...: the policies */
-struct fl_shedder;
-struct fl_adaptive;
-struct fl_bulkhead;
-struct fl_breaker;
-struct fl_budget;
-struct fl_hedge;
-struct fl_fallback;
 
 #define HTTP_NAME_MAX 64
-#define HTTP_ATTEMPTS_MAX 8
+#define HTTP_ATTEMPTS_MAX FL_CALL_ATTEMPTS_MAX
+#define http_timeouts fl_timeouts       /* the same struct: no unit differs */
 
-/* Time limits of a call; 0: none. Each starts when its phase starts, total when the request's head was read. */
-struct http_timeouts {
-	fl_ns total;                    /* default 15 s; all attempts, waits and the answer's last byte; not for upgraded connections */
-	fl_ns queue;                    /* waiting for a permit; default 1 s */
-	fl_ns connect;                  /* default 1 s; with the TLS handshake */
-	fl_ns first_byte;               /* of an attempt: request sent to the head of the answer; default none */
-	fl_ns per_try;                  /* of an attempt, whole */
-	fl_ns idle;                     /* no byte moved, either direction; default 30 s */
-};
-
-/* When and how an attempt is repeated. Bits of `on`. */
+/* What is repeated. Bits of retry_on. */
 enum {
 	HTTP_RETRY_CONNECT = 1 << 0,    /* could not connect */
 	HTTP_RETRY_RESET = 1 << 1,      /* broke before an answer came */
-	HTTP_RETRY_TIMEOUT = 1 << 2,    /* per_try, first_byte */
+	HTTP_RETRY_TIMEOUT = 1 << 2,    /* connect, first_byte, per_try */
 	HTTP_RETRY_5XX = 1 << 3,        /* any 5xx but 501 and 505 */
 	HTTP_RETRY_GATEWAY = 1 << 4,    /* 502, 503, 504 */
 	HTTP_RETRY_429 = 1 << 5,
 	HTTP_RETRY_STATUS = 1 << 6,     /* those listed */
-	HTTP_RETRY_REFUSED = 1 << 7,    /* the instance's breaker or limit refused: try another */
+	HTTP_RETRY_REFUSED = 1 << 7,    /* no instance took it: breakers, limits of connections */
 };
 
-/* Live policies of a line or route. NULL: none of that kind. Everything but the numbers is shared. */
+/* An answer of our own. Immutable; shared by reference. */
+struct http_canned {
+	atomic_uint refs;
+	uint16_t status;
+	unsigned header_count;
+	const char *names[16], *values[16];
+	const char *body;
+	size_t body_bytes;
+	char text[];                    /* where those point to */
+};
+
+/*
+ * Live policies of a line or route. In `plan` every pointer is to an object that is freed by release(), with the last reference.
+ */
 struct http_policies {
 	atomic_uint refs;
 	char name[HTTP_NAME_MAX * 2];   /* "cart", "cart/checkout" */
-	struct http_timeouts timeouts;
+	struct fl_plan plan;            /* name, timeouts, policies, retry and hedge numbers; plan.other_instances by the cluster */
 	bool pass_deadline;             /* write what is left into the request; read it from the client */
-	unsigned attempts_max;          /* 1: no retries */
 	unsigned retry_on;
-	bool retry_unsafe;              /* non-idempotent methods too, even when they may have been received */
 	uint16_t retry_status[16];
 	unsigned retry_status_count;
-	fl_ns backoff_base, backoff_max;
-	bool backoff_decorrelated;
-	uint32_t replay_bytes_max;      /* bodies up to this are kept for another attempt; default 64 KB */
-	struct fl_budget *budget;
-	struct fl_hedge *hedge;
-	unsigned hedge_max;
-	struct fl_limiter *limiter;
-	struct fl_shedder *shedder;
-	struct fl_adaptive *adaptive;
-	struct fl_bulkhead *bulkhead;
-	struct fl_breaker *breaker;     /* of the route as a whole, if asked for; those of instances are in the cluster */
-	struct fl_fallback *fallback;
-	struct cluster *fallback_cluster;
-	unsigned priority;              /* 0 most important; header x-faultline-priority may lower it */
-	/* Refusals of this line answer with these. */
-	uint16_t refuse_status;         /* 503; a rate limit answers 429 */
+	uint32_t replay_bytes_max;      /* bodies up to this are kept for another attempt */
+	unsigned priority;              /* 0 most important, to 127; a request's x-faultline-priority may lower it */
+	uint16_t refuse_status;         /* of refusals: 503; the rate limit answers 429 */
+	struct fl_stale *stale;         /* fallback: the last good answer; NULL: none */
+	struct http_canned *canned;     /* fallback: an answer of our own; NULL: none */
+	struct cluster *fallback_cluster;       /* fallback: other instances; NULL: none */
+	void (*release)(struct http_policies *p);       /* give the live objects back; NULL: there are none */
+	void *keep;                     /* release()'s */
 };
 
 enum http_match_kind { HTTP_MATCH_ANY, HTTP_MATCH_EXACT, HTTP_MATCH_PREFIX, HTTP_MATCH_GLOB };
@@ -87,11 +71,11 @@ struct http_route {
 	char methods[8][16];            /* methods[0][0] == 0: any */
 	enum http_match_kind path_kind;
 	char path[256];
-	char host[256];                 /* "" any */
-	char header[64], header_value[128];     /* "" any; value "" : present */
+	char host[256];                 /* "" any; without port, letters in any case; "*.example.org" */
+	char header[64], header_value[128];     /* "" any; value "": present */
 	struct http_policies *policies;         /* a reference */
 	struct cluster *cluster;                /* a reference */
-	unsigned index;                         /* of its counters; stays the same over reloads for the same name where possible */
+	struct http_stats *stats;               /* a reference */
 };
 
 struct http_limits {
@@ -106,25 +90,29 @@ struct http_limits {
 
 struct http_conf {
 	atomic_uint refs;
+	uint64_t seed;                  /* of the line: for draws of its calls */
 	struct http_limits limits;
 	bool forwarded;                 /* add X-Forwarded-For, -Proto, -Host */
 	bool trace;                     /* continue or begin W3C traceparent; default true */
-	bool server_timing;             /* tell phases and decisions to the client in headers x-faultline-*; default false */
+	bool server_timing;             /* tell phases and decisions to the client in Server-Timing; default false */
 	char via[64];                   /* "" none */
 	uint32_t record_share;          /* of requests whose record goes to the ring, in 1/65536; errors and refusals always do */
 	uint32_t log_share;             /* of recorded requests that go to the access log, in 1/65536 */
-	struct http_fault_set *faults;  /* message faults; NULL none */
 	unsigned route_count;
 	struct http_route *routes;
 };
 
-/* A zeroed configuration with the defaults above, one reference, no routes. NULL: no memory. */
-struct http_conf *http_conf_new(void);
-struct http_conf *http_conf_ref(struct http_conf *c);
+/* A zeroed configuration with the defaults above, one reference, room for so many routes. NULL: no memory. */
+struct http_conf *http_conf_new(unsigned routes);
+struct http_conf *http_conf_ref(struct http_conf *c);           /* NULL is fine */
 void http_conf_unref(struct http_conf *c);                      /* NULL is fine */
 /* Policies with the default timeouts, and no live objects. */
 struct http_policies *http_policies_new(const char *name);
 struct http_policies *http_policies_ref(struct http_policies *p);
-void http_policies_unref(struct http_policies *p);              /* frees the live objects with the last reference; NULL is fine */
+void http_policies_unref(struct http_policies *p);              /* NULL is fine */
+/* Copies what it is given. NULL: no memory. */
+struct http_canned *http_canned_new(unsigned status, const char *const *names, const char *const *values, unsigned header_count,
+    const char *body, size_t body_bytes);
+void http_canned_unref(struct http_canned *c);                  /* NULL is fine */
 
 #endif

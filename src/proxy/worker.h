@@ -121,6 +121,7 @@ struct worker {
 	uint32_t lines_closing;
 	struct crew *crew;
 	struct record *record;                  /* NULL: nobody wants events */
+	struct upconn_pools *upools;                  /* connections to instances */
 	struct chain_env env;
 	atomic_uint_fast64_t active;            /* sessions here and on their way here */
 	fl_ns accept_retry;                     /* listeners are paused until then; FL_NEVER: not paused */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * upconn.h - connections to instances: made, lent to an attempt, kept idle for the next, closed.
+ *
+ * Everything is the worker's own, but the counts of connections per instance, which are of all workers.
+ *
+ * Invariants
+ *  (1) A connection is idle (in its instance's list, no user) or lent (a user, no list) or closing (neither).
+ *  (2) Bytes, or an end, on an idle connection close it: nobody asked for them.
+ */
+#ifndef PROXY_UPCONN_H
+#define PROXY_UPCONN_H
+
+#include "proxy/cluster.h"
+
+struct upconn;
+
+/* Who a connection is lent to; the first member of its object. Events are those of the socket, but never IO_CLOSED. */
+struct upconn_user {
+	void (*event)(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
+};
+
+struct upconn {
+	struct sink sink;
+	struct io_sock *sock;
+	struct upconn_user *user;
+	struct instance *instance;              /* a reference */
+	struct list link;                       /* of the instance's idle ones */
+	struct list age;                        /* of the worker's idle ones, the oldest first */
+	fl_ns opened, idle_since;
+	uint32_t requests;                      /* made on it, this one too */
+	bool connecting, closing, reused;
+};
+
+struct upconn_pools;
+int upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools);        /* 0 or -ENOMEM */
+void upconn_pools_free(struct upconn_pools *p);             /* after the io; NULL is fine */
+
+/*
+ * upconn_get - a connection to the instance, lent to user.
+ * header     to be sent first on a new connection (PROXY protocol): the client's end; NULL: none
+ * returns    1: it is there (used before: it may turn out to be dead); 0: connecting, IO_CONNECT follows; -EAGAIN: as many as
+ *            allowed; -errno
+ */
+int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn);
+/* Give it back after a whole answer: kept if it may be reused. Receiving must be stopped or wanted by nobody; no send in flight. */
+void upconn_release(struct worker *w, struct upconn *c, bool reusable);
+/* Close it. The user sees no more of it. */
+void upconn_drop(struct worker *w, struct upconn *c, bool reset);
+
+#endif

@@ -127,7 +127,7 @@ read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 {
 	static const char *const known[] = { "seed", "api", "limits", "workers", "state", "events", "lines", NULL };
 	static const char *const api_known[] = { "host", "port", "token", NULL };
-	static const char *const limits_known[] = { "connections", "buffer", "pipe_buffer", NULL };
+	static const char *const limits_known[] = { "connections", "buffer", "pipe_buffer", "handshakes", NULL };
 	const struct doc_node *n, *map;
 	int64_t v = -1;
 
@@ -149,6 +149,7 @@ read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 		read_int(map, "connections", 1, 10000000, d, &c->connections);
 		read_bytes(map, "buffer", 1 << 20, (int64_t)1 << 40, d, &c->buffer_bytes);
 		read_bytes(map, "pipe_buffer", 4096, 1 << 30, d, &c->pipe_bytes);
+		read_int(map, "handshakes", 1, 10000000, d, &c->handshakes);
 	}
 	read_int(root, "workers", 1, LINE_WORKERS_MAX, d, &c->workers);
 	read_text(root, "state", d, &c->state);

@@ -2,6 +2,7 @@
 /* lines.c - the table of lines. */
 #include "control/lines.h"
 #include "base/assert.h"
+#include "fault/http_fault.h"
 #include "io/io.h"
 #include "run/http_doc.h"
 #include <errno.h>
@@ -150,7 +151,7 @@ make_conf(const struct lines_line *l, struct lines_toxic *const *toxics, uint32_
 		c->connect_timeout = l->connect_timeout;
 		c->wire = line_wire_ref(l->wire);
 		line_conf_upstream(c, l->upstream);     /* text that leads nowhere shows when a client connects */
-		c->faults = spec_set_new(specs, count);
+		(void)line_conf_faults(c, specs, count);
 	}
 	free(specs);
 	if (c != NULL && c->faults != NULL)
@@ -314,11 +315,32 @@ check_room(const struct lines *t, const struct lines_line *l, uint32_t more, str
 	return 0;
 }
 
+/* Faults on messages need a line that has messages, and a request can only tell so many of them apart. */
+static int
+check_place(const struct lines_line *l, const struct fault_spec *spec, struct lines_error *e)
+{
+	unsigned count = 0;
+
+	if (kind_info(spec->kind)->place != KIND_HTTP)
+		return 0;
+	if (l->http == NULL)
+		return lines_refuse(e, EINVAL, 400, "%s acts on HTTP messages, and \"%.100s\" is not an HTTP line (protocol: http)",
+		    kind_info(spec->kind)->name, l->name);
+	for (uint32_t i = 0; i < l->toxic_count; i++)
+		count += kind_info(l->toxics[i]->spec.kind)->place == KIND_HTTP;
+	if (count >= HTTP_FAULTS_MAX)
+		return lines_refuse(e, ENOSPC, 400, "a line can have %d faults on HTTP messages at most", HTTP_FAULTS_MAX);
+	return 0;
+}
+
 int
 lines_toxic_add(struct lines *t, struct lines_line *l, const struct fault_spec *spec, struct lines_error *e, struct lines_toxic **ret_toxic)
 {
 	struct lines_toxic **next, *x;
-	int rc = check_room(t, l, 1, e);
+	int rc = check_place(l, spec, e);
+
+	if (rc == 0)
+		rc = check_room(t, l, 1, e);
 
 	if (rc != 0)
 		return rc;

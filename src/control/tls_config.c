@@ -445,10 +445,12 @@ tls_config_read(const struct doc_node *line, const char *beside, struct doc_diag
 		if ((n = get(line, keys[i])) == NULL)
 			continue;
 		any = true;
+		if (beside == NULL)     /* the state file holds none of it, so nothing else could bring it back */
+			doc_complain(d, n, "found %s, expected it in the configuration file alone", keys[i]);
 		add_digest(&ret->digest, keys[i], strlen(keys[i]));
 		digest_node(&ret->digest, n);
 	}
-	if (!any)
+	if (!any || beside == NULL)
 		return;
 	ret->wire = line_wire_new();
 	if (ret->wire == NULL) {

@@ -27,7 +27,7 @@ struct tls_config {
 /*
  * tls_config_read - read these keys of a line, and the files they name.
  *
- * beside    the file it stands in, where relative paths begin; NULL: it came from the network, and may name no files
+ * beside    the file it stands in, where relative paths begin; NULL: it came from the network, where none of these keys may stand
  * d         gets every mistake with its place; ret->wire is NULL after one
  * No upstream and a route: clients without a route are refused.
  */

@@ -95,7 +95,7 @@ static enum step
 size_digit(struct h1_body *b, char c)
 {
 	if (b->digits == SIZE_DIGITS_MAX)
-		return refuse(b, FAULT_SIZE_RANGE);
+		return refuse(b, b->left > b->room ? FAULT_ROOM : FAULT_SIZE_RANGE);
 	b->digits++;
 	b->left = b->left << 4 | hex_value(c);
 	return STEP_SIZE;

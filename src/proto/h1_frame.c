@@ -67,9 +67,9 @@ static bool
 read_host(const char *p, struct h1_head *h, struct h1_text v, unsigned i)
 {
 	if (h->first[H1_ID_HOST] != i)
-		return h1_refuse(h, 400, "more than one Host");
+		return h1_refuse(h, 400, "too many Host headers");
 	if (!h1_is_host(p + v.at, v.len))
-		return h1_refuse(h, 400, "malformed Host");
+		return h1_refuse(h, 400, "malformed Host header");
 	if (!h->absolute && h->method != H1_CONNECT)
 		h->host = v;
 	return true;
@@ -225,7 +225,7 @@ bool
 h1_frame_request(const char *p, struct h1_head *h, uint64_t body_max)
 {
 	if (!h1_has(h, H1_ID_HOST) && h->version_minor > 0)
-		return h1_refuse(h, 400, "missing Host");
+		return h1_refuse(h, 400, "missing required Host header");
 	if (!check_coding(h) || !read_connection(p, h))
 		return false;
 	h->framing = h->chunked ? H1_CHUNKED : h->has_length && h->length > 0 ? H1_LENGTH : H1_NONE;

@@ -302,7 +302,7 @@ h1_write_request(const char *p, const struct h1_head *h, const struct h1_out *o,
 	}
 	put_kept(&s, &pl);
 	put_own_framing(&s, h, o);
-	put_connection(&s, &pl, h->te_trailers);
+	put_connection(&s, &pl, h->te_trailers && (o->drop & H1_BIT(H1_ID_TE)) == 0);
 	put_edits(&s, &pl);
 	PUT(&s, "\r\n");
 	return s.at;

@@ -37,7 +37,7 @@ struct h1_edit {
 struct h1_out {
 	const struct h1_edit *edits;
 	unsigned edit_count;
-	uint64_t drop;                  /* H1_BIT()s of fields that are not sent on */
+	uint64_t drop;                  /* H1_BIT()s of fields that are not sent on; H1_ID_TE: nor is TE: trailers said anew */
 	const char *target;             /* request: instead of its own; NULL: its own, in origin-form */
 	uint32_t target_len;
 	const char *host;               /* request: instead of its own; NULL: its own */

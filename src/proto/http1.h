@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http1.h - incremental parser of HTTP/1.0 and 1.1 messages (RFC 9112): requests for the API, answers for its clients.
+ * http1.h - collects HTTP/1.0 and 1.1 messages whole: requests for the API, answers for clients.
  *
  * Bytes go in as they come, in pieces of any size; a message comes out whole. It owns what it keeps: head and body are
- * bounded. Framing is strict: whatever two readers could read differently is refused.
+ * bounded. What a message is, and what is refused, proto/h1.h and proto/h1_body.h say.
  *
  * Invariants
  *  (1) The outcome does not depend on how the bytes were cut into pieces.
@@ -14,10 +14,10 @@
 #define PROTO_HTTP1_H
 
 #include "base/buf.h"
-#include <stdbool.h>
+#include "proto/h1_body.h"
 
-#define HTTP1_HEAD_MAX 65536u
-#define HTTP1_FIELDS_MAX 128
+#define HTTP1_HEAD_MAX H1_HEAD_BYTES_MAX
+#define HTTP1_FIELDS_MAX H1_FIELDS_MAX
 
 enum http1_kind { HTTP1_REQUEST, HTTP1_RESPONSE };
 
@@ -28,12 +28,6 @@ enum http1_state {
 	HTTP1_BAD,              /* status and error say why; the connection cannot go on */
 };
 
-/* Where in the framing the next byte belongs. */
-enum http1_step {
-	HTTP1_STEP_HEAD, HTTP1_STEP_LENGTH, HTTP1_STEP_CHUNK_SIZE, HTTP1_STEP_CHUNK_DATA, HTTP1_STEP_CHUNK_END,
-	HTTP1_STEP_TRAILER, HTTP1_STEP_UNTIL_EOF, HTTP1_STEP_NONE
-};
-
 struct http1_field {
 	const char *name, *value;       /* value without spaces around it */
 };
@@ -41,13 +35,10 @@ struct http1_field {
 struct http1 {
 	enum http1_kind kind;
 	enum http1_state state;
-	enum http1_step step;
 	bool no_body;                   /* response: the request was HEAD */
 	struct buf head, body;
-	size_t line_len;                /* of the line being read */
-	size_t trailer_bytes;           /* of the trailer, or of a chunk's extension */
-	uint64_t left_bytes;            /* of body or chunk */
-	unsigned digits;                /* of a chunk size */
+	struct h1_scan scan;
+	struct h1_body walk;
 	/* the message, from HTTP1_BODY on */
 	const char *method;             /* request */
 	const char *target;             /* request: as sent */

@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "fault/http_fault.h"
+#include "proxy/http_conf.h"
 #include "io/tls.h"
 #include "proto/client_hello.h"
 #include "proxy/worker.h"
@@ -30,6 +32,22 @@ line_conf_new(const char *name)
 	return c;
 }
 
+int
+line_conf_faults(struct line_conf *c, const struct fault_spec *specs, uint32_t count)
+{
+	struct fault_set *faults = spec_set_new(specs, count);
+	struct http_fault_set *http = NULL;
+
+	fl_assert(c->faults == NULL && c->http_faults == NULL);
+	if (faults == NULL || http_fault_set_new(faults, &http) != 0) {
+		spec_set_unref(faults);
+		return -ENOMEM;
+	}
+	c->faults = faults;
+	c->http_faults = http;
+	return 0;
+}
+
 struct line_conf *
 line_conf_ref(struct line_conf *c)
 {
@@ -44,6 +62,8 @@ line_conf_unref(struct line_conf *c)
 	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	spec_set_unref(c->faults);
+	http_fault_set_unref(c->http_faults);
+	http_conf_unref(c->http);
 	line_wire_unref(c->wire);
 	free(c);
 }

@@ -18,7 +18,10 @@ enum line_key {
 	LINE_KEY_CLIENT,        /* its client's IP address and its number among that client's: stable when clients race */
 };
 
+struct http_fault_set;                          /* fault/http_fault.h */
 struct tls_ctx;
+struct http_conf;                       /* proxy/http_conf.h */
+struct http_fault_set;                  /* fault/http_fault.h */
 
 /* Where connections lead. */
 struct line_target {
@@ -70,11 +73,15 @@ struct line_conf {
 	fl_ns connect_timeout;                  /* per connection, all addresses together */
 	uint32_t conns_max;                     /* 0: only the proxy's own limit */
 	struct fault_set *faults;               /* a reference; never NULL */
+	struct http_fault_set *http_faults;     /* those of them that act on HTTP messages; a reference; NULL: none */
 	struct line_wire *wire;                 /* a reference; NULL: plain TCP on both sides */
+	struct http_conf *http;                 /* a reference; NULL: a TCP line */
 };
 
 /* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */
 struct line_conf *line_conf_new(const char *name);
+/* Set faults and http_faults, once. 0 or -ENOMEM: both are as they were. */
+int line_conf_faults(struct line_conf *c, const struct fault_spec *specs, uint32_t count);
 struct line_conf *line_conf_ref(struct line_conf *c);
 void line_conf_unref(struct line_conf *c);              /* NULL is fine; drops the fault set */
 /* Fill upstream or host/port from text. 0, or -EINVAL: neither "host:port" nor "unix:path", and connecting will fail. */

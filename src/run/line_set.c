@@ -77,7 +77,7 @@ make_conf(const struct line_set *l, uint32_t line)
 		(void)line_conf_upstream(c, o->upstream);       /* checked when it was opened */
 		n = collect(l, line, FL_C2S, specs, 0);
 		n = collect(l, line, FL_S2C, specs, n);
-		c->faults = spec_set_new(specs, n);
+		(void)line_conf_faults(c, specs, n);
 	}
 	free(specs);
 	if (c != NULL && c->faults == NULL) {

@@ -44,14 +44,14 @@ class Place:
         self.ca.sign("a", "a", ["DNS:a.example", "DNS:localhost", "IP:127.0.0.1"])
         self.ca.sign("b", "b", ["DNS:b.example", "DNS:*.wild.example"])
         self.config = self.ca.path("faultline.yaml")
-        self.write(lines)
+        self.write(lines, **more.get("config", {}))
         self.daemon = Daemon("-c", self.config, *more.get("flags", ()))
         self.listen = {name: p["listen"] for name, p in self.daemon.get("/proxies").json.items()}
 
-    def write(self, lines):
+    def write(self, lines, **rest):
         """lines: name -> keys; listen is added where it is missing."""
         with open(self.config, "w") as f:
-            json.dump({"lines": {name: dict({"listen": "127.0.0.1:0"}, **keys) for name, keys in lines.items()}}, f)
+            json.dump({**rest, "lines": {name: dict({"listen": "127.0.0.1:0"}, **keys) for name, keys in lines.items()}}, f)
 
     def reload(self):
         return self.daemon.post("/v1/reload")
@@ -225,6 +225,28 @@ def test_clients_show_certificates(t):
                     except OSError:
                         served = False
                     t.equal("%s where certificates are: %s" % (who, line), served, good)
+    server.close()
+
+
+def test_handshakes_are_bounded(t):
+    server = Server()
+    with Place({"a": {"upstream": server.address, "tls": {"cert": "a.both"}}}, config={"workers": 1, "limits": {"handshakes": 3}}) as p:
+        silent = [dial(p.listen["a"]) for _ in range(5)]
+        t.check("more than three at once are refused", p.closed("a", "full", 2))
+        for s in silent:
+            s.close()
+        t.check("when they are gone", p.closed("a", "client_tls", 3))
+        with tls_dial(p.listen["a"], p.ca.trusting(), "a.example") as s:
+            t.check("others are served", echoes(s))
+    server.close()
+
+
+def test_renegotiation(t):
+    """Refused, and key updates are not."""
+    server = Server()
+    with Place({"a": {"upstream": server.address, "tls": {"cert": "a.both"}}}) as p:
+        code, text = s_client(p.listen["a"], "-tls1_2", ca=p.ca.path("ca.pem"), text="R\nx\n")
+        t.check("renegotiation", code != 0 and "no renegotiation" in text.lower(), text)
     server.close()
 
 
@@ -534,7 +556,8 @@ def test_state(t):
 
 
 def main():
-    return Suite().run([test_terminate, test_many, test_clients_show_certificates, test_originate, test_haproxy, test_nginx, test_proxy_headers,
+    return Suite().run([test_terminate, test_many, test_clients_show_certificates, test_handshakes_are_bounded,
+                        test_renegotiation, test_originate, test_haproxy, test_nginx, test_proxy_headers,
                         test_sni, test_wrong_configurations, test_reload, test_state])
 
 

@@ -217,7 +217,7 @@ def test_http(t):
     t.check("huge body", d.raw(b"POST /proxies HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n").startswith(b"HTTP/1.1 413 "))
     body = b'{"name":"chunky","upstream":"u:1","listen":"localhost:0"}'
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 7]), body[i:i + 7]) for i in range(0, len(body), 7))
-    request = b"POST /proxies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nTrailer: x\r\n\r\n"
+    request = b"POST /proxies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nX-Trailer: x\r\n\r\n"
     t.check("chunked", b"201 Created" in d.raw(request + one) and d.get("/proxies/chunky").status == 200)
     d.call("DELETE", "/proxies/chunky")
     out = d.raw(None, pieces=[request[i:i + 1] for i in range(len(request))])

@@ -11,7 +11,8 @@
 static const struct cli_opt opts[] = {
 	{ 't', "type", "TYPE", "" }, { 'n', "name", "NAME", "" }, { 'u', "upstream", NULL, "" }, { 'd', "downstream", NULL, "" },
 	{ 'a', "attribute", "KEY=VALUE", "" }, { 0, "toxicity", "SHARE", "" }, { 0, "scope-client", "ADDRESS", "" },
-	{ 0, "every", "N", "" },
+	{ 0, "every", "N", "" }, { 0, "method", "M", "" }, { 0, "path", "P", "" }, { 0, "scope-host", "H", "" }, { 0, "header", "H", "" },
+	{ 0, "experiment", "X", "" }, { 0, "scope-key", "K", "" },
 	{ 0, "first", "N", "" }, { 0, "window", "FROM..TO", "" }, { 0, "duty", "ON/PERIOD", "" }, { 0, "ttl", "TIME", "" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -87,6 +88,15 @@ test_new(void **state)
 		  "\"duty\":{\"period\":1000,\"on\":200}}}" },
 		{ "-t noop --window ..500us", "{\"type\":\"noop\",\"stream\":\"downstream\",\"attributes\":{},"
 		    "\"scope\":{\"window\":{\"from\":0,\"to\":0.5}}}" },
+		{ "-t http_abort -a status=429 -a retry_after=2s -a body=no --method GET,HEAD --path /a/** --experiment x --scope-key trace",
+		  "{\"type\":\"http_abort\",\"stream\":\"downstream\",\"attributes\":{\"status\":429,\"retry_after\":2,\"body\":\"no\"},"
+		  "\"scope\":{\"method\":\"GET,HEAD\",\"path\":\"/a/**\",\"experiment\":\"x\",\"key\":\"trace\"}}" },
+		{ "-t http_slow -a pace=1KB/s -a part=head -u --scope-host *.b --header X:y",
+		  "{\"type\":\"http_slow\",\"stream\":\"upstream\",\"attributes\":{\"pace\":1000,\"part\":\"head\"},"
+		  "\"scope\":{\"host\":\"*.b\",\"header\":\"X: y\"}}" },
+		{ "-t http_delay -a delay=1s -a distribution=samples -a samples=/a/b",
+		  "{\"type\":\"http_delay\",\"stream\":\"downstream\",\"attributes\":{\"delay\":1000,\"distribution\":\"samples\","
+		  "\"samples\":\"/a/b\"}}" },
 		{ "-t latency -a distribution=samples -a samples=/a/b",
 		  "{\"type\":\"latency\",\"stream\":\"downstream\",\"attributes\":{\"distribution\":\"samples\",\"samples\":\"/a/b\"}}" },
 	};
@@ -124,6 +134,10 @@ test_refused(void **state)
 		{ "-t noop --toxicity 7", "--toxicity: found the number 7" },
 		{ "-t noop --toxicity x", "--toxicity: found \"x\"" },
 		{ "-t noop --ttl 5", "--ttl: found the number 5" },
+		{ "-t http_abort --method get", "--method: method: found \"get\", did you mean \"GET\"?" },
+		{ "-t http_abort --path x", "--path: path: found \"x\"" },
+		{ "-t http_header", "name: found" },
+		{ "-t latency --path /a", "latency acts on connections" },
 		{ "-t noop --ttl soon", "--ttl: found \"soon\"" },
 		{ "-t noop --every -1", "--every: found" },
 		{ "-t noop --first many", "--first: found" },

@@ -2,6 +2,7 @@
 /* test_control_lines.c - the table of lines on a real proxy: what changes, what stays, what is refused whole. */
 #include "control_rig.h"
 
+#include "control/line_json.h"
 #include "run/fault_doc.h"
 #include <poll.h>
 #include <sys/socket.h>
@@ -469,6 +470,61 @@ test_samples_are_shared(void **state)
 	assert_int_equal(l->toxic_count, 0);
 }
 
+static void
+shown(const struct lines_toxic *x, const char *want)
+{
+	struct jsonw w;
+
+	buf_clear(&text);
+	jsonw_init(&w, &text);
+	line_json_toxic(&w, &x->spec);
+	assert_string_equal(buf_str(&text), want);
+}
+
+/* Faults on messages: only on lines that have messages; shown as they were asked for; what is wrong with them is said. */
+static void
+test_http_toxics(void **state)
+{
+	static const struct { const char *body, *says; } wrong[] = {
+		{ "{\"type\":\"http_header\"}", "bad request body: name: found \"\", expected the name of a header" },
+		{ "{\"type\":\"http_abort\",\"attributes\":{\"status\":99}}", "bad request body: status: found 99, expected 200 to 599" },
+		{ "{\"type\":\"http_abort\",\"scope\":{\"method\":\"post\"}}", "did you mean \"POST\"?" },
+		{ "{\"type\":\"http_abort\",\"scope\":{\"path\":\"cart\"}}", "expected a pattern such as /api/" },
+		{ "{\"type\":\"http_abort\",\"scope\":{\"pth\":\"/cart\"}}", "did you mean \"path\"?" },
+		{ "{\"type\":\"latency\",\"scope\":{\"path\":\"/cart\"}}", "latency acts on connections" },
+	};
+	struct lines_line *l;
+	struct lines_toxic *x;
+
+	(void)state;
+	assert_int_equal(rig_create(&rig, "{\"name\":\"a\",\"listen\":\"127.0.0.1:0\",\"upstream\":\"u:1\"}", &l), 0);
+	assert_int_equal(rig_toxic(&rig, l, "{\"type\":\"http_abort\"}", &x), -EINVAL);
+	assert_string_equal(rig.e.text, "http_abort acts on HTTP messages, and \"a\" is not an HTTP line (protocol: http)");
+	assert_int_equal(rig.e.status, 400);
+	for (size_t i = 0; i < FL_ARRAY_LEN(wrong); i++) {
+		assert_true(rig_toxic(&rig, l, wrong[i].body, &x) < 0);
+		if (strstr(rig.e.text, wrong[i].says) == NULL)
+			fail_msg("\"%s\" does not say \"%s\"", rig.e.text, wrong[i].says);
+	}
+	l->http = (struct http_doc *)&text;             /* nothing looks into it */
+	assert_int_equal(rig_toxic(&rig, l, "{\"type\":\"http_abort\",\"attributes\":{\"status\":429,\"body\":\"a\\\"b\"},"
+	    "\"scope\":{\"method\":[\"GET\",\"HEAD\"],\"path\":\"/a/**\",\"host\":\"*.b\",\"header\":\"X:  y\",\"experiment\":\"e\","
+	    "\"key\":\"trace\",\"every\":3}}", &x), 0);
+	shown(x, "{\"attributes\":{\"status\":429,\"body\":\"a\\\"b\"},\"name\":\"http_abort_downstream\",\"type\":\"http_abort\","
+	    "\"stream\":\"downstream\",\"toxicity\":1,\"scope\":{\"method\":\"GET,HEAD\",\"path\":\"/a/**\",\"host\":\"*.b\","
+	    "\"header\":\"X: y\",\"experiment\":\"e\",\"key\":\"trace\",\"every\":3}}");
+	lines_toxic_remove(&rig.lines, x);
+	for (unsigned i = 0; i < 64; i++) {
+		char body[128];
+
+		snprintf(body, sizeof(body), "{\"type\":\"http_delay\",\"name\":\"d%u\"}", i);
+		assert_int_equal(rig_toxic(&rig, l, body, &x), 0);
+	}
+	assert_int_equal(rig_toxic(&rig, l, "{\"type\":\"http_delay\"}", &x), -ENOSPC);
+	assert_int_equal(rig_toxic(&rig, l, "{\"type\":\"latency\"}", &x), 0);
+	l->http = NULL;
+}
+
 int
 main(void)
 {
@@ -487,6 +543,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_show, start, stop),
 		cmocka_unit_test_setup_teardown(test_refusals_change_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(test_samples_are_shared, start, stop),
+		cmocka_unit_test_setup_teardown(test_http_toxics, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

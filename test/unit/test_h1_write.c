@@ -113,6 +113,8 @@ framing(void **state)
 	read_request(chunked);
 	request_is(chunked, &(struct h1_out){ 0 },
 	    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: TE\r\nTE: trailers\r\n\r\n");
+	request_is(chunked, &(struct h1_out){ .drop = H1_BIT(H1_ID_TE) },
+	    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 	read_request(empty);
 	request_is(empty, &(struct h1_out){ .close = true }, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }

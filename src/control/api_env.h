@@ -8,7 +8,9 @@
 #include "proto/doc.h"
 #include "proto/jsonw.h"
 
+struct call_tail;
 struct event_tail;
+struct news_tail;
 
 struct api_env {
 	struct lines *lines;
@@ -16,6 +18,8 @@ struct api_env {
 	struct io *io;
 	struct log *log;
 	struct event_tail *events;
+	struct call_tail *calls;
+	struct news_tail *news;
 	const char *token;              /* NULL: none is asked for */
 	bool proxy_metrics, runtime_metrics;
 	bool toxiproxy;                 /* invoked under Toxiproxy's name */

@@ -9,7 +9,9 @@
 #include "base/version.h"
 #include "control/api_routes.h"
 #include "control/api_server.h"
+#include "control/call_tail.h"
 #include "control/event_tail.h"
+#include "control/news_tail.h"
 #include "control/state.h"
 #include "io/io.h"
 #include "io/signals.h"
@@ -33,6 +35,7 @@
 #define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
+#define RECORDS_MAX 8192u               /* of calls, for each worker, between two looks */
 #define DRAIN_LOOK (20 * FL_MS)
 
 struct daemon {
@@ -44,6 +47,8 @@ struct daemon {
 	struct proxy *proxy;
 	struct lines lines;
 	struct event_tail events;
+	struct call_tail calls;
+	struct news_tail news;
 	struct state *state;
 	struct api_env env;
 	struct api_server *server;
@@ -168,7 +173,8 @@ start_proxy(struct daemon *d)
 {
 	const struct daemon_opts *o = d->opts;
 	struct proxy_opts po = { .workers = o->workers, .buffer_bytes = o->buffer_bytes, .pipe_bytes = o->pipe_bytes,
-		.handshakes_max = o->handshakes_max, .events_max = o->events_path != NULL ? EVENTS_WITH_FILE : EVENTS_WITHOUT };
+		.handshakes_max = o->handshakes_max, .events_max = o->events_path != NULL ? EVENTS_WITH_FILE : EVENTS_WITHOUT,
+		.records_max = RECORDS_MAX };
 	int rc = fit_descriptors(d, &po.conns_max);
 
 	if (rc != 0)
@@ -198,7 +204,10 @@ start_lines(struct daemon *d, const struct doc *state)
 	rc = event_tail_init(&d->events, d->proxy, &d->log, o->events_path, io_clock(d->io));
 	if (rc != 0)
 		return complain(d, "%s: %s", o->events_path != NULL ? o->events_path : "events", strerror(-rc));
-	return 0;
+	rc = call_tail_init(&d->calls, &d->lines, &d->log, io_clock(d->io));
+	if (rc == 0)
+		rc = news_tail_init(&d->news, d->lines.news, &d->log, io_clock(d->io));
+	return rc == 0 ? 0 : complain(d, "cannot start: %s", strerror(-rc));
 }
 
 /* Log a report line by line. */
@@ -309,8 +318,10 @@ look_at_signals(struct daemon *d, bool *stop)
 		*stop = d->draining || ends > 1;
 		begin_drain(d, -1);
 	}
-	if (signals_take(d->signals, SIGHUP) > 0)
+	if (signals_take(d->signals, SIGHUP) > 0) {
 		d->reload_wanted = true;
+		access_log_reopen(d->calls.log);        /* they may have been rotated */
+	}
 	if (d->reload_wanted) {
 		struct buf report;
 
@@ -323,14 +334,19 @@ look_at_signals(struct daemon *d, bool *stop)
 static void
 take_events(struct daemon *d, fl_ns now)
 {
-	uint64_t before = d->events.next;
+	uint64_t before = d->events.next, calls = d->calls.next;
 	int turns = 0;
+	bool busy;
 
 	if (now < d->events_at)
 		return;
 	while (event_tail_take(&d->events) && ++turns < 32)
 		continue;
-	d->events_at = now + (d->events.fd >= 0 && (d->events.next != before || proxy_conns(d->proxy) > 0) ? EVENTS_EVERY_BUSY : EVENTS_EVERY_IDLE);
+	for (turns = 0; call_tail_take(&d->calls) && turns < 128; turns++)
+		continue;
+	news_tail_take(&d->news);
+	busy = (d->events.fd >= 0 && d->events.next != before) || d->calls.next != calls || proxy_conns(d->proxy) > 0;
+	d->events_at = now + (busy ? EVENTS_EVERY_BUSY : EVENTS_EVERY_IDLE);
 }
 
 static fl_ns
@@ -395,6 +411,7 @@ start(struct daemon *d, struct doc **ret_state)
 	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0)
 		return rc;
 	d->env = (struct api_env){ .lines = &d->lines, .proxy = d->proxy, .io = d->io, .log = &d->log, .events = &d->events,
+		.calls = &d->calls, .news = &d->news,
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;
@@ -414,6 +431,9 @@ finish(struct daemon *d)
 	if (d->events.ring != NULL)
 		while (event_tail_take(&d->events))
 			continue;
+	while (d->calls.ring != NULL && call_tail_take(&d->calls))
+		continue;
+	call_tail_fini(&d->calls);
 	if (d->state != NULL)
 		state_save(d->state, &d->lines, io_clock(d->io));
 	state_free(d->state);
@@ -424,6 +444,7 @@ finish(struct daemon *d)
 	proxy_free(d->proxy);
 	resolver_free(d->resolver);
 	event_tail_fini(&d->events);
+	news_tail_fini(&d->news);
 	lines_fini(&d->lines);
 	signals_free(d->signals);
 	io_free(d->io);

@@ -100,12 +100,12 @@ read_tcp(const struct doc_node *map, bool named, struct doc_diag *d, struct line
 		doc_unexpected(d, n, "more than 0");
 }
 
-/* Is there a key `file` anywhere in it? */
+/* Is there a key that names a file anywhere in it? */
 static bool
 names_file(const struct doc_node *n)
 {
 	for (uint32_t i = 0; (n->kind == DOC_LIST || n->kind == DOC_MAP) && i < n->count; i++) {
-		if (n->kind == DOC_MAP && strcmp(n->pairs[i].key->text, "file") == 0)
+		if (n->kind == DOC_MAP && (strcmp(n->pairs[i].key->text, "file") == 0 || strcmp(n->pairs[i].key->text, "access_log") == 0))
 			return true;
 		if (names_file(n->kind == DOC_LIST ? n->items[i] : n->pairs[i].value))
 			return true;

@@ -2,6 +2,7 @@
 /* metrics.c - /metrics. Counters are read live: bytes count when they pass, not when a connection ends. */
 #include "control/metrics.h"
 #include "base/version.h"
+#include "control/http_metrics.h"
 #include "control/openmetrics.h"
 #include "io/sysinfo.h"
 #include <stdlib.h>
@@ -111,7 +112,7 @@ put_process(const struct api_env *env, struct openmetrics *m)
 bool
 metrics_are_on(const struct api_env *env)
 {
-	return env->proxy_metrics || env->runtime_metrics;
+	return env->proxy_metrics || env->runtime_metrics || http_metrics_any(env);
 }
 
 void
@@ -127,5 +128,6 @@ metrics_write(const struct api_env *env, bool open, struct buf *out)
 		put_bytes(env, &m, "toxiproxy_proxy_received_bytes", false, "Bytes received on a line, by direction.");
 		put_bytes(env, &m, "toxiproxy_proxy_sent_bytes", true, "Bytes sent on a line, by direction.");
 	}
+	http_metrics_write(env, &m);
 	openmetrics_end(&m);
 }

@@ -6,7 +6,9 @@
 #include "control/event_tail.h"
 #include "control/line_json.h"
 #include "control/v1_call.h"
+#include "control/http_view.h"
 #include "control/v1_http.h"
+#include "control/v1_live.h"
 #include "io/io.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -213,13 +215,13 @@ put_wire(struct jsonw *w, const struct line_wire *wire)
 	jsonw_num(w, "sni_routes", wire->route_count);
 }
 
+/* The pairs of a line. */
 static void
 put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 {
 	struct line_counters n;
 
 	lines_counters(l, &n);
-	jsonw_object(w);
 	line_json_line_pairs(w, l);
 	put_wire(w, l->wire);
 	jsonw_str(w, "from", l->origin != NULL ? "config" : "api");
@@ -243,17 +245,24 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 	for (uint32_t i = 0; i < l->toxic_count; i++)
 		put_toxic(w, l->toxics[i], now);
 	jsonw_end(w);
-	jsonw_end(w);
+	http_view_summary(w, l, now);
 }
 
 static void
 line_index(struct v1_call *c)
 {
 	struct map_entry **sorted = map_sorted(&c->env->lines->by_name);
+	bool instances = v1_call_number(c->q, "instances", 0, 1) != 0;
+	fl_ns now = io_clock(c->env->io);
 
 	jsonw_array(&c->w);
-	for (uint32_t i = 0; sorted != NULL && i < c->env->lines->by_name.count; i++)
-		put_line(&c->w, sorted[i]->value, io_now(c->env->io));
+	for (uint32_t i = 0; sorted != NULL && i < c->env->lines->by_name.count; i++) {
+		jsonw_object(&c->w);
+		put_line(&c->w, sorted[i]->value, now);
+		if (instances)
+			http_view_instances(&c->w, sorted[i]->value, now);
+		jsonw_end(&c->w);
+	}
 	jsonw_end(&c->w);
 	free(sorted);
 	api_env_json(c->r, 200);
@@ -262,7 +271,10 @@ line_index(struct v1_call *c)
 static void
 line_show(struct v1_call *c)
 {
-	put_line(&c->w, c->line, io_now(c->env->io));
+	jsonw_object(&c->w);
+	put_line(&c->w, c->line, io_clock(c->env->io));
+	v1_live_pairs(c);
+	jsonw_end(&c->w);
 	api_env_json(c->r, 200);
 }
 
@@ -393,6 +405,11 @@ static const struct route {
 	{ "DELETE", { "lines", "{}" }, v1_http_delete },
 	{ "PATCH", { "lines", "{}", "policies" }, v1_http_policies },
 	{ "GET", { "lines", "{}", "explain" }, v1_http_explain },
+	{ "GET", { "lines", "{}", "policies" }, v1_live_policies },
+	{ "POST", { "lines", "{}", "breaker" }, v1_live_breaker },
+	{ "POST", { "lines", "{}", "instances", "{}", "drain" }, v1_live_drain },
+	{ "POST", { "lines", "{}", "instances", "{}", "undrain" }, v1_live_undrain },
+	{ "GET", { "requests" }, v1_live_requests },
 	{ "GET", { "lines", "{}", "connections" }, line_connections },
 	{ "DELETE", { "lines", "{}", "connections" }, line_cut },
 	{ "POST", { "reload" }, reload },

@@ -178,7 +178,9 @@ instance_new(struct cluster *c, const struct cluster_upstream *u, const struct i
 		return NULL;
 	}
 	if (c->outlier != NULL) {
-		fl_outlier_add(c->outlier, &i->host, i->text);
+		char name[FL_NAME_MAX];
+		snprintf(name, sizeof(name), "%.60s %.60s", c->conf.name, i->text);     /* as its breaker's: of which line it is */
+		fl_outlier_add(c->outlier, &i->host, name);
 		i->has_host = true;
 	}
 	atomic_fetch_add(&c->parts, 1);

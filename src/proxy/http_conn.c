@@ -1119,6 +1119,12 @@ record(struct worker *w, const struct http_exchange *ex, fl_ns now)
 		.refused = (uint8_t)(ex->call.end == FL_END_ANSWERED ? FL_WHO_NONE : ex->call.refusal.by), .limit = ex->call.limit,
 		.verdict = ex->call.verdict, .worker = (uint8_t)w->index, .fault = ex->fault_id,
 		.route = (uint64_t)(ex->route - conf->routes) };
+	if (r->refused != FL_WHO_NONE) {
+		r->reason = (uint8_t)ex->call.refusal.reason;
+		r->retry_after = ex->call.refusal.retry_after;
+		for (size_t i = 0; i < FL_ARRAY_LEN(r->numbers); i++)
+			r->numbers[i] = (float)ex->call.refusal.n[i];
+	}
 	memcpy(r->trace, ex->trace, sizeof(r->trace));
 	memcpy(r->span, ex->span, sizeof(r->span));
 	memcpy(r->parent, ex->parent, sizeof(r->parent));

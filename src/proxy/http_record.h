@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_record.h - one call on an HTTP line in 320 bytes, and the ring in which a worker leaves them for the control side.
+ * http_record.h - one call on an HTTP line in 360 bytes, and the ring in which a worker leaves them for the control side.
  *
  * One writer (the worker), one reader (the control side). A full ring loses the newest, and counts them.
  */
@@ -25,6 +25,9 @@ struct http_record {
 	uint8_t limit;                  /* enum fl_limit that ended it */
 	uint8_t verdict;                /* enum fl_retry_verdict */
 	uint8_t worker;
+	uint8_t reason;                 /* enum fl_reason of the refusal */
+	float numbers[5];               /* that it was decided on: of struct fl_refusal */
+	int64_t retry_after;            /* ns; 0: not known */
 	uint64_t fault;                 /* id of the first fault that hit it; 0: none */
 	uint64_t route;                 /* index in its configuration */
 	char method[8];

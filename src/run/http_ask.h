@@ -89,7 +89,7 @@ enum http_ask_breaker_mode { HTTP_ASK_BREAKER_AUTO, HTTP_ASK_BREAKER_FORCED_OPEN
 
 struct http_ask_upstreams {
 	struct http_ask_mark at;
-	char name[HTTP_NAME_MAX * 2];   /* of the cluster: "cart", "cart/checkout", "cart/fallback" */
+	char name[HTTP_NAME_MAX * 2];   /* of the cluster: "cart", "cart/checkout", "cart fallback" */
 	uint32_t count;
 	struct http_ask_instance *instances;
 	fl_ns dns_refresh;

@@ -104,7 +104,7 @@ read_policies(struct reader *r, const struct doc_node *n, struct http_ask_polici
 		r->spent = true;
 	if (fallback == NULL)
 		return;
-	u = add_upstreams(r->h, &r->h->upstreams[0], p->name, "/fallback");
+	u = add_upstreams(r->h, &r->h->upstreams[0], p->name, " fallback");
 	u->breaker.on = u->outlier.on = u->health.on = false;
 	p->fallback.upstreams = (int)(u - r->h->upstreams);
 	if (!http_doc_upstreams_read(fallback, true, &r->h->mem, r->d, u))
@@ -225,6 +225,23 @@ read_keys(struct reader *r, const struct doc_node *line, const char *const *extr
 		doc_unexpected(r->d, doc_get(line, "via"), "a name on one line");
 }
 
+/* A path that is not absolute begins beside the file that says it. */
+static void
+place_log(struct reader *r, const struct doc_node *n)
+{
+	const char *slash = strrchr(r->env.beside, '/');
+	char path[sizeof(r->h->log_path)];
+	int used;
+
+	if (r->h->log_path[0] == '/' || slash == NULL)
+		return;
+	used = snprintf(path, sizeof(path), "%.*s%s", (int)(slash - r->env.beside + 1), r->env.beside, r->h->log_path);
+	if (used < 0 || (size_t)used >= sizeof(path))
+		doc_complain(r->d, n, "found a path that is too long, expected at most %zu bytes", sizeof(path) - 1);
+	else
+		memcpy(r->h->log_path, path, (size_t)used + 1);
+}
+
 static void
 read_log(struct reader *r, const struct doc_node *n)
 {
@@ -233,6 +250,10 @@ read_log(struct reader *r, const struct doc_node *n)
 	else if (doc_expect(r->d, n, DOC_MAP, "the path of a file, or a map such as {path: access.jsonl, share: 1%}") &&
 	    http_field_read(n, log_fields, NULL, r->d, r->h) && r->h->log_path[0] == '\0')
 		doc_complain(r->d, n, "found an access log without path, expected one such as path: access.jsonl");
+	if (r->env.beside == NULL)
+		doc_complain(r->d, n, "found an access log, expected none: only the configuration file may name files");
+	else
+		place_log(r, n);
 }
 
 static size_t

@@ -196,7 +196,7 @@ test_policies(void **state)
 	assert_string_equal(h->upstreams[files->upstreams].name, "cart/static");
 	assert_int_equal(h->upstreams[files->upstreams].count, 2);
 	assert_true(h->upstreams[files->upstreams].breaker.on && h->upstreams[files->upstreams].breaker.o.enforce < 0.001);
-	assert_string_equal(h->upstreams[files->policies.fallback.upstreams].name, "cart/static/fallback");
+	assert_string_equal(h->upstreams[files->policies.fallback.upstreams].name, "cart/static fallback");
 	assert_false(files->policies.fallback.is_static);
 	assert_true(files->policies.bulkhead.own && files->policies.bulkhead.o.enforce < 0.001);
 	assert_string_equal(rest->name, "default");

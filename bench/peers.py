@@ -133,6 +133,16 @@ class Peer:
         return path
 
 
+def certificate(peer):
+    """An RSA certificate with its key, in one file: what most servers have."""
+    path = os.path.join(peer.dir, "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=bench", "-keyout", path + ".key",
+                    "-out", path], check=True, capture_output=True)
+    with open(path, "a") as out, open(path + ".key") as key:
+        out.write(key.read())
+    return path
+
+
 class Direct(Peer):
     """No proxy: what the generator and the backend do by themselves."""
 
@@ -152,15 +162,28 @@ class HAProxy(Peer):
         self.ports = {line: free_port() for line in LINES}
         text = "global\n nbthread 1\n maxconn %d\n tune.bufsize %d\n" % (self.conns + 100, self.bufsize)
         text += "defaults\n mode tcp\n timeout connect 5s\n timeout client 10m\n timeout server 10m\n"
+        bind = self.bind()
         for line, port in self.ports.items():
-            text += "listen %s\n bind 127.0.0.1:%d backlog 4096\n maxconn %d\n server s 127.0.0.1:%d\n" % (
-                line, port, self.conns + 100, self.backend[line])
+            text += "listen %s\n bind 127.0.0.1:%d backlog 4096%s\n maxconn %d\n server s 127.0.0.1:%d\n" % (
+                line, port, bind, self.conns + 100, self.backend[line])
         self.launch(["haproxy", "-db", "-f", self.write("haproxy.cfg", text)])
+
+    def bind(self):
+        return ""
 
     @staticmethod
     def version():
         out = subprocess.run([shutil.which("haproxy", path=PATH), "-v"], capture_output=True, text=True, check=True).stdout
         return "HAProxy " + out.split()[2]
+
+
+class HAProxyTls(HAProxy):
+    """TLS ends here, as in the other two. nbthread 1 and buffers of 16 KB are its defaults for TLS."""
+
+    name = "haproxy_tls"
+
+    def bind(self):
+        return " ssl crt " + certificate(self)
 
 
 class HAProxy64(HAProxy):
@@ -176,14 +199,26 @@ class Nginx(Peer):
         text += "pid %s/pid;\nerror_log %s/error crit;\nevents { worker_connections %d; }\nstream {\naccess_log off;\n" % (
             self.dir, self.dir, 2 * self.conns + 200)
         text += "proxy_buffer_size %d;\nproxy_half_close on;\nproxy_timeout 10m;\n" % self.bufsize
+        flag, more = self.listen()
         for line, port in self.ports.items():
-            text += "server { listen 127.0.0.1:%d backlog=4096; proxy_pass 127.0.0.1:%d; }\n" % (port, self.backend[line])
+            text += "server { listen 127.0.0.1:%d%s backlog=4096; %sproxy_pass 127.0.0.1:%d; }\n" % (port, flag, more, self.backend[line])
         self.launch(["nginx", "-p", self.dir, "-e", self.dir + "/error", "-c", self.write("nginx.conf", text + "}\n")])
+
+    def listen(self):
+        return "", ""
 
     @staticmethod
     def version():
         out = subprocess.run([shutil.which("nginx", path=PATH), "-v"], capture_output=True, text=True, check=True).stderr
         return "nginx " + out.strip().split("/")[-1]
+
+
+class NginxTls(Nginx):
+    name = "nginx_tls"
+
+    def listen(self):
+        path = certificate(self)
+        return " ssl", "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s; ssl_certificate_key %s; ssl_session_cache shared:b:4m; " % (path, path)
 
 
 class Nginx64(Nginx):
@@ -229,14 +264,30 @@ class Faultline(Peer):
         return "Faultline " + (out.strip() or "(no git)")
 
 
-ALL = {c.name: c for c in (Direct, Faultline, HAProxy, HAProxy64, Nginx, Nginx64)}
+class FaultlineTls(Faultline):
+    name = "faultline_tls"
+
+    def start(self):
+        self.api_port = free_port()
+        self.ports = {line: free_port() for line in LINES}
+        path = certificate(self)
+        lines = {line: {"listen": "127.0.0.1:%d" % port, "upstream": "127.0.0.1:%d" % self.backend[line], "tls": {"cert": path}}
+                 for line, port in self.ports.items()}
+        config = self.write("faultline.yaml", json.dumps({"lines": lines}))
+        self.process = spawn([self.program, "serve", "--port", str(self.api_port), "--workers", "1", "-c", config], self.cpu, self.log,
+                             stdin=subprocess.DEVNULL)
+        for port in self.ports.values():
+            wait_for_port(port, self.process, self.log)
+
+
+ALL = {c.name: c for c in (Direct, Faultline, FaultlineTls, HAProxy, HAProxy64, HAProxyTls, Nginx, Nginx64, NginxTls)}
 
 
 def missing():
     """Names of peers that are not installed."""
     gone = []
     if shutil.which("haproxy", path=PATH) is None:
-        gone += ["haproxy", "haproxy64"]
+        gone += ["haproxy", "haproxy64", "haproxy_tls"]
     if shutil.which("nginx", path=PATH) is None or not os.path.exists(NGINX_MODULE):
-        gone += ["nginx", "nginx64"]
+        gone += ["nginx", "nginx64", "nginx_tls"]
     return gone

@@ -37,6 +37,14 @@ def conn_rate(r):
     return r["conns"] / r["seconds"]
 
 
+def conn_per_cpu(r):
+    return r["conns"] / r["cpu_s"]
+
+
+def gb_per_cpu(r):
+    return r["bytes"] / 1e9 / r["cpu_s"]
+
+
 def idle_bytes(r):
     return (r["after_bytes"] - r["before_bytes"]) / r["conns"]
 
@@ -45,6 +53,10 @@ def brief(measure, r):
     """One sample in a few characters, for the progress on the terminal."""
     if measure.startswith("bulk"):
         return "%.2f GB/s %.3f s/GB" % (gbps(r), cpu_per_gb(r))
+    if measure in ("tls_up", "tls_down"):
+        return "%.2f GB/s, %.2f GB a CPU second" % (gbps(r), gb_per_cpu(r))
+    if measure.startswith("tls"):
+        return "%.0f/s, %.0f a CPU second, %d failed" % (conn_rate(r), conn_per_cpu(r), r["failed"])
     if measure.startswith("churn"):
         return "%.0f/s %.1f us" % (conn_rate(r), r["cpu_s"] * 1e6 / max(1, r["conns"]))
     if measure == "idle":
@@ -153,6 +165,13 @@ def rows(bench):
         out.append(against(bench, name, ">= 1.00 x HAProxy", 1.0, m, conn_rate, "%.0f /s", both[:1], max))
         out.append(alone(bench, name + ", Toxiproxy", ">= 2.5 x its %d/s (*)" % TOXIPROXY[m], 2.5 * TOXIPROXY[m], True, m, conn_rate,
                          "%.0f /s", 1))
+    for mode, text in (("full", "full handshakes (RSA 2048)"), ("resumed", "resumed handshakes")):
+        out.append(against(bench, "TLS, %s: rate" % text, ">= 0.95 x HAProxy", 0.95, "tls_" + mode, conn_rate, "%.0f /s", both[:1], max))
+        out.append(against(bench, "TLS, %s: per CPU second" % text, ">= 0.95 x HAProxy", 0.95, "tls_" + mode, conn_per_cpu, "%.0f", both[:1], max))
+    for mode, text in (("up", "to the server"), ("down", "to the client")):
+        out.append(against(bench, "TLS, bulk %s: rate" % text, ">= 0.95 x HAProxy", 0.95, "tls_" + mode, gbps, "%.2f GB/s", both[:1], max))
+        out.append(against(bench, "TLS, bulk %s: per CPU second" % text, ">= 0.95 x HAProxy", 0.95, "tls_" + mode, gb_per_cpu, "%.2f GB",
+                           both[:1], max))
     out.append(alone(bench, "memory per idle connection", "<= 256 B", 256, False, "idle", idle_bytes, "%.0f B", 1))
     for ms in (1, 10, 100):
         for q, limit in (("p50", 80), ("p99", 600)):
@@ -266,6 +285,12 @@ def details(bench):
         bench, ("churn1", "churn32"), ["connections/s", "CPU us/connection", "failed", "p50 us", "p99 us", others[0]], [
             ("%.0f", conn_rate), ("%.1f", lambda r: r["cpu_s"] * 1e6 / r["conns"]), ("%.0f", lambda r: r["failed"]),
             ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("TLS handshakes, one byte there and back, close", medians(
+        bench, ("tls_full", "tls_resumed"), ["connections/s", "CPU us/connection", "failed", "p50 us", "p99 us", others[0]], [
+            ("%.0f", conn_rate), ("%.1f", lambda r: r["cpu_s"] * 1e6 / r["conns"]), ("%.0f", lambda r: r["failed"]),
+            ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("TLS, bulk", medians(bench, ("tls_up", "tls_down"), ["GB/s", "CPU s/GB", "user %", "proxy's CPU busy %", others[0]], [
+        ("%.2f", gbps), ("%.3f", cpu_per_gb), ("%.0f", usr), ("%.0f", lambda r: 100 * r["cpu_s"] / r["seconds"]), others[1]]))
     part("Idle connections", medians(bench, ("idle",), ["connections", "bytes each", "KB before"], [
         ("%.0f", lambda r: r["conns"]), ("%.0f", idle_bytes), ("%.0f", lambda r: r["before_bytes"] / 1024)]))
     part("How late this kernel wakes a sleeper", medians(

@@ -153,7 +153,7 @@ struct fl_call {
 	uint8_t winner;                 /* attempt whose answer counts */
 	uint8_t end;                    /* enum fl_end */
 	uint8_t limit;                  /* enum fl_limit: which one ended it */
-	bool has_adaptive, has_bulkhead, finish_told, rehearsal, fallback_on, failed_once;
+	bool has_adaptive, has_bulkhead, waiting, finish_told, rehearsal, fallback_on, failed_once;
 	uint8_t verdict;                /* enum fl_retry_verdict: why there was no other attempt */
 	struct fl_refusal refusal;      /* the last one */
 };

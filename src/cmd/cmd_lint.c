@@ -8,6 +8,7 @@
 #include "proto/yaml.h"
 #include "run/doubt.h"
 #include "run/events.h"
+#include "run/variant.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static const char usage[] =
 static bool
 is_config(const struct doc_node *root)
 {
-	static const char *const ours[] = { "name", "system", "load", "faults", "probes", "audit", "expect", "abort_if", "duration", NULL };
+	static const char *const ours[] = { "name", "system", "load", "faults", "probes", "audit", "expect",
+		"abort_if", "duration", "variants", NULL };
 	static const char *const config[] = { "api", "limits", "workers", "state", "events", "lines", NULL };
 
 	if (root->kind != DOC_MAP)
@@ -64,13 +66,17 @@ lint_config(const char *path, struct buf *said)
 static int
 lint_experiment(const struct doc_node *root, const char *path, struct doc_diag *d, struct buf *said)
 {
-	struct experiment *x = NULL;
-	unsigned doubts;
+	struct variant_set *set = NULL;
+	char name[4200];
+	unsigned doubts = 0;
 
-	if (experiment_read(root, d, &x) < 0)
+	if (variant_read(root, d, &set) < 0)
 		return CMD_USAGE;
-	doubts = doubt_experiment(x, path, said);
-	experiment_free(x);
+	for (uint32_t i = 0; i < set->count; i++) {
+		snprintf(name, sizeof(name), variant_varied(set) ? "%s (%s)" : "%s", path, set->variants[i].name);
+		doubts += doubt_experiment(set->variants[i].x, name, set->claim_count > 0, said);
+	}
+	variant_free(set);
 	return doubts > 0 ? CMD_FINDING : CMD_HELD;
 }
 

@@ -2,10 +2,10 @@
 /* cmd_run.c - faultline run: one experiment, a verdict, a run directory. */
 #include "cmd/cmd.h"
 
-#include "base/units.h"
+#include "base/text.h"
 #include "io/dir.h"
-#include "run/conduct.h"
 #include "run/events.h"
+#include "run/vary.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -24,6 +24,7 @@ static const char usage[] =
     "Start the experiment's system, put it under load and faults, judge it, and leave a run directory.\n"
     "\n"
     "  --seed N         decisions are drawn from this seed (default: the file's, else a random one)\n"
+    "  --variant NAME   run one variant of the experiment (default: all, one after the other)\n"
     "  --runs-dir DIR   where run directories are made (default: runs)\n"
     "  --json           print one JSON document instead of text\n"
     "  --keep           keep the files of the processes in the run directory\n"
@@ -38,7 +39,7 @@ static const char usage[] =
     "  faultline run --seed 7 --json examples/redis-lost-writes.yaml\n";
 
 struct run_flags {
-	const char *file, *runs_dir;
+	const char *file, *runs_dir, *variant;
 	uint64_t seed;
 	bool has_seed, json, keep, verbose, quiet;
 };
@@ -58,7 +59,8 @@ static int
 parse_flags(int argc, char **argv, struct run_flags *f)
 {
 	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' }, { "runs-dir", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
+		{ "seed", required_argument, NULL, 's' }, { "variant", required_argument, NULL, 'V' },
+		{ "runs-dir", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
 		{ "keep", no_argument, NULL, 'k' }, { "verbose", no_argument, NULL, 'v' }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -73,6 +75,9 @@ parse_flags(int argc, char **argv, struct run_flags *f)
 				break;
 			fprintf(stderr, "faultline run: --seed: found \"%s\", expected a whole number from 0 to 9223372036854775807\n", optarg);
 			return 2;
+		case 'V':
+			f->variant = optarg;
+			break;
 		case 'r':
 			f->runs_dir = optarg;
 			break;
@@ -165,7 +170,7 @@ print_error_json(int exit_code, const char *run_dir, const char *error)
 }
 
 static void
-print(const struct run_flags *f, struct conduct_outcome *o)
+print(const struct run_flags *f, struct vary_outcome *o)
 {
 	if (o->error[0] != '\0')
 		fprintf(stderr, "faultline run: %s\n", o->error);
@@ -177,30 +182,55 @@ print(const struct run_flags *f, struct conduct_outcome *o)
 		print_error_json(o->exit_code, o->run_dir, o->error);
 }
 
+/* The variant that was asked for; -1: all; -2 after a complaint. */
 static int
-conduct_it(const struct run_flags *f, const struct experiment *x, struct buf *text, const char *command)
+find_variant(const struct run_flags *f, const struct variant_set *set)
 {
+	const char *near;
+	int i;
+
+	if (f->variant == NULL)
+		return -1;
+	if (!variant_varied(set)) {
+		fprintf(stderr, "faultline run: --variant: %s has no variants\n", f->file);
+		return -2;
+	}
+	i = variant_find(set, f->variant);
+	if (i >= 0)
+		return i;
+	near = text_nearest(f->variant, set->names);
+	fprintf(stderr, "faultline run: --variant: there is no variant \"%s\"%s%s%s\n", f->variant, near != NULL ? "; did you mean \"" : "",
+	    near != NULL ? near : "", near != NULL ? "\"?" : "");
+	return -2;
+}
+
+static int
+run_it(const struct run_flags *f, const struct variant_set *set, struct buf *text, const char *command)
+{
+	const struct experiment *x = set->variants[0].x;
 	char here[CONDUCT_PATH_MAX];
-	struct conduct_opts opts = {
-		.x = x, .text = buf_str(text), .text_bytes = buf_len(text), .path = f->file, .here = here, .command = command,
+	struct vary_opts opts = { .set = set, .only = find_variant(f, set), .run = {
+		.text = buf_str(text), .text_bytes = buf_len(text), .path = f->file, .here = here, .command = command,
 		.seed = f->has_seed ? f->seed : x->has_seed ? x->seed : random_seed(), .runs_dir = f->runs_dir, .keep = f->keep,
 		.verbose = f->verbose, .quiet = f->quiet, .colour = !f->json && isatty(STDOUT_FILENO),
-	};
-	struct conduct_outcome o;
+	} };
+	struct vary_outcome o;
 	int code;
 
+	if (opts.only < -1)
+		return CMD_USAGE;
 	if (directory_of(f->file, here, sizeof(here)) < 0) {
 		fprintf(stderr, "faultline run: %s: %s\n", f->file, strerror(errno));
-		return 2;
+		return CMD_USAGE;
 	}
 	if (f->verbose)
-		fprintf(stderr, "seed %" PRIu64 "\n", opts.seed);
-	conduct(&opts, &o);
+		fprintf(stderr, "seed %" PRIu64 "\n", opts.run.seed);
+	vary_run(&opts, &o);
 	print(f, &o);
 	code = o.exit_code;
 	if (fflush(stdout) != 0)
-		code = 4;
-	conduct_fini(&o);
+		code = CMD_UNKNOWN;
+	vary_fini(&o);
 	return code;
 }
 
@@ -208,7 +238,7 @@ int
 cmd_run(int argc, char **argv)
 {
 	struct run_flags f;
-	struct experiment *x = NULL;
+	struct variant_set *set = NULL;
 	struct doc_diag d;
 	struct buf text;
 	char *command = join_command(argc, argv);
@@ -220,8 +250,8 @@ cmd_run(int argc, char **argv)
 	}
 	buf_init(&text, TEXT_BYTES_MAX);
 	doc_diag_init(&d, f.file);
-	if (experiment_from_file(f.file, &d, &text, &x) == 0) {
-		code = conduct_it(&f, x, &text, command);
+	if (variant_from_file(f.file, &d, &text, &set) == 0) {
+		code = run_it(&f, set, &text, command);
 	} else {
 		const char *error = d.count > 0 ? buf_str(&d.text) : "faultline run: no memory";
 		code = d.count > 0 ? CMD_USAGE : CMD_UNKNOWN;
@@ -229,7 +259,7 @@ cmd_run(int argc, char **argv)
 		if (f.json)
 			print_error_json(code, "", error);
 	}
-	experiment_free(x);
+	variant_free(set);
 	doc_diag_fini(&d);
 	buf_fini(&text);
 	free(command);

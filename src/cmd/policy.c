@@ -6,6 +6,7 @@
 #include "control/cli_table.h"
 #include "control/http_set.h"
 #include "io/term.h"
+#include "proto/doc_patch.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -141,6 +142,110 @@ policy_explain(const struct cli_args *a)
 	return r;
 }
 
+/* ---- set ---- */
+
+/* A value as it is typed: a list or map in JSON, null, a number or a boolean, or else a text. */
+static void
+put_value(struct buf *out, const char *text)
+{
+	const struct doc_node scalar = { .kind = DOC_SCALAR, .plain = true, .text = text };
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	if (text[0] == '[' || text[0] == '{')
+		jsonw_raw(&w, text, strlen(text));
+	else if (strcmp(text, "null") == 0)
+		jsonw_null(&w);
+	else
+		doc_patch_json(&w, &scalar, NULL);
+}
+
+/* "retry.attempts=2" as {"retry":{"attempts":2}}. 0 or -EINVAL after a message. */
+static int
+put_assignment(const struct cli_args *a, const char *text, struct buf *out)
+{
+	const char *equals = strchr(text, '=');
+	unsigned depth = 0;
+	struct jsonw w;
+
+	if (equals == NULL || equals == text)
+		return cli_args_refuse(a, "found \"%.80s\", expected KEY=VALUE such as retry.attempts=2", text);
+	jsonw_init(&w, out);
+	for (const char *p = text; p < equals; depth++) {
+		size_t n = FL_MIN(strcspn(p, "."), (size_t)(equals - p));
+		char key[64];
+
+		if (n == 0 || n >= sizeof(key) || depth == 8)
+			return cli_args_refuse(a, "found \"%.80s\", expected a key such as retry.attempts", text);
+		memcpy(key, p, n);
+		key[n] = '\0';
+		jsonw_object(&w);
+		jsonw_key(&w, key);
+		p += n + (p[n] == '.');
+	}
+	put_value(out, equals + 1);
+	for (; depth > 0; depth--)
+		buf_putc(out, '}');
+	return 0;
+}
+
+/* All assignments in one. */
+static int
+put_patch(const struct cli_args *a, struct buf *out)
+{
+	struct doc *docs[CLI_WORDS_MAX] = { NULL };
+	const struct doc_node *all = NULL;
+	char error[JSON_ERROR_MAX];
+	struct arena mem;
+	struct jsonw w;
+	int rc = 0;
+
+	arena_init(&mem, 16u << 20);
+	for (unsigned i = 1; i < a->word_count && rc == 0; i++) {
+		struct buf one;
+
+		buf_init(&one, 1 << 20);
+		rc = put_assignment(a, a->words[i], &one);
+		if (rc == 0)
+			rc = json_parse(buf_data(&one), buf_len(&one), error, &docs[i]) == 0 ? 0 :
+			    cli_args_refuse(a, "found \"%.80s\": %s", a->words[i], error);
+		/* A null takes a setting back: it must survive until the daemon sees it, so maps are laid over each other by hand. */
+		if (rc == 0)
+			all = all == NULL ? docs[i]->root : doc_patch_join(&mem, all, docs[i]->root);
+		buf_fini(&one);
+	}
+	jsonw_init(&w, out);
+	if (rc == 0 && all != NULL)
+		rc = doc_patch_json(&w, all, NULL);
+	for (unsigned i = 1; i < a->word_count; i++)
+		doc_free(docs[i]);
+	arena_fini(&mem);
+	return rc;
+}
+
+static int
+policy_set(const struct cli_args *a)
+{
+	const char *route = cli_args_value(a, "route");
+	struct cli_call c;
+	int r = cli_call_init(&c, a);
+
+	if (r == CLI_OK && put_patch(a, &c.body) != 0)
+		r = CLI_USAGE;
+	if (r == CLI_OK) {
+		cli_api_target(&c.target, "v1", "lines", a->words[0], "policies", NULL);
+		if (route != NULL) {
+			buf_puts(&c.target, "?route=");
+			url_escape(&c.target, route);
+		}
+		r = cli_call_ask(&c, "PATCH");
+	}
+	if (r == CLI_OK && cli_call_json(&c))
+		cli_api_print(&c.answer);
+	cli_call_fini(&c);
+	return r;
+}
+
 /* ---- verbs ---- */
 
 static const struct cli_opt explain_opts[] = {
@@ -148,9 +253,15 @@ static const struct cli_opt explain_opts[] = {
 	{ 'c', "config", "FILE", "a line of that file, instead of the daemon's" },
 	{ 0, NULL, NULL, NULL },
 };
+static const struct cli_opt set_opts[] = {
+	{ 'r', "route", "NAME", "of that route only" },
+	{ 0, NULL, NULL, NULL },
+};
 static const struct cli_verb verbs[] = {
 	{ "explain", NULL, "LINE", 1, 1, "what happens to a call, what it costs at worst, and what is doubtful about it", explain_opts,
 	    "  faultline policy explain cart --route checkout\n  faultline policy explain cart -c faultline.yaml\n", policy_explain },
+	{ "set", NULL, "LINE KEY=VALUE...", 2, CLI_WORDS_MAX, "change policies of a line as it runs; null takes a setting back", set_opts,
+	    "  faultline policy set cart retry.attempts=2 rate_limit=50/s\n  faultline policy set cart --route checkout retry=false\n", policy_set },
 	{ .name = NULL },
 };
 static const struct cli_group group = {

@@ -108,6 +108,7 @@ merge_limits(const struct flags *f, const struct config *c, struct daemon_opts *
 	o->seed = (uint64_t)seed;
 	o->buffer_bytes = (size_t)buffer;
 	o->pipe_bytes = (uint32_t)pipe;
+	o->handshakes_max = c != NULL ? (uint32_t)c->handshakes : 0;
 	return true;
 }
 

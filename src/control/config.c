@@ -49,6 +49,8 @@ digest(struct config *c, const struct lines_ask *a)
 	jsonw_int(&w, a->connect_timeout);
 	if (a->source != NULL)
 		jsonw_string(&w, a->source);
+	if (a->wire != NULL)
+		jsonw_printf(&w, "%016" PRIx64, a->wire_digest);
 	for (uint32_t i = 0; i < a->toxic_count; i++)
 		line_json_toxic(&w, &a->toxics[i]);
 	jsonw_end(&w);
@@ -125,7 +127,7 @@ read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 {
 	static const char *const known[] = { "seed", "api", "limits", "workers", "state", "events", "lines", NULL };
 	static const char *const api_known[] = { "host", "port", "token", NULL };
-	static const char *const limits_known[] = { "connections", "buffer", "pipe_buffer", NULL };
+	static const char *const limits_known[] = { "connections", "buffer", "pipe_buffer", "handshakes", NULL };
 	const struct doc_node *n, *map;
 	int64_t v = -1;
 
@@ -147,6 +149,7 @@ read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 		read_int(map, "connections", 1, 10000000, d, &c->connections);
 		read_bytes(map, "buffer", 1 << 20, (int64_t)1 << 40, d, &c->buffer_bytes);
 		read_bytes(map, "pipe_buffer", 4096, 1 << 30, d, &c->pipe_bytes);
+		read_int(map, "handshakes", 1, 10000000, d, &c->handshakes);
 	}
 	read_int(root, "workers", 1, LINE_WORKERS_MAX, d, &c->workers);
 	read_text(root, "state", d, &c->state);
@@ -281,10 +284,19 @@ apply_one(struct lines *t, const struct lines_ask *a, struct lines_error *e, con
 	if (l == NULL)
 		return lines_create(t, a, e, &l);
 	*ret_done = NULL;
-	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0)
+	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0 && !l->wire_missing)
 		return 0;
 	*ret_done = "changed";
 	wanted = settled(t, a, l);
+	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0) {
+		wanted.has_toxics = false;      /* as the state file has it, and now with what that could not hold */
+		wanted.enabled = l->wire_enabled;
+		if (l->http != NULL && wanted.http != NULL) {
+			wanted.http = l->http;
+			wanted.source = l->source;
+			wanted.upstream = l->upstream;
+		}
+	}
 	snprintf(listen, sizeof(listen), "%s", wanted.listen);
 	wanted.listen = listen;
 	rc = lines_update(t, l, &wanted, e);

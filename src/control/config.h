@@ -4,7 +4,7 @@
  *
  *      seed: 7
  *      api: {host: localhost, port: 8474, token: secret}
- *      limits: {connections: 10000, buffer: 256MB, pipe_buffer: 1MB}
+ *      limits: {connections: 10000, buffer: 256MB, pipe_buffer: 1MB, handshakes: 1000}
  *      workers: 2
  *      state: /var/lib/faultline/state.json
  *      events: events.jsonl
@@ -31,7 +31,7 @@ struct config {
 	uint64_t seed;
 	const char *host, *token;       /* NULL: not said; likewise below */
 	int port;                       /* -1 */
-	int64_t connections, buffer_bytes, pipe_bytes;  /* 0 */
+	int64_t connections, buffer_bytes, pipe_bytes, handshakes;      /* 0 */
 	int64_t workers;                /* 0 */
 	const char *state, *events;
 	uint32_t line_count;

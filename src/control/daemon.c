@@ -168,7 +168,7 @@ start_proxy(struct daemon *d)
 {
 	const struct daemon_opts *o = d->opts;
 	struct proxy_opts po = { .workers = o->workers, .buffer_bytes = o->buffer_bytes, .pipe_bytes = o->pipe_bytes,
-		.events_max = o->events_path != NULL ? EVENTS_WITH_FILE : EVENTS_WITHOUT };
+		.handshakes_max = o->handshakes_max, .events_max = o->events_path != NULL ? EVENTS_WITH_FILE : EVENTS_WITHOUT };
 	int rc = fit_descriptors(d, &po.conns_max);
 
 	if (rc != 0)

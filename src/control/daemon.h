@@ -21,6 +21,7 @@ struct daemon_opts {
 	uint32_t conns_max;
 	size_t buffer_bytes;
 	uint32_t pipe_bytes;
+	uint32_t handshakes_max;        /* of TLS with clients, at once; 0: no limit of their own */
 	fl_ns drain;                    /* how long to wait for open connections at the end */
 	enum log_level log_level;
 	int log_fd;

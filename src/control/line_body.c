@@ -421,6 +421,10 @@ line_body_free(struct lines_ask *ask)
 	ask->http = NULL;
 	free(ask->source);
 	ask->source = NULL;
+	line_wire_unref(ask->wire);
+	ask->wire = NULL;
+	free(ask->wire_warning);
+	ask->wire_warning = NULL;
 }
 
 void

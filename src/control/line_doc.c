@@ -2,6 +2,7 @@
 /* line_doc.c - a line in the words of faultline.yaml. */
 #include "control/line_doc.h"
 #include "control/line_body.h"
+#include "control/tls_config.h"
 #include "proto/doc_patch.h"
 #include "proto/json.h"
 #include "run/fault_doc.h"
@@ -56,29 +57,43 @@ read_faults(const struct doc_node *line, struct doc_diag *d, struct lines_ask *a
 	}
 }
 
-/* What both kinds of lines have. */
-static void
-read_common(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+void
+line_doc_place(const struct doc_node *patch, struct doc_diag *d, struct lines_ask *ask)
 {
 	static const char *const keys[] = { "ordinal", "client", NULL };
 	const struct doc_node *n;
 	int i;
 
-	read_address(map, "listen", d, &a->listen);
-	if ((n = doc_get(map, "enabled")) != NULL)
-		doc_bool(d, n, &a->enabled);
-	if ((n = doc_get(map, "key")) != NULL && (i = doc_choice(d, n, keys)) >= 0)
-		a->key = i == 0 ? LINE_KEY_ORDINAL : LINE_KEY_CLIENT;
+	if (doc_get(patch, "listen") != NULL)
+		read_address(patch, "listen", d, &ask->listen);
+	if ((n = doc_get(patch, "enabled")) != NULL)
+		doc_bool(d, n, &ask->enabled);
+	if ((n = doc_get(patch, "key")) != NULL && (i = doc_choice(d, n, keys)) >= 0)
+		ask->key = i == 0 ? LINE_KEY_ORDINAL : LINE_KEY_CLIENT;
 }
 
 static void
-read_tcp(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+read_wire(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *ask)
 {
-	static const char *const known[] = { "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol", NULL };
+	struct tls_config tls;
+
+	tls_config_read(map, beside, d, &tls);
+	ask->has_wire = true;
+	ask->wire = tls.wire;
+	ask->wire_digest = tls.digest;
+	ask->wire_warning = tls.warning;
+}
+
+static void
+read_tcp(const struct doc_node *map, bool named, struct doc_diag *d, struct lines_ask *a)
+{
+	static const char *const known[] = { "name", "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol",
+		TLS_CONFIG_KEYS, NULL };
 	const struct doc_node *n;
 
-	doc_keys(d, map, known);
-	read_address(map, "upstream", d, &a->upstream);
+	doc_keys(d, map, known + !named);
+	if (doc_get(map, "sni") == NULL || doc_get(map, "upstream") != NULL)
+		read_address(map, "upstream", d, &a->upstream);
 	if ((n = doc_get(map, "half_close")) != NULL)
 		doc_bool(d, n, &a->half_close);
 	if ((n = doc_get(map, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)
@@ -102,7 +117,7 @@ names_file(const struct doc_node *n)
 static char *
 source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 {
-	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
+	static const char *const without[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
 	char *whole = beside != NULL && names_file(map) ? realpath(beside, NULL) : NULL, *text = NULL;
 	struct buf b, head;
 	struct jsonw w;
@@ -128,10 +143,10 @@ source_of(const struct doc_node *map, const char *beside, struct doc_diag *d)
 }
 
 static void
-read_http(const struct doc_node *map, const char *beside, struct doc_diag *d, struct lines_ask *a)
+read_http(const struct doc_node *map, bool named, const char *beside, struct doc_diag *d, struct lines_ask *a)
 {
-	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", SOURCE_FILE, NULL };
-	int rc = http_doc_parse(map, a->name, extra, beside, d, &a->http);
+	static const char *const extra[] = { "name", "listen", "enabled", "faults", "key", TLS_CONFIG_KEYS, SOURCE_FILE, NULL };
+	int rc = http_doc_parse(map, a->name, extra + !named, beside, d, &a->http);
 
 	if (rc == 0)
 		a->source = source_of(map, beside, d);
@@ -144,6 +159,8 @@ read_http(const struct doc_node *map, const char *beside, struct doc_diag *d, st
 void
 line_doc_read(const struct doc_node *map, const struct doc_node *name, const char *beside, struct doc_diag *d, struct lines_ask *ask)
 {
+	bool named = name == doc_get(map, "name");      /* by a key of its own */
+
 	line_body_init(ask);
 	ask->name = name->text;
 	ask->half_close = true;
@@ -151,37 +168,143 @@ line_doc_read(const struct doc_node *map, const struct doc_node *name, const cha
 		return;
 	if (ask->name[0] == '\0' || strlen(ask->name) >= LINE_NAME_MAX)
 		doc_complain(d, name, "found a name of %zu bytes, expected 1 to %d", strlen(ask->name), LINE_NAME_MAX - 1);
-	read_common(map, d, ask);
+	if (doc_get(map, "listen") == NULL)
+		read_address(map, "listen", d, &ask->listen);
+	line_doc_place(map, d, ask);
+	read_wire(map, beside, d, ask);
 	if (http_doc_is(map, d))
-		read_http(map, beside, d, ask);
+		read_http(map, named, beside, d, ask);
 	else
-		read_tcp(map, d, ask);
+		read_tcp(map, named, d, ask);
 	read_faults(map, d, ask);
 }
 
 int
-line_doc_again(const char *source, const struct doc_node *patch, const struct doc_node *name, struct doc_diag *d, struct lines_ask *ask,
-    struct doc **ret_doc)
+line_doc_again(const struct doc_node *source, const struct doc_node *patch, struct arena *mem, struct doc_diag *d, struct lines_ask *ask)
 {
-	char error[JSON_ERROR_MAX];
-	const struct doc_node *map, *file;
+	const struct doc_node *map = patch != NULL ? doc_patch_merge(mem, source, patch) : source, *file;
+	struct lines_ask fresh = { .name = ask->name };
 	unsigned before = d->count;
-	int rc;
 
-	*ret_doc = NULL;
-	rc = json_parse(source, strlen(source), error, ret_doc);
-	if (rc != 0) {
-		doc_complain(d, NULL, "%s", error);
-		return rc;
-	}
-	map = (*ret_doc)->root;
-	if (patch != NULL)
-		map = doc_patch_merge(&(*ret_doc)->mem, map, patch);
 	if (map == NULL)
 		return -ENOMEM;
-	ask->name = name->text;
 	/* Files were named by the configuration file, if at all; a patch may not name others. */
-	file = patch == NULL || !names_file(patch) ? doc_get((*ret_doc)->root, SOURCE_FILE) : NULL;
-	read_http(map, file != NULL ? file->text : NULL, d, ask);
-	return d->count == before ? 0 : -EINVAL;
+	file = patch == NULL || !names_file(patch) ? doc_get(source, SOURCE_FILE) : NULL;
+	read_http(map, true, file != NULL ? file->text : NULL, d, &fresh);
+	if (d->count != before) {
+		line_body_free(&fresh);
+		return -EINVAL;
+	}
+	http_doc_free(ask->http);
+	free(ask->source);
+	ask->http = fresh.http;
+	ask->source = fresh.source;
+	ask->upstream = fresh.upstream;
+	return 0;
+}
+
+/* ---- patches ---- */
+
+static struct doc_node *
+new_map(struct arena *mem, unsigned room)
+{
+	struct doc_node *n = arena_alloc(mem, sizeof(*n));
+
+	if (n == NULL)
+		return NULL;
+	n->kind = DOC_MAP;
+	n->text = "";
+	n->pairs = arena_alloc(mem, room * sizeof(*n->pairs));
+	return n->pairs != NULL ? n : NULL;
+}
+
+/* Put a pair into a map with room for it. false: no memory. */
+static bool
+put(struct arena *mem, struct doc_node *map, const char *key, const struct doc_node *value)
+{
+	struct doc_node *k = arena_alloc(mem, sizeof(*k));
+
+	if (k == NULL || value == NULL)
+		return false;
+	*k = (struct doc_node){ .kind = DOC_SCALAR, .text = key };
+	map->pairs[map->count++] = (struct doc_pair){ k, value };
+	return true;
+}
+
+static bool
+is_route(const struct doc_node *item, const char *name)
+{
+	const struct doc_node *n = doc_get(item, "name");
+
+	return n != NULL && strcmp(n->text, name) == 0;
+}
+
+/* The list of routes, the one of that name patched; it is added at the end when there is none. */
+static const struct doc_node *
+patch_routes(struct arena *mem, const struct doc_node *old, const char *route, const struct doc_node *patch)
+{
+	struct doc_node *list = arena_alloc(mem, sizeof(*list)), *name = arena_alloc(mem, sizeof(*name)), *fresh;
+	uint32_t count = old != NULL && old->kind == DOC_LIST ? old->count : 0;
+	bool found = false;
+
+	if (list == NULL || name == NULL)
+		return NULL;
+	list->kind = DOC_LIST;
+	list->text = "";
+	list->items = arena_alloc(mem, (count + 1) * sizeof(*list->items));
+	if (list->items == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		bool here = is_route(old->items[i], route);
+
+		list->items[i] = here ? doc_patch_merge(mem, old->items[i], patch) : old->items[i];
+		if (list->items[i] == NULL)
+			return NULL;
+		found = found || here;
+	}
+	list->count = count;
+	if (found)
+		return list;
+	*name = (struct doc_node){ .kind = DOC_SCALAR, .text = route };
+	fresh = new_map(mem, 1);
+	if (fresh == NULL || !put(mem, fresh, "name", name) || (list->items[count] = doc_patch_merge(mem, fresh, patch)) == NULL)
+		return NULL;
+	list->count = count + 1;
+	return list;
+}
+
+const struct doc_node *
+line_doc_policies_patch(const struct doc_node *source, const char *route, const struct doc_node *policies, struct arena *mem)
+{
+	struct doc_node *patch = new_map(mem, 1), *whole = new_map(mem, 1);
+
+	if (patch == NULL || whole == NULL || !put(mem, patch, "policies", policies))
+		return NULL;
+	if (route == NULL)
+		return patch;
+	return put(mem, whole, "routes", patch_routes(mem, doc_get(source, "routes"), route, patch)) ? whole : NULL;
+}
+
+int
+line_doc_lead(const char *upstream, struct doc_diag *d, struct lines_ask *ask)
+{
+	static const struct doc_node nothing = { .kind = DOC_NULL, .text = "" };
+	struct doc_node address = { .kind = DOC_SCALAR, .text = upstream };
+	char error[JSON_ERROR_MAX];
+	struct doc_node *patch;
+	struct arena mem;
+	struct doc *doc;
+	int rc = json_parse(ask->source, strlen(ask->source), error, &doc);
+
+	if (rc != 0)
+		return rc;
+	arena_init(&mem, DOC_BYTES_MAX);
+	patch = new_map(&mem, 2);
+	if (patch == NULL || !put(&mem, patch, "upstream", &address) || !put(&mem, patch, "upstreams", &nothing))
+		rc = -ENOMEM;
+	else
+		rc = line_doc_again(doc->root, patch, &mem, d, ask);
+	arena_fini(&mem);
+	doc_free(doc);
+	return rc;
 }

@@ -19,12 +19,27 @@ void line_doc_read(const struct doc_node *map, const struct doc_node *name, cons
     struct lines_ask *ask);
 
 /*
- * line_doc_again - the same from what was said of an HTTP line before (lines_ask.source), with a patch laid over it.
- * patch     NULL: none; what may not be patched is for the caller to look at
- * ret_doc   owns the texts of *ask besides patch; the caller's in any case, NULL when there is none
+ * What was said of an HTTP line before (lines_ask.source, read again), with a patch laid over it: fills http, source and upstream
+ * of *ask, whose other fields are left alone.
+ * patch     NULL: none. Its keys are those of the line but for listen, enabled, key and faults, which are read from a patch of
+ *           their own
+ * mem       the merged tree is of it; *ask points there
  * returns   0; -EINVAL after complaints; -ENOMEM
  */
-int line_doc_again(const char *source, const struct doc_node *patch, const struct doc_node *name, struct doc_diag *d, struct lines_ask *ask,
-    struct doc **ret_doc);
+int line_doc_again(const struct doc_node *source, const struct doc_node *patch, struct arena *mem, struct doc_diag *d, struct lines_ask *ask);
+
+/* The part of a patch that line_doc_again() leaves alone: listen, enabled and key, each only if it is there. */
+void line_doc_place(const struct doc_node *patch, struct doc_diag *d, struct lines_ask *ask);
+
+/* *ask is an HTTP line as it is (http and source of it); from now on it leads to one instance, at `upstream`. As line_doc_again(). */
+int line_doc_lead(const char *upstream, struct doc_diag *d, struct lines_ask *ask);
+
+/*
+ * line_doc_policies_patch - the patch of a line that lays `policies` over those of the line, or of its route of that name.
+ * route     NULL: the line's
+ * returns   NULL when memory ran out
+ */
+const struct doc_node *line_doc_policies_patch(const struct doc_node *source, const char *route, const struct doc_node *policies,
+    struct arena *mem);
 
 #endif

@@ -134,7 +134,9 @@ line_json_line_pairs(struct jsonw *w, const struct lines_line *l)
 	jsonw_str(w, "listen", l->listen);
 	jsonw_str(w, "upstream", l->upstream);
 	jsonw_flag(w, "enabled", l->enabled);
-	if (l->half_close)
+	if (l->http != NULL)
+		jsonw_str(w, "protocol", "http");
+	else if (l->half_close)
 		jsonw_flag(w, "half_close", true);
 	if (l->key == LINE_KEY_CLIENT)
 		jsonw_str(w, "key", "client");

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "fault/http_fault.h"
 #include "io/io.h"
+#include "run/http_doc.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,10 @@ line_free(struct lines *t, struct lines_line *l)
 	list_del(&l->link);
 	map_del(&t->by_name, l->name);
 	toxics_free(t, l);
+	http_doc_free(l->http);
+	free(l->source);
 	free(l->origin);
+	line_wire_unref(l->wire);
 	free(l);
 }
 
@@ -145,6 +149,7 @@ make_conf(const struct lines_line *l, struct lines_toxic *const *toxics, uint32_
 		c->half_close = l->half_close;
 		c->key = l->key;
 		c->connect_timeout = l->connect_timeout;
+		c->wire = line_wire_ref(l->wire);
 		line_conf_upstream(c, l->upstream);     /* text that leads nowhere shows when a client connects */
 		(void)line_conf_faults(c, specs, count);
 	}
@@ -200,6 +205,8 @@ start(struct lines *t, struct lines_line *l, const struct io_addr *addr, struct 
 	fl_assert(l->line == NULL);
 	if (t->draining)
 		return lines_refuse(e, ESHUTDOWN, 503, "the daemon is draining");
+	if (l->wire_missing)
+		return lines_refuse(e, EINVAL, 409, "the line's TLS is said in the configuration file, which does not hold it any more");
 	e->status = 500;
 	rc = listen_bind(l->listen, addr, e->text, &token, &bound);
 	if (rc != 0)
@@ -515,6 +522,23 @@ check_ask(const struct lines_ask *ask, struct lines_error *e)
 	return 0;
 }
 
+/* The line becomes one of the protocol asked for, with what is asked of it. */
+static int
+take_http(struct lines_line *l, const struct lines_ask *ask)
+{
+	char *source = ask->source != NULL ? strdup(ask->source) : NULL;
+
+	if (ask->source != NULL && source == NULL)
+		return -ENOMEM;
+	if (ask->http != NULL)
+		http_doc_ref(ask->http);
+	http_doc_free(l->http);
+	free(l->source);
+	l->http = ask->http;
+	l->source = source;
+	return 0;
+}
+
 /* Copy what is asked for; the address only as text. */
 static void
 take_ask(struct lines_line *l, const struct lines_ask *ask)
@@ -524,6 +548,19 @@ take_ask(struct lines_line *l, const struct lines_ask *ask)
 	l->half_close = ask->half_close;
 	l->key = ask->key;
 	l->connect_timeout = ask->connect_timeout;
+}
+
+/* What is asked of TLS and the like takes effect with the next carry(). */
+static void
+take_wire(struct lines *t, struct lines_line *l, const struct lines_ask *ask)
+{
+	if (!ask->has_wire)
+		return;
+	line_wire_unref(l->wire);
+	l->wire = line_wire_ref(ask->wire);
+	l->wire_missing = false;
+	if (ask->wire_warning != NULL)
+		log_event(t->log, LOG_WARN, "a certificate is no good now", "name", l->name, "warning", ask->wire_warning, NULL);
 }
 
 static int
@@ -549,7 +586,9 @@ line_new(struct lines *t, const struct lines_ask *ask)
 	list_init(&l->link);
 	snprintf(l->name, sizeof(l->name), "%s", ask->name);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
+	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
+		http_doc_free(l->http);
+		free(l->source);
 		free(l->origin);
 		free(l);
 		return NULL;
@@ -574,6 +613,7 @@ lines_create(struct lines *t, const struct lines_ask *ask, struct lines_error *e
 	l = line_new(t, ask);
 	if (l == NULL)
 		return no_memory(e);
+	take_wire(t, l, ask);
 	rc = declare_toxics(t, l, ask, e);
 	if (rc == 0 && ask->enabled)
 		rc = start(t, l, &addr, e);
@@ -602,7 +642,8 @@ differs(struct lines *t, const struct lines_line *l, const struct lines_ask *ask
 		return rc;
 	if (resolve(t, l->listen, &ignored, &now) == -EINPROGRESS)
 		return -EINPROGRESS;
-	*ret = strcmp(l->upstream, ask->upstream) != 0 || l->key != ask->key;
+	/* An HTTP line finds its instances by itself, and changes them as it runs. */
+	*ret = (l->http != NULL) != (ask->http != NULL) || (l->http == NULL && strcmp(l->upstream, ask->upstream) != 0) || l->key != ask->key;
 	if (l->enabled || strcmp(l->listen, ask->listen) != 0)
 		*ret = *ret || !listen_same(&now, ret_addr);
 	return 0;
@@ -617,7 +658,7 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 
 	if (rc == 0)
 		rc = differs(t, l, ask, e, &addr, &moved);
-	if (rc == 0 && take_origin(l, ask) != 0)
+	if (rc == 0 && (take_origin(l, ask) != 0 || take_http(l, ask) != 0))
 		rc = no_memory(e);
 	if (rc != 0)
 		return rc;
@@ -625,6 +666,9 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 		stop(t, l);
 	l->half_close = ask->half_close;
 	l->connect_timeout = ask->connect_timeout;
+	if (l->http != NULL)
+		snprintf(l->upstream, sizeof(l->upstream), "%s", ask->upstream);
+	take_wire(t, l, ask);
 	if (moved)
 		take_ask(l, ask);
 	if (l->line != NULL)
@@ -655,7 +699,7 @@ lines_reset(struct lines *t, struct lines_error *e)
 	list_for(link, &t->order) {
 		struct lines_line *l = list_entry(link, struct lines_line, link);
 
-		if (!l->enabled && resolve_to_listen(t, l->listen, e, &addr) == -EINPROGRESS)
+		if (!l->enabled && !l->wire_missing && resolve_to_listen(t, l->listen, e, &addr) == -EINPROGRESS)
 			rc = -EINPROGRESS;
 	}
 	if (rc != 0)
@@ -663,7 +707,7 @@ lines_reset(struct lines *t, struct lines_error *e)
 	list_for(link, &t->order) {
 		struct lines_line *l = list_entry(link, struct lines_line, link);
 
-		if (!l->enabled) {
+		if (!l->enabled && !l->wire_missing) {
 			rc = resolve_to_listen(t, l->listen, e, &addr);
 			if (rc == 0)
 				rc = start(t, l, &addr, e);
@@ -724,7 +768,7 @@ replace(struct lines *t, struct lines_line *l, const struct lines_ask *ask, cons
 	stop(t, l);
 	remove_all(t, l);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0)
+	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0)
 		return no_memory(e);
 	rc = declare_toxics(t, l, ask, e);
 	if (rc == 0 && ask->enabled)
@@ -750,6 +794,12 @@ populate_one(struct lines *t, const struct lines_ask *ask, struct lines_error *e
 	*ret_line = l;
 	if (!ask->has_key)
 		wanted.key = l->key;
+	if (l->http != NULL && ask->http == NULL) {
+		if (strcmp(l->upstream, ask->upstream) != 0)
+			return lines_refuse(e, EEXIST, 409, "%.255s is an HTTP line: /v1/lines changes where it leads", l->name);
+		wanted.http = l->http;
+		wanted.source = l->source;
+	}
 	rc = differs(t, l, &wanted, e, &addr, &moved);
 	if (rc != 0)
 		return rc;

@@ -29,6 +29,7 @@
 #define LINES_LEASES_MAX 65536
 #define LINES_ADDRESS_MAX 512           /* bytes of a listen or upstream text */
 
+struct http_doc;
 struct lines_line;
 
 struct lines_toxic {
@@ -51,6 +52,9 @@ struct lines_line {
 	struct line *line;              /* the proxy's, while enabled */
 	struct http_doc *http;          /* an HTTP line: what was asked of it; NULL: a TCP line */
 	char *source;                   /* with it: what was said, as JSON */
+	struct line_wire *wire;         /* a reference; NULL: plain TCP on both sides */
+	bool wire_missing;              /* it came from the state file, which holds no wires: disabled until the configuration brings its one */
+	bool wire_enabled;              /* and then enabled */
 	struct line_counters past;      /* of earlier times it was enabled; active is 0 */
 	struct list link;               /* in order of creation */
 };
@@ -82,6 +86,10 @@ struct lines_ask {
 	struct fault_spec *toxics;      /* name, kind, attributes, scope, ttl; samples are the asker's reference */
 	struct http_doc *http;          /* an HTTP line: the asker's reference; NULL: a TCP line, or unchanged */
 	char *source;                   /* with it: what was said of the line, as JSON */
+	bool has_wire;                  /* said: false leaves the line's as it is */
+	struct line_wire *wire;         /* the asker's reference; NULL: none */
+	uint64_t wire_digest;           /* of what it was made of */
+	char *wire_warning;             /* for the log; the asker's, NULL: none */
 };
 
 struct lines_error {

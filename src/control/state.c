@@ -2,6 +2,7 @@
 /* state.c - the state file. */
 #include "control/state.h"
 #include "control/line_body.h"
+#include "control/line_doc.h"
 #include "control/line_json.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -53,6 +54,12 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns epoch)
 	line_json_line_pairs(w, l);
 	if (l->origin != NULL)
 		jsonw_str(w, "origin", l->origin);
+	if (l->source != NULL) {
+		jsonw_key(w, "source");
+		jsonw_raw(w, l->source, strlen(l->source));
+	}
+	if (l->wire != NULL || l->wire_missing)
+		jsonw_str(w, "wire", (l->wire_missing ? l->wire_enabled : l->enabled) ? "enabled" : "disabled");      /* its keys stay out */
 	jsonw_key(w, "toxics");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < l->toxic_count; i++) {
@@ -270,18 +277,38 @@ restore_leases(struct lines *t, struct lines_line *l, const struct doc_node *tox
 	}
 }
 
+/* What was said of an HTTP line. */
+static int
+restore_http(const struct doc_node *source, struct lines_ask *ask, struct lines_error *e)
+{
+	struct doc_diag d;
+	int rc;
+
+	doc_diag_init(&d, NULL);
+	rc = line_doc_again(source, NULL, NULL, &d, ask);
+	if (rc != 0)
+		lines_refuse(e, -rc, 400, "%.500s", rc == -ENOMEM ? "out of memory" : buf_str(&d.text));
+	doc_diag_fini(&d);
+	return rc;
+}
+
 static int
 restore_line(struct lines *t, const struct doc_node *n, fl_ns epoch, struct lines_error *e)
 {
-	const struct doc_node *origin = doc_get(n, "origin");
+	const struct doc_node *origin = doc_get(n, "origin"), *source = doc_get(n, "source"), *wire = doc_get(n, "wire");
+	bool missing = wire != NULL;
 	struct lines_ask ask;
 	struct lines_line *l;
 	int rc;
 
 	line_body_init(&ask);
 	rc = line_body_line(n, "line", "line", &ask, e);
-	if (rc == 0 && (ask.name[0] == '\0' || ask.upstream[0] == '\0'))
+	if (missing)
+		ask.enabled = false;            /* never without its TLS */
+	if (rc == 0 && (ask.name[0] == '\0' || (ask.upstream[0] == '\0' && !missing)))
 		rc = lines_refuse(e, EINVAL, 400, "a line without name or upstream");
+	if (rc == 0 && source != NULL)
+		rc = restore_http(source, &ask, e);
 	if (rc == 0) {
 		ask.origin = origin != NULL && origin->kind == DOC_SCALAR ? origin->text : NULL;
 		rc = lines_create(t, &ask, e, &l);
@@ -290,6 +317,10 @@ restore_line(struct lines *t, const struct doc_node *n, fl_ns epoch, struct line
 		log_event(t->log, LOG_ERROR, "a line of the state file cannot listen and is disabled", "name", ask.name, "error", e->text, NULL);
 		ask.enabled = false;
 		rc = lines_create(t, &ask, e, &l);
+	}
+	if (rc == 0 && missing) {
+		l->wire_missing = true;
+		l->wire_enabled = strcmp(wire->text, "enabled") == 0;
 	}
 	if (rc == 0)
 		restore_leases(t, l, doc_get(n, "toxics"), epoch);

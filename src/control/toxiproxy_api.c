@@ -8,9 +8,11 @@
 #include "control/toxiproxy_api.h"
 #include "base/version.h"
 #include "control/line_body.h"
+#include "control/line_doc.h"
 #include "control/line_json.h"
 #include "control/metrics.h"
 #include "control/openmetrics.h"
+#include "run/http_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,30 @@ proxy_show(struct call *c)
 	return show_line(c, c->line, 200);
 }
 
+/* An HTTP line stays one; another upstream than was shown is its only instance from now on. */
+static int
+keep_http(struct call *c, struct lines_ask *ask)
+{
+	const struct lines_line *l = c->line;
+	struct doc_diag d;
+	int rc = 0;
+
+	if (l->http == NULL)
+		return 0;
+	ask->http = http_doc_ref(l->http);
+	ask->source = strdup(l->source);
+	if (ask->source == NULL)
+		return lines_refuse(&c->e, ENOMEM, 503, "out of memory");
+	if (strcmp(ask->upstream, l->upstream) == 0)
+		return 0;
+	doc_diag_init(&d, NULL);
+	rc = line_doc_lead(ask->upstream, &d, ask);
+	if (rc != 0)
+		lines_refuse(&c->e, -rc, 400, "bad request body: upstream: %.400s", rc == -ENOMEM ? "out of memory" : buf_str(&d.text));
+	doc_diag_fini(&d);
+	return rc;
+}
+
 static int
 proxy_update(struct call *c)
 {
@@ -105,6 +131,8 @@ proxy_update(struct call *c)
 	rc = line_body_line(doc->root, "Proxy", "toxiproxy.Proxy", &ask, &c->e);
 	ask.name = l->name;
 	ask.has_toxics = ask.has_toxics && api_env_is(c->q, "PATCH");
+	if (rc == 0)
+		rc = keep_http(c, &ask);
 	if (rc == 0)
 		rc = lines_update(c->env->lines, c->line, &ask, &c->e);
 	line_body_free(&ask);

@@ -5,6 +5,8 @@
 #include "base/version.h"
 #include "control/event_tail.h"
 #include "control/line_json.h"
+#include "control/v1_call.h"
+#include "control/v1_http.h"
 #include "io/io.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -13,52 +15,10 @@
 
 #define CONNS_MAX 10000u        /* in one answer */
 
-struct call {
-	struct api_env *env;
-	const struct api_request *q;
-	struct api_reply *r;
-	struct lines_line *line;
-	struct jsonw w;
-	int rc;                         /* -EINPROGRESS: not yet */
-};
-
-/* The value of a parameter of the query, cut to fit; false: not given. Only plain values: no decoding. */
-static bool
-parameter(const struct api_request *q, const char *name, char *ret, size_t ret_bytes)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = q->path->query; *p != '\0'; p += *p == '&') {
-		size_t len = strcspn(p, "&");
-
-		if (len > n && strncmp(p, name, n) == 0 && p[n] == '=') {
-			size_t value = FL_MIN(len - n - 1, ret_bytes - 1);
-
-			memcpy(ret, p + n + 1, value);
-			ret[value] = '\0';
-			return true;
-		}
-		p += len;
-	}
-	return false;
-}
-
-static uint64_t
-parameter_number(const struct api_request *q, const char *name, uint64_t def, uint64_t max)
-{
-	char text[24], *end;
-	uint64_t v;
-
-	if (!parameter(q, name, text, sizeof(text)))
-		return def;
-	v = strtoull(text, &end, 10);
-	return *end == '\0' && text[0] != '-' ? FL_MIN(v, max) : def;
-}
-
 /* ---- the daemon ---- */
 
 static void
-version(struct call *c)
+version(struct v1_call *c)
 {
 	jsonw_object(&c->w);
 	jsonw_str(&c->w, "version", VERSION_FAULTLINE);
@@ -69,7 +29,7 @@ version(struct call *c)
 }
 
 static void
-status(struct call *c)
+status(struct v1_call *c)
 {
 	struct lines *t = c->env->lines;
 
@@ -134,7 +94,7 @@ put_attribute(struct jsonw *w, const struct kind_attr *a)
 }
 
 static void
-faults(struct call *c)
+faults(struct v1_call *c)
 {
 	static const char *const acts_on[] = { [KIND_STREAM] = "stream", [KIND_CONNECT] = "connect", [KIND_HTTP] = "http" };
 
@@ -159,21 +119,21 @@ faults(struct call *c)
 }
 
 static void
-events(struct call *c)
+events(struct v1_call *c)
 {
 	char line[LINE_NAME_MAX];
-	bool one = parameter(c->q, "line", line, sizeof(line));
+	bool one = v1_call_text(c->q, "line", line, sizeof(line));
 
 	while (event_tail_take(c->env->events))
 		continue;
-	event_tail_write(c->env->events, parameter_number(c->q, "from", 0, UINT64_MAX), parameter_number(c->q, "max", 1000, EVENT_TAIL_MAX),
+	event_tail_write(c->env->events, v1_call_number(c->q, "from", 0, UINT64_MAX), v1_call_number(c->q, "max", 1000, EVENT_TAIL_MAX),
 	    one ? line : NULL, &c->r->body);
 	c->r->status = 200;
 	c->r->content_type = "application/x-ndjson";
 }
 
 static void
-reload(struct call *c)
+reload(struct v1_call *c)
 {
 	struct buf report;
 	int rc;
@@ -194,12 +154,12 @@ reload(struct call *c)
 }
 
 static void
-drain(struct call *c)
+drain(struct v1_call *c)
 {
 	char text[32];
 	fl_ns limit = -1;
 
-	if (parameter(c->q, "limit", text, sizeof(text)) && (units_parse_duration(text, &limit) != 0 || limit < 0)) {
+	if (v1_call_text(c->q, "limit", text, sizeof(text)) && (units_parse_duration(text, &limit) != 0 || limit < 0)) {
 		api_env_error_json(c->r, 400, "limit: expected a duration such as 10s");
 		return;
 	}
@@ -240,6 +200,19 @@ put_toxic(struct jsonw *w, const struct lines_toxic *x, fl_ns now)
 	jsonw_end(w);
 }
 
+/* What surrounds the line's bytes; nothing of a plain one. */
+static void
+put_wire(struct jsonw *w, const struct line_wire *wire)
+{
+	if (wire == NULL)
+		return;
+	jsonw_flag(w, "tls", wire->tls_server != NULL);
+	jsonw_flag(w, "upstream_tls", wire->tls_client != NULL);
+	jsonw_flag(w, "accept_proxy", wire->accept_proxy);
+	jsonw_num(w, "send_proxy", wire->send_proxy);
+	jsonw_num(w, "sni_routes", wire->route_count);
+}
+
 static void
 put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 {
@@ -248,6 +221,7 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 	lines_counters(l, &n);
 	jsonw_object(w);
 	line_json_line_pairs(w, l);
+	put_wire(w, l->wire);
 	jsonw_str(w, "from", l->origin != NULL ? "config" : "api");
 	jsonw_key(w, "connections");
 	jsonw_uint(w, n.active);
@@ -273,7 +247,7 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 }
 
 static void
-line_index(struct call *c)
+line_index(struct v1_call *c)
 {
 	struct map_entry **sorted = map_sorted(&c->env->lines->by_name);
 
@@ -286,7 +260,7 @@ line_index(struct call *c)
 }
 
 static void
-line_show(struct call *c)
+line_show(struct v1_call *c)
 {
 	put_line(&c->w, c->line, io_now(c->env->io));
 	api_env_json(c->r, 200);
@@ -363,9 +337,9 @@ put_conn(struct jsonw *w, const struct lines_line *l, const struct proxy_conn *p
 }
 
 static void
-line_connections(struct call *c)
+line_connections(struct v1_call *c)
 {
-	uint64_t max = parameter_number(c->q, "max", 1000, CONNS_MAX), total = 0;
+	uint64_t max = v1_call_number(c->q, "max", 1000, CONNS_MAX), total = 0;
 	struct proxy_conn *conns = calloc(max + 1, sizeof(*conns));
 
 	if (conns == NULL) {
@@ -389,9 +363,9 @@ line_connections(struct call *c)
 
 /* DELETE: end the connections, not the line. */
 static void
-line_cut(struct call *c)
+line_cut(struct v1_call *c)
 {
-	bool reset = parameter_number(c->q, "reset", 0, 1) != 0;
+	bool reset = v1_call_number(c->q, "reset", 0, 1) != 0;
 	uint64_t n = c->line->line != NULL ? proxy_line_cut(c->env->proxy, c->line->line, reset) : 0;
 
 	jsonw_object(&c->w);
@@ -405,15 +379,20 @@ line_cut(struct call *c)
 
 static const struct route {
 	const char *method;
-	const char *segments[3];        /* behind "v1"; "{}" is a line's name */
-	void (*run)(struct call *c);
+	const char *segments[5];        /* behind "v1"; "{}" is a name, the first of which is a line's */
+	void (*run)(struct v1_call *c);
 } routes[] = {
 	{ "GET", { "version" }, version },
 	{ "GET", { "status" }, status },
 	{ "GET", { "faults" }, faults },
 	{ "GET", { "events" }, events },
 	{ "GET", { "lines" }, line_index },
+	{ "POST", { "lines" }, v1_http_create },
 	{ "GET", { "lines", "{}" }, line_show },
+	{ "PATCH", { "lines", "{}" }, v1_http_patch },
+	{ "DELETE", { "lines", "{}" }, v1_http_delete },
+	{ "PATCH", { "lines", "{}", "policies" }, v1_http_policies },
+	{ "GET", { "lines", "{}", "explain" }, v1_http_explain },
 	{ "GET", { "lines", "{}", "connections" }, line_connections },
 	{ "DELETE", { "lines", "{}", "connections" }, line_cut },
 	{ "POST", { "reload" }, reload },
@@ -425,7 +404,7 @@ matches(const struct route *route, const struct url_path *p)
 {
 	unsigned n = 0;
 
-	while (n < 3 && route->segments[n] != NULL)
+	while (n < FL_ARRAY_LEN(route->segments) && route->segments[n] != NULL)
 		n++;
 	if (p->count != n + 1)
 		return false;
@@ -439,7 +418,7 @@ matches(const struct route *route, const struct url_path *p)
 int
 v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply *r)
 {
-	struct call c = { .env = env, .q = q, .r = r };
+	struct v1_call c = { .env = env, .q = q, .r = r };
 	bool known = false;
 
 	if (q->path->count < 2 || strcmp(q->path->segments[0], "v1") != 0)

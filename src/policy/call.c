@@ -144,10 +144,12 @@ admit(struct fl_call *c, fl_ns now)
 	if (p->bulkhead == NULL)
 		return;
 	c->queued_at = now;
-	c->state = QUEUED;                      /* before entering: the answer may come at once, from another thread */
+	c->state = QUEUED;
+	c->waiting = true;                      /* before entering: the answer may come at once */
 	int r = enter_bulkhead(c, now);
 	if (r == -EINPROGRESS)
 		return;
+	c->waiting = false;
 	if (r == 0) {
 		c->has_bulkhead = true;
 		c->state = READY;
@@ -173,7 +175,7 @@ fl_call_start(struct fl_call *c, const struct fl_plan *plan, const struct fl_cal
 	c->attempts = c->flying = c->hedges = c->winner = 0;
 	c->end = FL_END_OPEN;
 	c->limit = FL_LIMIT_NONE;
-	c->has_adaptive = c->has_bulkhead = c->finish_told = c->rehearsal = c->fallback_on = c->failed_once = false;
+	c->has_adaptive = c->has_bulkhead = c->waiting = c->finish_told = c->rehearsal = c->fallback_on = c->failed_once = false;
 	c->verdict = FL_RETRY_YES;
 	c->refusal.by = FL_WHO_NONE;
 	c->deadline = fl_deadline_of(&plan->timeouts, now, info->deadline);
@@ -183,6 +185,7 @@ void
 fl_call_granted(struct fl_call *c, int res, const struct fl_refusal *why, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
+	c->waiting = false;
 	if (p->shedder != NULL)
 		fl_shedder_sojourn(p->shedder, c->info.cell, now - c->queued_at, now);
 	if (c->state != QUEUED) {
@@ -219,6 +222,7 @@ start_attempt(struct fl_call *c, bool hedge, fl_ns now, struct fl_todo *todo)
 	c->attempts++;
 	c->flying++;
 	c->state = RUNNING;
+	c->limit = FL_LIMIT_NONE;               /* of an earlier attempt */
 	c->hedge_at = FL_NEVER;
 	if (p->hedge != NULL && c->info.idempotent && c->hedges < p->hedges_max && c->attempts < FL_CALL_ATTEMPTS_MAX) {
 		fl_ns delay = fl_hedge_delay(p->hedge);
@@ -367,8 +371,8 @@ fl_call_abandon(struct fl_call *c, fl_ns now)
 		stop_others(c, FL_CALL_ATTEMPTS_MAX);
 		return;
 	}
-	if (c->state == QUEUED && c->granted != NULL && !c->has_bulkhead)
-		(void)fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now);     /* -EALREADY: fl_call_granted() gives it back */
+	if (c->waiting && fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) == 0)
+		c->waiting = false;             /* else fl_call_granted() comes, and gives it back */
 	if (c->fallback_on && c->state == FALL_BACK) {
 		fl_fallback_done(c->plan->fallback, true);
 		c->fallback_on = false;
@@ -410,7 +414,7 @@ finish(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 		*todo = (struct fl_todo){ .what = FL_DO_FINISH, .end = (enum fl_end)c->end, .attempt = c->winner };
 		return FL_DO_FINISH;
 	}
-	if (c->flying == 0 && !c->fallback_on)
+	if (c->flying == 0 && !c->fallback_on && !c->waiting)
 		return release(c, now, todo);
 	*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = FL_NEVER };
 	return FL_DO_WAIT;
@@ -441,8 +445,12 @@ step(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 	case QUEUED:
 		at = fl_deadline_next(&c->plan->timeouts, c->deadline, FL_PHASE_QUEUE, c->queued_at, c->queued_at, c->queued_at, &limit);
 		*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = at };
-		if (now < at || fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) != 0)
+		if (now < at)
+			return true;
+		todo->until = FL_NEVER;
+		if (fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) != 0)
 			return true;            /* -EALREADY: the answer is on its way */
+		c->waiting = false;
 		if (limit == FL_LIMIT_QUEUE) {
 			struct fl_bulkhead_counters k;
 			fl_bulkhead_counters(c->plan->bulkhead, &k);

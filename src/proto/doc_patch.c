@@ -19,7 +19,7 @@ find(const struct doc_pair *pairs, uint32_t count, const char *key)
 }
 
 static const struct doc_node *
-merge(struct arena *mem, const struct doc_node *base, const struct doc_node *patch, unsigned depth)
+merge(struct arena *mem, const struct doc_node *base, const struct doc_node *patch, bool keep_null, unsigned depth)
 {
 	uint32_t base_count = base != NULL && base->kind == DOC_MAP ? base->count : 0, count = 0;
 	struct doc_node *n;
@@ -41,10 +41,10 @@ merge(struct arena *mem, const struct doc_node *base, const struct doc_node *pat
 		const struct doc_pair *p = &patch->pairs[i];
 		uint32_t at = find(n->pairs, count, p->key->text);
 
-		if (p->value->kind == DOC_NULL)
+		if (p->value->kind == DOC_NULL && !keep_null)
 			continue;
 		n->pairs[at].key = p->key;
-		n->pairs[at].value = merge(mem, base_count > 0 ? doc_get(base, p->key->text) : NULL, p->value, depth + 1);
+		n->pairs[at].value = merge(mem, base_count > 0 ? doc_get(base, p->key->text) : NULL, p->value, keep_null, depth + 1);
 		if (n->pairs[at].value == NULL)
 			return NULL;
 		count += at == count;
@@ -56,7 +56,13 @@ merge(struct arena *mem, const struct doc_node *base, const struct doc_node *pat
 const struct doc_node *
 doc_patch_merge(struct arena *mem, const struct doc_node *base, const struct doc_node *patch)
 {
-	return merge(mem, base, patch, 0);
+	return merge(mem, base, patch, false, 0);
+}
+
+const struct doc_node *
+doc_patch_join(struct arena *mem, const struct doc_node *base, const struct doc_node *patch)
+{
+	return merge(mem, base, patch, true, 0);
 }
 
 /* ---- JSON ---- */

@@ -14,6 +14,9 @@
  */
 const struct doc_node *doc_patch_merge(struct arena *mem, const struct doc_node *base, const struct doc_node *patch);
 
+/* Two patches as one: as above, but null stays. */
+const struct doc_node *doc_patch_join(struct arena *mem, const struct doc_node *base, const struct doc_node *patch);
+
 /*
  * doc_patch_json - write n as a JSON value, so that reading it means the same: numbers keep their text.
  * without   keys of n itself to be left out, NULL-terminated; NULL: none

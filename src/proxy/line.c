@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "fault/http_fault.h"
+#include "proxy/http_conf.h"
 #include "io/tls.h"
 #include "proto/client_hello.h"
 #include "proxy/worker.h"
@@ -62,6 +63,7 @@ line_conf_unref(struct line_conf *c)
 		return;
 	spec_set_unref(c->faults);
 	http_fault_set_unref(c->http_faults);
+	http_conf_unref(c->http);
 	line_wire_unref(c->wire);
 	free(c);
 }

@@ -20,6 +20,8 @@ enum line_key {
 
 struct http_fault_set;                          /* fault/http_fault.h */
 struct tls_ctx;
+struct http_conf;                       /* proxy/http_conf.h */
+struct http_fault_set;                  /* fault/http_fault.h */
 
 /* Where connections lead. */
 struct line_target {
@@ -73,6 +75,7 @@ struct line_conf {
 	struct fault_set *faults;               /* a reference; never NULL */
 	struct http_fault_set *http_faults;     /* those of them that act on HTTP messages; a reference; NULL: none */
 	struct line_wire *wire;                 /* a reference; NULL: plain TCP on both sides */
+	struct http_conf *http;                 /* a reference; NULL: a TCP line */
 };
 
 /* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */

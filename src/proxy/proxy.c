@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "io/io.h"
 #include "io/thread.h"
+#include "proxy/http_conn.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
@@ -150,7 +151,9 @@ proxy_new(const struct proxy_opts *opts, struct proxy **ret_proxy)
 		.conns_max = (uint32_t)p->crew.conns_max,
 		.buffer_bytes = (opts->buffer_bytes > 0 ? opts->buffer_bytes : BUFFER_DEFAULT) / workers,
 		.pipe_bytes = opts->pipe_bytes > 0 ? opts->pipe_bytes : PIPE_DEFAULT,
+		.handshakes_max = (opts->handshakes_max + workers - 1) / workers,
 		.events_max = opts->events_max,
+		.records_max = opts->records_max,
 		.spin_ns = opts->spin_ns < 0 ? 0 : opts->spin_ns > 0 ? opts->spin_ns : SPIN_DEFAULT,
 	};
 	int r = -ENOMEM;
@@ -371,6 +374,12 @@ proxy_line_counters(const struct line *l, struct line_counters *ret)
 
 /* ---- draining ---- */
 
+static void
+run_drain(struct worker *w, struct call *c)
+{
+	worker_line_drain(w, c->line);
+}
+
 uint64_t
 proxy_drain(struct proxy *p, fl_ns limit)
 {
@@ -379,6 +388,8 @@ proxy_drain(struct proxy *p, fl_ns limit)
 			continue;
 		struct call c = { .run = run_deaf, .line = p->lines[i] };
 		call_home(p, &c);
+		c.run = run_drain;
+		call_all(p, &c);
 	}
 	if (!p->threads)
 		return proxy_conns(p);
@@ -395,6 +406,11 @@ run_conns(struct worker *w, struct call *c)
 	list_for(l, &wl->sessions) {
 		if (n < c->conns_max)
 			session_report(w, list_entry(l, struct session, link), &c->conns[w->index][n]);
+		n++;
+	}
+	list_for(h, &wl->https) {
+		if (n < c->conns_max)
+			http_conn_report(w, http_conn_of(h), &c->conns[w->index][n]);
 		n++;
 	}
 	c->conns_count[w->index] = n;
@@ -444,4 +460,23 @@ proxy_events(struct proxy *p, struct proxy_event *ret_events, size_t max, uint64
 		*ret_lost += lost;
 	}
 	return n;
+}
+
+size_t
+proxy_http_records(struct proxy *p, struct http_record *ret_records, size_t max, uint64_t *ret_lost)
+{
+	size_t n = 0;
+	*ret_lost = 0;
+	for (unsigned i = 0; i < p->crew.count && p->crew.workers[i]->http->ring != NULL; i++) {
+		uint64_t lost;
+		n += http_ring_take(p->crew.workers[i]->http->ring, ret_records + n, (uint32_t)FL_MIN(max - n, UINT32_MAX), &lost);
+		*ret_lost += lost;
+	}
+	return n;
+}
+
+struct crew *
+proxy_crew(struct proxy *p)
+{
+	return &p->crew;
 }

@@ -24,7 +24,9 @@ struct proxy_opts {
 	uint32_t lines_max;             /* 0: 4096 */
 	size_t buffer_bytes;            /* in flight, all workers together; 0: 256 MB */
 	uint32_t pipe_bytes;            /* in flight per connection and direction; 0: 1 MB */
+	uint32_t handshakes_max;        /* of TLS with clients at once, all workers together; more are refused as full; 0: no limit */
 	uint32_t events_max;            /* ring of fault events per worker; 0: no events are recorded */
+	uint32_t records_max;           /* ring of records of HTTP calls per worker; 0: none */
 	fl_ns spin_ns;                  /* wake early and poll for exact timers; < 0: never; 0: 100 us */
 	struct resolver *resolver;      /* for names; NULL: names are refused; to be stopped before the proxy is freed, and freed after */
 	bool no_threads;                /* the caller runs the workers with worker_turn(): simulation */
@@ -96,5 +98,11 @@ struct proxy_event {
 };
 /* Take recorded events, oldest first per worker. returns how many; ret_lost: dropped because the ring was full, since the last call. */
 size_t proxy_events(struct proxy *p, struct proxy_event *ret_events, size_t max, uint64_t *ret_lost);
+
+struct http_record;
+/* Take records of calls on HTTP lines, oldest first per worker. returns how many. */
+size_t proxy_http_records(struct proxy *p, struct http_record *ret_records, size_t max, uint64_t *ret_lost);
+/* What the workers have in common, for those who build configurations. */
+struct crew *proxy_crew(struct proxy *p);
 
 #endif

@@ -80,6 +80,7 @@ upconn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 	if (ev->kind == IO_CLOSED) {
 		atomic_fetch_sub_explicit(&c->instance->conns, 1, memory_order_relaxed);
 		cluster_let_go(c->instance);
+		http_out_free(w, &c->out);
 		pool_give(&w->upools->conns, c);
 		return;
 	}

@@ -12,6 +12,7 @@
 #define PROXY_UPCONN_H
 
 #include "proxy/cluster.h"
+#include "proxy/http_out.h"
 
 struct upconn;
 
@@ -25,6 +26,7 @@ struct upconn {
 	struct io_sock *sock;
 	struct upconn_user *user;
 	struct instance *instance;              /* a reference */
+	struct http_out out;
 	struct list link;                       /* of the instance's idle ones */
 	struct list age;                        /* of the worker's idle ones, the oldest first */
 	fl_ns opened, idle_since;

@@ -11,7 +11,9 @@
  */
 #include "proxy/worker.h"
 #include "base/assert.h"
+#include "proxy/http_conn.h"
 #include "proxy/session.h"
+#include "proxy/upconn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +42,8 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	if (w == NULL)
 		return -ENOMEM;
 	*w = (struct worker){ .crew = opts->crew, .index = opts->index, .accept_retry = FL_NEVER, .trim_at = FL_NEVER };
-	struct io_opts io_opts = { .socks_max = opts->conns_max * 2 + opts->crew->lines_max, .spin_ns_max = opts->spin_ns };
+	struct io_opts io_opts = { .socks_max = opts->conns_max * 3 + opts->crew->lines_max + 1024, .spin_ns_max = opts->spin_ns,
+		.tls_handshakes_max = opts->handshakes_max };
 	int r;
 	if ((r = io_new(&io_opts, &w->io)) < 0 ||
 	    (r = slab_new(opts->buffer_bytes, &w->mem)) < 0 ||
@@ -48,7 +51,9 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	    (r = heap_init(&w->timers, opts->conns_max)) < 0 ||
 	    (r = heap_init(&w->wtimers, opts->conns_max * WTIMERS_PER_CONN + 65536)) < 0 ||
 	    (r = mailbox_init(&w->mail, MAILBOX_CELLS, w->io)) < 0 ||
-	    (opts->events_max > 0 && (r = record_new(opts->events_max, &w->record)) < 0))
+	    (opts->events_max > 0 && (r = record_new(opts->events_max, &w->record)) < 0) ||
+	    (r = upconn_pools_new(opts->conns_max * 2 + 64, &w->upools)) < 0 ||
+	    (r = http_conn_worker(w, opts->conns_max, opts->records_max)) < 0)
 		goto fail;
 	r = -ENOMEM;
 	w->lines = calloc(opts->crew->lines_max, sizeof(*w->lines));
@@ -72,6 +77,19 @@ worker_mail(struct worker *w)
 		m.call(w, &m);
 }
 
+/* What was closed last, by those whose sockets are theirs alone (health checks): they free themselves by that. */
+static void
+take_closed(struct worker *w)
+{
+	struct io_event ev;
+	while (w->io != NULL && io_next(w->io, &ev)) {
+		uintptr_t ud = (uintptr_t)ev.ud;
+		struct sink *sink = (struct sink *)(ud & ~(uintptr_t)3);
+		if ((ud & 3) == WORKER_UD_SINK && ev.kind == IO_CLOSED)
+			sink->event(w, sink, &ev);
+	}
+}
+
 void
 worker_free(struct worker *w)
 {
@@ -84,10 +102,17 @@ worker_free(struct worker *w)
 			continue;
 		list_for_safe(l, &w->lines[i].sessions)
 			session_abandon(w, list_entry(l, struct session, link));
+		list_for_safe(l, &w->lines[i].https)
+			http_conn_abandon(w, http_conn_of(l));
+		if (w->lines[i].http != NULL)
+			http_line_let_go(w, w->lines[i].http);
 		line_conf_unref(w->lines[i].conf);
 	}
+	take_closed(w);
 	mailbox_fini(&w->mail);
 	io_free(w->io);
+	upconn_pools_free(w->upools);
+	http_line_worker_free(w->http);
 	heap_fini(&w->timers);
 	heap_fini(&w->wtimers);
 	pool_fini(&w->sessions);
@@ -101,12 +126,21 @@ worker_free(struct worker *w)
 /* ---- accepting ---- */
 
 static void
+open_conn(struct worker *w, struct wline *wl, int token, uint64_t ordinal, uint64_t key)
+{
+	if (wl->http != NULL)
+		http_conn_open(w, wl, token, ordinal, key);
+	else
+		session_open(w, wl, token, ordinal, key);
+}
+
+static void
 open_message(void *owner, const struct message *m)
 {
 	struct worker *w = owner;
 	struct wline *wl = &w->lines[m->words[0]];
 	fl_assert(wl->line != NULL);            /* the home worker stops sending before a line is forgotten */
-	session_open(w, wl, (int)m->words[1], m->words[2], m->words[3]);
+	open_conn(w, wl, (int)m->words[1], m->words[2], m->words[3]);
 }
 
 /* The worker with the fewest connections; ties go to this one. */
@@ -166,7 +200,7 @@ accepted(struct worker *w, struct wline *wl, int token)
 		atomic_fetch_sub_explicit(&to->active, 1, memory_order_relaxed);
 	}
 	atomic_fetch_add_explicit(&w->active, 1, memory_order_relaxed);
-	session_open(w, wl, token, ordinal, key);
+	open_conn(w, wl, token, ordinal, key);
 }
 
 /* ---- the loop ---- */
@@ -232,9 +266,11 @@ forget_lines(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->lines_used; i++) {
 		struct wline *wl = &w->lines[i];
-		if (wl->line == NULL || !wl->closing || !list_empty(&wl->sessions))
+		if (wl->line == NULL || !wl->closing || !list_empty(&wl->sessions) || !list_empty(&wl->https))
 			continue;
 		struct line *l = wl->line;
+		if (wl->http != NULL)
+			http_line_let_go(w, wl->http);
 		line_conf_unref(wl->conf);
 		*wl = (struct wline){ .line = NULL };
 		w->lines_closing--;
@@ -256,9 +292,11 @@ worker_turn(struct worker *w, fl_ns until)
 		if (slab_used(w->mem) > slab_budget(w->mem) / 2)
 			look_at_pressure(w);
 		worker_mail(w);
+		http_conn_settle(w);
 	}
 	fl_ns now = io_clock(w->io);
 	run_timers(w, now);
+	http_conn_settle(w);
 	look_at_pressure(w);
 	if (now >= w->accept_retry)
 		pause_accepting(w, false);
@@ -287,6 +325,9 @@ worker_line_open(struct worker *w, struct line *l, struct line_conf *conf, int t
 	}
 	*wl = (struct wline){ .line = l, .worker = w, .conf = line_conf_ref(conf), .cell = &l->cells[w->index], .listener = listener };
 	list_init(&wl->sessions);
+	list_init(&wl->https);
+	if (conf->http != NULL && (wl->http = http_line_begin(w, conf->http)) == NULL)
+		fl_assert(!"memory for a line");
 	w->lines_used = FL_MAX(w->lines_used, l->slot + 1);
 	return 0;
 }
@@ -298,6 +339,13 @@ worker_line_set(struct worker *w, struct line *l, struct line_conf *conf)
 	fl_assert(wl->line == l);
 	struct line_conf *old = wl->conf;
 	wl->conf = line_conf_ref(conf);
+	if (conf->http != NULL && (wl->http == NULL || wl->http->conf != conf->http)) {
+		struct http_line *was = wl->http, *http = http_line_begin(w, conf->http);
+		fl_assert(http != NULL);
+		wl->http = http;
+		if (was != NULL)
+			http_line_let_go(w, was);       /* exchanges that began with it keep it */
+	}
 	if (old->faults != conf->faults)
 		list_for_safe(s, &wl->sessions)
 			session_conf(w, list_entry(s, struct session, link));
@@ -324,6 +372,10 @@ worker_line_cut(struct worker *w, struct line *l, enum line_close reason, bool r
 		session_stop(w, list_entry(s, struct session, link), reason, reset);
 		n++;
 	}
+	list_for_safe(h, &wl->https) {
+		http_conn_stop(w, http_conn_of(h), reason, reset);
+		n++;
+	}
 	return n;
 }
 
@@ -336,4 +388,15 @@ worker_line_close(struct worker *w, struct line *l)
 	wl->closing = true;
 	w->lines_closing++;
 	io_wake(w->io);                 /* the next turn looks whether all its sessions are gone */
+}
+
+void
+worker_line_drain(struct worker *w, struct line *l)
+{
+	struct wline *wl = &w->lines[l->slot];
+	fl_assert(wl->line == l);
+	wl->draining = true;
+	list_for_safe(h, &wl->https)
+		http_conn_drain(w, http_conn_of(h));
+	io_wake(w->io);
 }

@@ -80,6 +80,9 @@ struct wline {
 	struct line_cell *cell;
 	struct io_sock *listener;               /* at home, while accepting */
 	struct list sessions;
+	struct list https;                      /* connections of an HTTP line */
+	struct http_line *http;                 /* its configuration; NULL: a TCP line */
+	bool draining;
 	bool closing;                           /* forgotten as soon as its last session is gone */
 };
 
@@ -105,7 +108,8 @@ struct worker_opts {
 	uint32_t conns_max;                     /* this worker's share is all of them, in the worst case */
 	size_t buffer_bytes;
 	uint32_t pipe_bytes;
-	uint32_t events_max;
+	uint32_t handshakes_max;                /* of TLS with clients; 0: no limit */
+	uint32_t events_max, records_max;
 	fl_ns spin_ns;
 };
 
@@ -121,7 +125,8 @@ struct worker {
 	uint32_t lines_closing;
 	struct crew *crew;
 	struct record *record;                  /* NULL: nobody wants events */
-	struct upconn_pools *upools;                  /* connections to instances */
+	struct upconn_pools *upools;            /* connections to instances */
+	struct http_worker *http;
 	struct chain_env env;
 	atomic_uint_fast64_t active;            /* sessions here and on their way here */
 	fl_ns accept_retry;                     /* listeners are paused until then; FL_NEVER: not paused */
@@ -141,6 +146,8 @@ int worker_line_open(struct worker *w, struct line *l, struct line_conf *conf, i
 void worker_line_set(struct worker *w, struct line *l, struct line_conf *conf);
 void worker_line_deaf(struct worker *w, struct line *l);        /* stop accepting */
 uint64_t worker_line_cut(struct worker *w, struct line *l, enum line_close reason, bool reset);
+/* HTTP: no more requests but those in hand. */
+void worker_line_drain(struct worker *w, struct line *l);
 /* Cut (the listener is closed already) and forget: when the last session is gone, line->holders goes down by one. */
 void worker_line_close(struct worker *w, struct line *l);
 /* Memory was touched that is not needed for long: give it back a while later. */

@@ -209,6 +209,24 @@ compare_events(const char *first, size_t first_bytes, const char *second, size_t
 	return rc;
 }
 
+void
+compare_add(struct compare_result *into, const struct compare_result *from, const char *group)
+{
+	for (uint32_t i = 0; i < from->fault_count && into->fault_count < COMPARE_FAULTS_MAX; i++) {
+		struct compare_fault *f = &into->faults[into->fault_count++];
+		*f = from->faults[i];
+		snprintf(f->line, sizeof(f->line), "%.30s/%.30s", group, from->faults[i].line);
+	}
+	into->equal += from->equal;
+	into->different += from->different;
+	into->only_first += from->only_first;
+	into->only_second += from->only_second;
+	into->no_conn_first += from->no_conn_first;
+	into->no_conn_second += from->no_conn_second;
+	for (uint32_t i = 0; i < from->example_count && into->example_count < COMPARE_EXAMPLES_MAX; i++)
+		memcpy(into->examples[into->example_count++], from->examples[i], sizeof(from->examples[i]));
+}
+
 int
 compare_say(const struct compare_result *r, struct buf *out)
 {

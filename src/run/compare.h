@@ -35,6 +35,9 @@ struct compare_result {
  */
 int compare_events(const char *first, size_t first_bytes, const char *second, size_t second_bytes, struct compare_result *ret, char *error);
 
+/* Add the findings of another pair of runs; `group` stands before the names of its lines. */
+void compare_add(struct compare_result *into, const struct compare_result *from, const char *group);
+
 /* What there is to say about it, in a few lines of text. */
 int compare_say(const struct compare_result *r, struct buf *out);
 /* As a JSON object. */

@@ -333,7 +333,7 @@ fill_result(struct conduct *c, struct run_result *r)
 	int rc;
 
 	*r = (struct run_result){
-		.name = c->x->name, .description = c->x->description, .experiment_path = c->opts->path,
+		.name = c->x->name, .variant = c->opts->variant, .description = c->x->description, .experiment_path = c->opts->path,
 		.run_dir = arena_strdup(&w->mem, w->rig.dir.path),
 		.command = c->opts->command, .seed = c->opts->seed, .start_wall_ns = c->wall, .duration_ns = clock_mono() - w->epoch,
 		.load = c->load,
@@ -391,7 +391,7 @@ static int
 set_up(struct conduct *c, struct conduct_outcome *ret)
 {
 	const struct conduct_opts *o = c->opts;
-	struct rig_opts ro = { .x = o->x, .runs_dir = o->runs_dir, .here = o->here, .seed = o->seed, .wall_ns = c->wall };
+	struct rig_opts ro = { .x = o->x, .runs_dir = o->runs_dir, .dir_name = o->dir_name, .here = o->here, .seed = o->seed, .wall_ns = c->wall };
 	struct watch *w = &c->w;
 	char error[RIG_ERROR_MAX] = "";
 	int rc = rig_up(&w->rig, &ro, error);
@@ -403,7 +403,7 @@ set_up(struct conduct *c, struct conduct_outcome *ret)
 		snprintf(ret->error, sizeof(ret->error), "%s", error);
 		return rc;
 	}
-	rc = publish_start(&w->rig.dir, o, c->wall);
+	rc = publish_start(&w->rig.dir, o, o->x->name, o->variant, c->wall);
 	if (rc == 0)
 		rc = watch_init(w, o->verbose);
 	if (rc < 0)
@@ -440,6 +440,7 @@ conduct(const struct conduct_opts *opts, struct conduct_outcome *ret)
 	progress_init(&c->w.progress, opts->quiet || opts->verbose);
 	if (set_up(c, ret) == 0) {
 		run_phases(c);
+		ret->by_signal = c->w.stop == JUDGE_SIGNAL;
 		progress_clear(&c->w.progress);
 		judge_and_publish(c, ret);
 	}

@@ -23,6 +23,8 @@ struct conduct_opts {
 	const char *command;            /* as typed */
 	uint64_t seed;
 	const char *runs_dir;
+	const char *dir_name;           /* of the run directory in it; NULL: NAME-DATE-SEED */
+	const char *variant;            /* that x is, of the experiment in text; NULL: the file has none */
 	bool keep;                      /* leave the files of the processes in the run directory */
 	bool verbose;                   /* tell on standard error what happens */
 	bool quiet;                     /* no status line */
@@ -35,6 +37,7 @@ struct run_result;
 struct conduct_kept;
 struct conduct_outcome {
 	int exit_code;
+	bool by_signal;                 /* a signal ended it */
 	char run_dir[CONDUCT_PATH_MAX]; /* "" when it could not even be made */
 	char error[1024];               /* "", or what the files' reader must know: the disk is full, ... */
 	struct buf text, json;          /* the verdict, for a person and for a program */

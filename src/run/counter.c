@@ -50,6 +50,7 @@ static void
 take_member(struct counter_series *s, uint32_t m, double v, double *row)
 {
 	row[m] = v;
+	s->highest[m] = FL_MAX(s->highest[m], v);
 	if (!isnan(s->last[m]))
 		s->increase[m] += v >= s->last[m] ? v - s->last[m] : v;         /* (1) */
 	s->last[m] = v;
@@ -70,6 +71,23 @@ find_members(struct counter_series *s, json_t *root)
 	}
 }
 
+/* Which numbers fell while others stayed? (1) */
+static void
+find_levels(struct counter_series *s, json_t *root)
+{
+	bool fell[COUNTER_MEMBERS_MAX] = { false }, stayed = false;
+
+	for (uint32_t m = 0; m < s->member_count; m++) {
+		json_t *v = json_object_get(root, s->members[m]);
+		if (!json_is_number(v) || !(s->last[m] > 0))
+			continue;
+		fell[m] = json_number_value(v) < s->last[m];
+		stayed = stayed || !fell[m];
+	}
+	for (uint32_t m = 0; stayed && m < s->member_count; m++)
+		s->level[m] = s->level[m] || fell[m];
+}
+
 bool
 counter_take(struct counter_series *s, fl_ns at, const char *json, size_t n)
 {
@@ -84,6 +102,7 @@ counter_take(struct counter_series *s, fl_ns at, const char *json, size_t n)
 	}
 	if (s->member_count == 0)
 		find_members(s, root);
+	find_levels(s, root);
 	for (uint32_t m = 0; m < COUNTER_MEMBERS_MAX; m++) {
 		json_t *v = m < s->member_count ? json_object_get(root, s->members[m]) : NULL;
 		row[m] = NAN;
@@ -232,14 +251,16 @@ show(const struct reader *r, struct arena *mem, struct result_counter *ret)
 	const struct counter_series *s = &r->series;
 	const char **members = arena_alloc(mem, (s->member_count + 1) * sizeof(*members));
 	double *increase = arena_alloc(mem, (s->member_count + 1) * sizeof(*increase));
+	double *highest = arena_alloc(mem, (s->member_count + 1) * sizeof(*highest));
 	double *values = arena_alloc(mem, ((size_t)s->sample_count * s->member_count + 1) * sizeof(*values));
 	fl_ns *at = arena_alloc(mem, (s->sample_count + 1) * sizeof(*at));
 
-	if (members == NULL || increase == NULL || values == NULL || at == NULL)
+	if (members == NULL || increase == NULL || highest == NULL || values == NULL || at == NULL)
 		return -ENOMEM;
 	for (uint32_t m = 0; m < s->member_count; m++) {
 		members[m] = arena_strdup(mem, s->members[m]);
-		increase[m] = s->increase[m];
+		increase[m] = s->level[m] ? NAN : s->increase[m];
+		highest[m] = s->highest[m];
 	}
 	for (uint32_t i = 0; i < s->sample_count; i++) {
 		at[i] = s->at[i];
@@ -247,6 +268,7 @@ show(const struct reader *r, struct arena *mem, struct result_counter *ret)
 	}
 	*ret = (struct result_counter){
 		.name = r->conf->name, .url = arena_strdup(mem, r->url), .members = members, .member_count = s->member_count, .increase = increase,
+		.highest = highest,
 		.at = at, .values = values, .sample_count = s->sample_count, .failures = s->failures,
 		.requests = increase_of(s, r->conf->requests), .worked = increase_of(s, r->conf->worked),
 		.wasted = increase_of(s, r->conf->wasted), .requests_member = index_of(s, r->conf->requests),

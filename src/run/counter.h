@@ -3,7 +3,8 @@
  * counter.h - numbers that servers tell of themselves, read again and again while the load runs: a thread for each server.
  *
  * Invariants
- *  (1) A number that falls began anew (the server was started again): its increase goes on from there.
+ *  (1) A number that falls together with all others began anew (the server was started again): its increase goes on from there.
+ *      One that falls while others do not is a level.
  *  (2) Samples are bounded: when there are too many, every second is dropped and the time between them doubles.
  */
 #ifndef RUN_COUNTER_H
@@ -21,7 +22,8 @@
 struct counter_series {
 	uint32_t member_count, sample_count;
 	char members[COUNTER_MEMBERS_MAX][40];
-	double last[COUNTER_MEMBERS_MAX], increase[COUNTER_MEMBERS_MAX];
+	double last[COUNTER_MEMBERS_MAX], increase[COUNTER_MEMBERS_MAX], highest[COUNTER_MEMBERS_MAX];
+	bool level[COUNTER_MEMBERS_MAX];        /* it goes up and down: there is no increase to speak of */
 	uint32_t skip, skipped;         /* (2): so many samples between two that are kept */
 	fl_ns at[COUNTER_SAMPLES_MAX];
 	double values[COUNTER_SAMPLES_MAX][COUNTER_MEMBERS_MAX];

@@ -44,9 +44,9 @@ expects_something(const struct experiment *x)
 }
 
 static void
-doubt_judges(struct doubts *d, const struct experiment *x)
+doubt_judges(struct doubts *d, const struct experiment *x, bool compared)
 {
-	bool judged = x->has_audit || expects_something(x);
+	bool judged = compared || x->has_audit || expects_something(x);
 
 	for (uint32_t i = 0; i < x->probe_count; i++) {
 		const struct experiment_probe *p = &x->probes[i];
@@ -64,6 +64,8 @@ doubt_judges(struct doubts *d, const struct experiment *x)
 		const struct metric_limit *l = &x->limits[i];
 		if (is_idle(l))
 			doubt(d, "expect %s can never fail: it allows %s", metric_info(l->metric)->name, l->least ? "0" : "100%");
+		if ((l->metric == METRIC_AMPLIFICATION || l->metric == METRIC_WASTED) && x->counter_count == 0)
+			doubt(d, "expect %s can never be told: there are no counters", metric_info(l->metric)->name);
 	}
 }
 
@@ -105,13 +107,15 @@ is_used(const struct experiment *x, uint32_t line)
 	for (uint32_t i = 0; i < x->probe_count; i++)
 		if (names_line(x->probes[i].target, name) || names_line(x->probes[i].send, name))
 			return true;
+	if (x->has_load && names_line(x->load.http.target, name))
+		return true;
 	return false;
 }
 
 static void
 doubt_faults(struct doubts *d, const struct experiment *x)
 {
-	if (x->fault_count == 0)
+	if (x->fault_count == 0 && !(x->has_load && x->load.type == EXPERIMENT_HTTP && x->load.http.pace.surge_count > 0))
 		doubt(d, "there are no faults: it only shows that all is well when all is well");
 	for (uint32_t i = 0; i < x->fault_count; i++) {
 		const struct experiment_fault *f = &x->faults[i];
@@ -123,11 +127,11 @@ doubt_faults(struct doubts *d, const struct experiment *x)
 }
 
 unsigned
-doubt_experiment(const struct experiment *x, const char *path, struct buf *out)
+doubt_experiment(const struct experiment *x, const char *path, bool compared, struct buf *out)
 {
 	struct doubts d = { .path = path, .out = out };
 
-	doubt_judges(&d, x);
+	doubt_judges(&d, x, compared);
 	doubt_faults(&d, x);
 	return d.count;
 }

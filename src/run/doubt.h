@@ -7,7 +7,7 @@
 
 #include "run/experiment.h"
 
-/* Append one line "PATH: ..." per doubt. returns how many. */
-unsigned doubt_experiment(const struct experiment *x, const char *path, struct buf *out);
+/* Append one line "PATH: ..." per doubt. compared: it is a variant that others are compared with. returns how many. */
+unsigned doubt_experiment(const struct experiment *x, const char *path, bool compared, struct buf *out);
 
 #endif

@@ -108,7 +108,11 @@ static int
 enact_call(struct watch *w, const struct timeline_step *t, const struct experiment_fault *f, fl_ns now, uint64_t *hits)
 {
 	char say[FETCH_SAY_MAX] = "";
-	int rc = call(w, t->on ? &f->call : &f->undo, say);
+	int rc;
+
+	if (!t->on && f->undo.target == NULL)
+		return 0;
+	rc = call(w, t->on ? &f->call : &f->undo, say);
 
 	*hits = rc >= 200 && rc < 300;
 	if (*hits == 0 && rc != -ECANCELED)
@@ -121,7 +125,7 @@ static bool
 is_instant(const struct experiment_fault *f)
 {
 	return f->action == ACTION_CUT || f->action == ACTION_RESTART || (f->action == ACTION_KILL && f->length == 0) ||
-	    (f->action == ACTION_CALL && f->undo.target == NULL);
+	    (f->action == ACTION_CALL && f->undo.target == NULL && f->length == 0);
 }
 
 void

@@ -133,6 +133,9 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 	/* A lease ends it like `for`, whichever is shorter. */
 	if (f->spec.ttl_ns > 0)
 		f->length = f->length > 0 ? FL_MIN(f->length, f->spec.ttl_ns) : f->spec.ttl_ns;
+	if (kind_info(f->spec.kind)->place == KIND_HTTP && f->line >= 0 && r->x->lines[f->line].http == NULL)
+		doc_complain(r->d, doc_get(n, "type"), "found %s on a line of connections, expected a line with protocol: http",
+		    kind_info(f->spec.kind)->name);
 	f->name = exp_field_dup(r, f->spec.name);
 	if (f->name != NULL)
 		check_name(r, n, f);
@@ -141,12 +144,8 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 static void
 read_call(struct exp_reader *r, const struct doc_node *n, struct experiment_fault *f)
 {
-	const struct doc_node *length = doc_get(n, "for");
-
 	exp_field_url(r, n, "call", NULL, &f->call.target, &f->call.path);
 	exp_field_url(r, n, "undo", NULL, &f->undo.target, &f->undo.path);
-	if (length != NULL && doc_get(n, "undo") == NULL)
-		doc_complain(r->d, length, "found for without undo, expected undo: URL of the call that takes it back");
 }
 
 static void

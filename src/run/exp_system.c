@@ -16,6 +16,7 @@
  */
 #include "run/exp_system.h"
 
+#include "run/exp_line.h"
 #include "run/exp_probe.h"
 #include <signal.h>
 #include <stdio.h>
@@ -141,44 +142,6 @@ read_process(struct exp_reader *r, const struct doc_node *map, struct experiment
 	read_stop(r, map, p);
 }
 
-static void
-read_line(struct exp_reader *r, const struct doc_node *map, struct experiment_line *l)
-{
-	static const char *const known[] = { "name", "listen", "upstream", "half_close", "key", "connect_timeout", "connections_max", NULL };
-	static const char *const keys[] = { "ordinal", "client", NULL };
-	const struct doc_node *key = doc_get(map, "key");
-	int64_t max;
-	int i;
-
-	if (map->kind != DOC_MAP)
-		return;
-	doc_keys(r->d, map, known);
-	l->listen = "127.0.0.1:0";
-	l->half_close = true;
-	l->connect_timeout = 10 * FL_SEC;
-	exp_field_template(r, map, "listen", NULL, &l->listen);
-	exp_field_template(r, map, "upstream", "found a line without upstream, expected upstream: HOST:PORT", &l->upstream);
-	exp_field_bool(r, map, "half_close", &l->half_close);
-	exp_field_duration(r, map, "connect_timeout", FL_MS, 600 * FL_SEC, &l->connect_timeout);
-	if (exp_field_int(r, map, "connections_max", 0, 1000000, &max))
-		l->conns_max = (uint32_t)max;
-	if (key != NULL && (i = doc_choice(r->d, key, keys)) >= 0)
-		l->key = i == 0 ? LINE_KEY_ORDINAL : LINE_KEY_CLIENT;
-}
-
-/* Before the lines listen there is no {line:...} to speak of. */
-static void
-refuse_line_in_line(struct exp_reader *r, const struct doc_node *map)
-{
-	static const char *const keys[] = { "listen", "upstream", NULL };
-
-	for (size_t i = 0; keys[i] != NULL; i++) {
-		const struct doc_node *n = doc_get(map, keys[i]);
-		if (n != NULL && n->kind == DOC_SCALAR && strstr(n->text, "{line:") != NULL)
-			doc_complain(r->d, n, "found {line:...} in a line, expected an address or {port:NAME}");
-	}
-}
-
 void
 exp_system_read(struct exp_reader *r, const struct doc_node *root)
 {
@@ -187,8 +150,7 @@ exp_system_read(struct exp_reader *r, const struct doc_node *root)
 
 	for (uint32_t i = 0; i < x->line_count; i++) {
 		x->lines[i].name = x->line_names[i];
-		read_line(r, exp_field_named_item(lines, i), &x->lines[i]);
-		refuse_line_in_line(r, exp_field_named_item(lines, i));
+		exp_line_read(r, exp_field_named_item(lines, i), &x->lines[i]);
 	}
 	for (uint32_t i = 0; i < x->process_count; i++) {
 		x->processes[i].name = x->process_names[i];

@@ -61,11 +61,12 @@ struct experiment_process {
 
 struct experiment_line {
 	const char *name;
-	const char *listen, *upstream;  /* templates */
+	const char *listen, *upstream;  /* templates; upstream of an HTTP line: all its instances, for reports */
 	bool half_close;
 	enum line_key key;
 	fl_ns connect_timeout;
 	uint32_t conns_max;
+	const struct doc_node *http;    /* with protocol: http: its map, whose texts are templates (exp_line.h); NULL: connections */
 };
 
 /* What an HTTP load may ask for. */
@@ -133,7 +134,7 @@ struct experiment_fault {
 	int line, process;              /* -1: the other one; ACTION_CALL: both */
 	int sig;                        /* ACTION_KILL */
 	bool reset;                     /* ACTION_CUT */
-	struct experiment_call call, undo;      /* ACTION_CALL */
+	struct experiment_call call, undo;      /* ACTION_CALL; no undo: it ends by itself, after length */
 	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
 

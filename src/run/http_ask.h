@@ -8,11 +8,22 @@
  *  (1) The last route matches everything.
  *  (2) A policy that is `own` belongs to the line or route that holds it; otherwise it is the line's, and so is the live object.
  *  (3) upstreams[0] is the line's; a route refers to upstreams by index.
+ *  (4) Options of policies have no name, listener, seed or memory yet: http_doc_build() adds them.
  */
 #ifndef RUN_HTTP_ASK_H
 #define RUN_HTTP_ASK_H
 
 #include "base/arena.h"
+#include "faultline/adaptive.h"
+#include "faultline/balance.h"
+#include "faultline/breaker.h"
+#include "faultline/bulkhead.h"
+#include "faultline/fallback.h"
+#include "faultline/hedge.h"
+#include "faultline/limiter.h"
+#include "faultline/outlier.h"
+#include "faultline/retry.h"
+#include "faultline/shedder.h"
 #include "proxy/http_conf.h"
 
 #define HTTP_ASK_INSTANCES_MAX 1024u    /* of one list */
@@ -36,12 +47,8 @@ struct http_ask_instance {
 	uint32_t connections_max;       /* to it, all workers; 0: as the pool says */
 };
 
-enum http_ask_balance_kind {
-	HTTP_ASK_ROUND_ROBIN, HTTP_ASK_LEAST_REQUEST, HTTP_ASK_PEAK_EWMA, HTTP_ASK_RING_HASH, HTTP_ASK_RANDOM
-};
-
 struct http_ask_balance {
-	int kind;                       /* enum http_ask_balance_kind */
+	struct fl_balance_opts o;
 	char header[64];                /* ring_hash: what is hashed; "" the client's address */
 	fl_ns decay;                    /* peak_ewma */
 };
@@ -67,35 +74,15 @@ struct http_ask_health {
 struct http_ask_outlier {
 	struct http_ask_mark at;
 	bool on;
-	uint32_t consecutive;           /* failures in a row; 0: not looked at */
-	uint32_t consecutive_gateway;
-	double failure_rate;            /* of an instance in an interval; 0: not looked at */
-	double deviations;              /* success rate below the mean of its peers; 0: not looked at */
-	uint32_t min_calls;             /* of an instance in an interval, for either rate */
-	uint32_t min_instances;         /* for comparing */
-	fl_ns interval, ejection, ejection_max;
-	double max_ejected;             /* share of the instances at most */
-	double enforce;
+	struct fl_outlier_opts o;
 };
 
-/* What the whole of a route's or the line's calls are bounded by, or one instance's. */
 struct http_ask_breaker {
 	struct http_ask_mark at;
 	bool on, own;
 	int per;                        /* enum http_ask_per */
 	int mode;                       /* enum http_ask_breaker_mode */
-	fl_ns window;
-	uint32_t window_calls;          /* a window of so many calls instead; 0: of time */
-	double failure_rate;
-	uint32_t min_calls;
-	double confidence;              /* 0: the plain rate and min_calls alone */
-	fl_ns slow;                     /* calls that take longer are slow; 0: none is */
-	double slow_rate;
-	fl_ns open, open_max;
-	double backoff;                 /* how the open time grows */
-	uint32_t probes, successes;
-	fl_ns lease;                    /* of a probe; 0: the open time */
-	double enforce;
+	struct fl_breaker_opts o;
 };
 enum http_ask_per { HTTP_ASK_PER_INSTANCE, HTTP_ASK_PER_ROUTE };
 enum http_ask_breaker_mode { HTTP_ASK_BREAKER_AUTO, HTTP_ASK_BREAKER_FORCED_OPEN, HTTP_ASK_BREAKER_DISABLED };
@@ -108,7 +95,6 @@ struct http_ask_upstreams {
 	fl_ns dns_refresh;
 	struct http_ask_balance balance;
 	char zone[HTTP_ASK_ZONE_MAX];   /* ours: instances of the same zone are preferred */
-	fl_ns slow_start;
 	double panic;                   /* when fewer than this share are fit, all are used */
 	struct http_ask_pool pool;
 	struct http_ask_health health;
@@ -122,79 +108,49 @@ struct http_ask_upstreams {
 struct http_ask_retry {
 	struct http_ask_mark at;
 	bool on, own;
-	uint32_t attempts;              /* with the first; 1: none */
+	struct fl_retry_opts o;
+	int jitter;                     /* 0 full, 1 decorrelated */
 	unsigned conditions;            /* HTTP_RETRY_... */
 	uint32_t status_count;
 	uint16_t status[16];
-	bool unsafe;
-	fl_ns base, max;                /* of the backoff */
-	int jitter;                     /* 0 full, 1 decorrelated */
 	uint64_t replay_bytes;
-	double enforce;
 };
 
 struct http_ask_budget {
 	struct http_ask_mark at;
 	bool on, own;
-	double share;                   /* of the calls that succeed */
-	double reserve_per_second;
-	fl_ns window;                   /* what is not used is forgotten after that */
-	double enforce;
+	struct fl_budget_opts o;
 };
 
 struct http_ask_hedge {
 	struct http_ask_mark at;
 	bool on, own;
-	double quantile;                /* wait for that quantile of the latency; 0: for `after` */
-	fl_ns after;
-	fl_ns min_delay, max_delay;
+	struct fl_hedge_opts o;
 	uint32_t max;                   /* further attempts at once */
-	double enforce;
 };
 
 struct http_ask_bulkhead {
 	struct http_ask_mark at;
 	bool on, own;
-	uint32_t max;                   /* calls at once */
-	uint32_t queue;
-	fl_ns target, interval;         /* CoDel */
-	fl_ns lifo_after;               /* not empty for so long: last in, first out */
-	double enforce;
+	struct fl_bulkhead_opts o;      /* max 0: not said */
 };
 
 struct http_ask_rate {
 	struct http_ask_mark at;
 	bool on, own;
-	double rate;                    /* per second */
-	uint32_t burst;
-	double enforce;
+	struct fl_limiter_opts o;       /* burst 0: not said */
 };
 
 struct http_ask_adaptive {
 	struct http_ask_mark at;
 	bool on, own;
-	uint32_t min, initial, max;
-	double tolerance;               /* how much longer than usual is still fine */
-	double smoothing;
-	double backoff;                 /* on explicit overload */
-	double enforce;
+	struct fl_adaptive_opts o;
 };
 
 struct http_ask_shed {
 	struct http_ask_mark at;
 	bool on, own;
-	fl_ns target;                   /* time in our queue that is fine */
-	fl_ns interval;
-	uint32_t levels;                /* of priority */
-	double enforce;
-};
-
-/* When the fallback is taken. Bits. */
-enum {
-	HTTP_ASK_FALLBACK_REFUSED = 1 << 0,     /* a policy refused */
-	HTTP_ASK_FALLBACK_ERROR = 1 << 1,       /* could not connect, was reset */
-	HTTP_ASK_FALLBACK_TIMEOUT = 1 << 2,
-	HTTP_ASK_FALLBACK_5XX = 1 << 3,
+	struct fl_shedder_opts o;
 };
 
 struct http_ask_header {
@@ -205,18 +161,14 @@ struct http_ask_fallback {
 	struct http_ask_mark at;
 	bool on, own;
 	bool is_static, is_stale;
+	struct fl_fallback_opts o;
+	struct fl_stale_opts stale;
 	uint16_t status;
 	const char *body;               /* of the arena */
 	size_t body_bytes;
 	uint32_t header_count;
 	struct http_ask_header headers[16];
-	uint64_t stale_bytes;
-	fl_ns stale_max;
 	int upstreams;                  /* index; 0: none */
-	unsigned conditions;
-	uint32_t max;                   /* at once */
-	double rehearse;
-	double enforce;
 };
 
 /* What holds for the calls of a line, or of a route. */

@@ -63,11 +63,11 @@ attempt_time(const struct http_timeouts *t)
 static fl_ns
 backoffs(const struct http_ask_retry *r, unsigned attempts)
 {
-	fl_ns all = 0, step = r->base;
+	fl_ns all = 0, step = r->o.base;
 
 	for (unsigned i = 1; i < attempts; i++) {
-		all += FL_MIN(r->jitter == 1 ? r->max : step, r->max);
-		step = FL_MIN(step * 2, r->max);
+		all += FL_MIN(r->o.decorrelated ? r->o.max : step, r->o.max);
+		step = FL_MIN(step * 2, r->o.max);
 	}
 	return all;
 }
@@ -75,30 +75,39 @@ backoffs(const struct http_ask_retry *r, unsigned attempts)
 static void
 count_attempts(const struct http_ask_policies *p, struct http_cost *c)
 {
-	unsigned retries = p->retry.on && p->retry.enforce > 0 ? p->retry.attempts : 1;
-	unsigned hedges = p->hedge.on && p->hedge.enforce > 0 ? p->hedge.max : 0;
-	bool bounded = p->budget.on && p->budget.enforce >= 1;
+	unsigned retries = p->retry.on ? p->retry.o.attempts_max : 1;
+	unsigned hedges = p->hedge.on && p->hedge.o.enforce > 0 ? p->hedge.max : 0;
+	bool bounded = p->budget.on && p->budget.o.enforce >= 1;
 
 	c->attempts = FL_MIN(retries * (1 + hedges), (unsigned)HTTP_ATTEMPTS_MAX);
 	c->healthy = c->outage = 1;
 	if (c->attempts == 1)
 		return;
-	c->healthy = bounded ? FL_MIN(1 + p->budget.share, (double)c->attempts) : (double)c->attempts;
+	c->healthy = bounded ? FL_MIN(1 + p->budget.o.ratio, (double)c->attempts) : (double)c->attempts;
 	/* Only successes fill the budget, and there are none. */
 	c->outage = bounded ? 1 : (double)c->attempts;
-	c->reserve_per_second = bounded ? p->budget.reserve_per_second : 0;
+	c->reserve_per_second = bounded ? p->budget.o.reserve : 0;
+}
+
+/* The bulkhead's own patience, or the limit on it. */
+static fl_ns
+queueing(const struct http_ask_policies *p)
+{
+	if (!p->bulkhead.on || p->bulkhead.o.queue == 0)
+		return 0;
+	return p->timeouts.queue > 0 ? FL_MIN(p->timeouts.queue, p->bulkhead.o.interval) : p->bulkhead.o.interval;
 }
 
 static void
 one_line(const struct http_ask_policies *p, struct http_cost *c)
 {
-	unsigned rounds = p->retry.on ? p->retry.attempts : 1;
+	unsigned rounds = p->retry.on ? p->retry.o.attempts_max : 1;
 
 	count_attempts(p, c);
 	c->attempt = attempt_time(&p->timeouts);
 	c->waits = backoffs(&p->retry, rounds);
 	c->phases = c->attempt == FL_NEVER ? FL_NEVER : c->attempt * rounds;
-	c->phases = sum(sum(c->phases, c->waits), p->bulkhead.on && p->bulkhead.queue > 0 ? p->timeouts.queue : 0);
+	c->phases = sum(sum(c->phases, c->waits), queueing(p));
 	c->time = p->timeouts.total > 0 ? FL_MIN(p->timeouts.total, c->phases) : c->phases;
 }
 

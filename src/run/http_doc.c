@@ -300,6 +300,20 @@ http_doc_parse(const struct doc_node *line, const char *name, const char *const 
 	return 0;
 }
 
+int
+http_doc_read(const struct doc_node *line, const char *name, const char *const *extra, const struct http_doc_env *env, struct doc_diag *d,
+    struct http_conf **ret_conf)
+{
+	struct http_doc *h;
+	int rc = http_doc_parse(line, name, extra, d->name, d, &h);
+
+	if (rc != 0)
+		return rc;
+	rc = http_doc_build(h, env, ret_conf);
+	http_doc_free(h);
+	return rc;
+}
+
 void
 http_doc_free(struct http_doc *h)
 {

@@ -14,18 +14,18 @@
 #include "proto/jsonw.h"
 #include "proxy/http_conf.h"
 
-struct crew;
 struct http_doc;                        /* what one line asks for; run/http_ask.h */
 struct http_keep;                       /* run/http_keep.h */
-struct resolver;
+struct line_wire;                       /* proxy/line.h */
 
 /* What building needs from its surroundings. */
 struct http_doc_env {
 	struct http_keep *keep;         /* live objects of all lines; never NULL */
 	uint64_t seed;                  /* of random decisions */
-	unsigned workers;               /* of the proxy the configuration is for */
-	struct crew *crew;              /* its workers, for health checks; proxy_crew() */
-	struct resolver *resolver;      /* for instances that are names; NULL: names are refused */
+	unsigned workers;               /* of the proxy that the configuration is for */
+	struct fl_listener listener;    /* told when a policy changes its state; zeroed: nobody */
+	const struct line_wire *wire;   /* of the line: TLS and PROXY headers towards instances; NULL: none */
+	uint64_t wire_digest;           /* of it */
 	fl_ns now;                      /* io clock */
 };
 

@@ -21,29 +21,31 @@
 #define BODY_BYTES_MAX (1u << 20)
 #define DAY ((double)(86400 * FL_SEC))
 
-static const char *const condition_words[] = { "refused", "error", "timeout", "5xx", NULL };
+static const char *const condition_words[] = { "failed", "timeout", "refused", NULL };      /* in the order of FL_FALLBACK_... */
 
-static const struct http_field fallback_fields[] = {
-	{ "max", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_fallback, max), 1, 1000000, NULL },
-	{ "rehearse", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_fallback, rehearse), 0, 1, NULL },
-	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_fallback, enforce), 0, 1, NULL },
+const struct http_field http_doc_fallback_fields[] = {
+	{ "max", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_fallback, o.max), 1, 1000000, NULL },
+	{ "rehearse", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_fallback, o.rehearse), 0, 1, NULL },
+	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_fallback, o.enforce), 0, 1, NULL },
 	HTTP_FIELD_END
 };
 static const struct http_field status_fields[] = {
 	{ "status", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_fallback, status), 200, 599, NULL },
 	HTTP_FIELD_END
 };
-static const struct http_field stale_fields[] = {
-	{ "max_bytes", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_fallback, stale_bytes), 4096, (double)(INT64_C(1) << 36), NULL },
-	{ "max_stale", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_fallback, stale_max), FL_MS, 30 * DAY, NULL },
+const struct http_field http_doc_fallback_stale[] = {
+	{ "max_bytes", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_fallback, stale.bytes_max), 65536, (double)(INT64_C(1) << 36), NULL },
+	{ "max_entry", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_fallback, stale.entry_max), 1024, 1 << 30, NULL },
+	{ "max_stale", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_fallback, stale.age_max), FL_MS, 30 * DAY, NULL },
 	HTTP_FIELD_END
 };
 
 void
 http_doc_fallback_init(struct http_ask_fallback *f)
 {
-	*f = (struct http_ask_fallback){ .status = 200, .body = "", .stale_bytes = 16u << 20, .stale_max = 300 * FL_SEC, .upstreams = 0, .max = 100,
-		.conditions = HTTP_ASK_FALLBACK_REFUSED | HTTP_ASK_FALLBACK_ERROR | HTTP_ASK_FALLBACK_TIMEOUT, .enforce = 1 };
+	*f = (struct http_ask_fallback){ .status = 200, .body = "" };
+	fl_fallback_opts_init(&f->o);
+	fl_stale_opts_init(&f->stale);
 }
 
 /* ---- the fixed answer ---- */
@@ -160,17 +162,17 @@ read_static(const struct doc_node *n, struct arena *mem, const char *beside, str
 static void
 read_conditions(const struct doc_node *n, struct doc_diag *d, struct http_ask_fallback *f)
 {
-	if (!doc_expect(d, n, DOC_LIST, "a list such as [refused, error, timeout, 5xx]"))
+	if (!doc_expect(d, n, DOC_LIST, "a list such as [failed, timeout, refused]"))
 		return;
-	f->conditions = 0;
+	f->o.on = 0;
 	for (uint32_t i = 0; i < n->count; i++) {
 		int c = doc_choice(d, n->items[i], condition_words);
 
 		if (c >= 0)
-			f->conditions |= 1u << c;
+			f->o.on |= 1u << c;
 	}
 	if (n->count == 0)
-		doc_complain(d, n, "found an empty list, expected at least one of refused, error, timeout, 5xx");
+		doc_complain(d, n, "found an empty list, expected at least one of failed, timeout, refused");
 }
 
 static void
@@ -182,7 +184,9 @@ read_stale(const struct doc_node *n, struct doc_diag *d, struct http_ask_fallbac
 		f->is_stale = on;
 	} else if (doc_expect(d, n, DOC_MAP, "a map such as {max_bytes: 16MB, max_stale: 5m}, true or false")) {
 		f->is_stale = true;
-		http_field_read(n, stale_fields, NULL, d, f);
+		http_field_read(n, http_doc_fallback_stale, NULL, d, f);
+		if (f->stale.entry_max > f->stale.bytes_max / 4)
+			doc_complain(d, n, "found max_entry over a quarter of max_bytes, expected at most that");
 	}
 }
 
@@ -206,7 +210,7 @@ http_doc_fallback_read(const struct doc_node *n, struct arena *mem, const char *
 	f->is_static = f->is_stale = false;
 	f->upstreams = 0;
 	f->on = true;
-	http_field_read(n, fallback_fields, extra, d, f);
+	http_field_read(n, http_doc_fallback_fields, extra, d, f);
 	if ((v = doc_get(n, "on")) != NULL && v->kind != DOC_NULL)
 		read_conditions(v, d, f);
 	if ((v = doc_get(n, "stale")) != NULL && v->kind != DOC_NULL)
@@ -232,7 +236,7 @@ http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f)
 	if (f->is_stale) {
 		jsonw_key(w, "stale");
 		jsonw_object(w);
-		http_field_json(w, stale_fields, f);
+		http_field_json(w, http_doc_fallback_stale, f);
 		jsonw_end(w);
 	}
 	if (f->is_static) {
@@ -247,10 +251,10 @@ http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f)
 	jsonw_key(w, "on");
 	jsonw_array(w);
 	for (unsigned i = 0; condition_words[i] != NULL; i++) {
-		if ((f->conditions & 1u << i) != 0)
+		if ((f->o.on & 1u << i) != 0)
 			jsonw_string(w, condition_words[i]);
 	}
 	jsonw_end(w);
-	http_field_json(w, fallback_fields, f);
+	http_field_json(w, http_doc_fallback_fields, f);
 	jsonw_end(w);
 }

@@ -6,6 +6,7 @@
 #include "proto/doc.h"
 #include "proto/jsonw.h"
 #include "run/http_ask.h"
+#include "run/http_field.h"
 
 void http_doc_fallback_init(struct http_ask_fallback *f);
 /*
@@ -15,6 +16,7 @@ void http_doc_fallback_init(struct http_ask_fallback *f);
  */
 bool http_doc_fallback_read(const struct doc_node *n, struct arena *mem, const char *beside, struct doc_diag *d, struct http_ask_fallback *f,
     const struct doc_node **ret_upstreams);
+extern const struct http_field http_doc_fallback_fields[], http_doc_fallback_stale[];
 void http_doc_fallback_json(struct jsonw *w, const struct http_ask_fallback *f);
 
 #endif

@@ -6,10 +6,10 @@
  * most: `retry: 3`, `bulkhead: 100`, `rate_limit: 100/s`, `hedge: p95`, `timeout: 3s`.
  */
 #include "run/http_doc_policies.h"
-#include "io/file.h"
 #include "run/http_doc_retry.h"
 #include "run/http_doc_fallback.h"
 #include "run/http_field.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@
 #define DAY ((double)(86400 * FL_SEC))
 #define NUMBER(struct_, key, member, min, max) { key, HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct_, member), min, max, NULL }
 #define TIME(struct_, key, member, min) { key, HTTP_FIELD_NS, HTTP_FIELD_AT(struct_, member), min, DAY, NULL }
-#define SHARE(struct_, key, member) { key, HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct_, member), 0, 1, NULL }
-#define ENFORCE(struct_) { "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct_, enforce), 0, 1, NULL }
+#define ENFORCE(struct_) { "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct_, o.enforce), 0, 1, NULL }
+#define RATIO(struct_, key, member, min, max) { key, HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct_, member), min, max, NULL }
 
 static const char *const per_words[] = { "instance", "route", NULL };
 static const char *const mode_words[] = { "auto", "forced_open", "disabled", NULL };
@@ -32,60 +32,68 @@ static const struct http_field timeout_fields[] = {
 	TIME(struct http_timeouts, "idle", idle, 0),
 	HTTP_FIELD_END
 };
-static const struct http_field breaker_fields[] = {
+const struct http_field http_doc_policies_breaker[] = {
 	{ "per", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_breaker, per), 0, 0, per_words },
 	{ "mode", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_breaker, mode), 0, 0, mode_words },
-	TIME(struct http_ask_breaker, "window", window, 100 * FL_MS),
-	NUMBER(struct http_ask_breaker, "window_calls", window_calls, 0, 65536),
-	SHARE(struct http_ask_breaker, "failure_rate", failure_rate),
-	NUMBER(struct http_ask_breaker, "min_calls", min_calls, 1, 1000000),
-	SHARE(struct http_ask_breaker, "confidence", confidence),
-	TIME(struct http_ask_breaker, "slow", slow, 0),
-	SHARE(struct http_ask_breaker, "slow_rate", slow_rate),
-	TIME(struct http_ask_breaker, "open", open, FL_MS),
-	TIME(struct http_ask_breaker, "open_max", open_max, FL_MS),
-	{ "backoff", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_breaker, backoff), 1, 10, NULL },
-	NUMBER(struct http_ask_breaker, "probes", probes, 1, 64),
-	NUMBER(struct http_ask_breaker, "successes", successes, 1, 64),
-	TIME(struct http_ask_breaker, "lease", lease, 0),
+	TIME(struct http_ask_breaker, "window", o.window, 100 * FL_MS),
+	NUMBER(struct http_ask_breaker, "window_calls", o.count, 0, FL_BREAKER_COUNT_MAX),
+	RATIO(struct http_ask_breaker, "failure_rate", o.failure_rate, 0.001, 1),
+	NUMBER(struct http_ask_breaker, "min_calls", o.volume_min, 1, 1000000),
+	RATIO(struct http_ask_breaker, "confidence", o.confidence, 0, 0.9999),
+	TIME(struct http_ask_breaker, "slow", o.slow_after, 0),
+	RATIO(struct http_ask_breaker, "slow_rate", o.slow_rate, 0.001, 1),
+	TIME(struct http_ask_breaker, "open", o.open, FL_MS),
+	TIME(struct http_ask_breaker, "open_max", o.open_max, FL_MS),
+	RATIO(struct http_ask_breaker, "jitter", o.jitter, 0, 1),
+	TIME(struct http_ask_breaker, "stable", o.stable, 0),
+	NUMBER(struct http_ask_breaker, "probes", o.probes, 1, FL_BREAKER_PROBES_MAX),
+	NUMBER(struct http_ask_breaker, "successes", o.successes, 1, 1000),
+	TIME(struct http_ask_breaker, "lease", o.lease, 0),
+	{ "overload_fails", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_breaker, o.overload_fails), 0, 0, NULL },
 	ENFORCE(struct http_ask_breaker),
 	HTTP_FIELD_END
 };
-static const struct http_field bulkhead_fields[] = {
-	NUMBER(struct http_ask_bulkhead, "max", max, 1, 1000000),
-	NUMBER(struct http_ask_bulkhead, "queue", queue, 0, 1000000),
-	TIME(struct http_ask_bulkhead, "target", target, 0),
-	TIME(struct http_ask_bulkhead, "interval", interval, FL_MS),
-	TIME(struct http_ask_bulkhead, "lifo_after", lifo_after, 0),
+const struct http_field http_doc_policies_bulkhead[] = {
+	NUMBER(struct http_ask_bulkhead, "max", o.max, 1, 1000000),
+	NUMBER(struct http_ask_bulkhead, "queue", o.queue, 0, 1000000),
+	TIME(struct http_ask_bulkhead, "target", o.target, FL_US),
+	TIME(struct http_ask_bulkhead, "interval", o.interval, FL_MS),
+	TIME(struct http_ask_bulkhead, "lifo_after", o.lifo_after, FL_MS),
+	TIME(struct http_ask_bulkhead, "expected", o.expected, 0),
 	ENFORCE(struct http_ask_bulkhead),
 	HTTP_FIELD_END
 };
-static const struct http_field rate_fields[] = {
-	{ "rate", HTTP_FIELD_RATE, HTTP_FIELD_AT(struct http_ask_rate, rate), 0.001, 1e9, NULL },
-	NUMBER(struct http_ask_rate, "burst", burst, 1, 1000000000),
+const struct http_field http_doc_policies_rate[] = {
+	{ "rate", HTTP_FIELD_RATE, HTTP_FIELD_AT(struct http_ask_rate, o.rate), 0.001, 1e9, NULL },
+	{ "burst", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_rate, o.burst), 1, 1e9, NULL },
 	ENFORCE(struct http_ask_rate),
 	HTTP_FIELD_END
 };
-static const struct http_field adaptive_fields[] = {
-	NUMBER(struct http_ask_adaptive, "min", min, 1, 1000000),
-	NUMBER(struct http_ask_adaptive, "initial", initial, 1, 1000000),
-	NUMBER(struct http_ask_adaptive, "max", max, 1, 1000000),
-	{ "tolerance", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_adaptive, tolerance), 1, 100, NULL },
-	SHARE(struct http_ask_adaptive, "smoothing", smoothing),
-	SHARE(struct http_ask_adaptive, "backoff", backoff),
+const struct http_field http_doc_policies_adaptive[] = {
+	NUMBER(struct http_ask_adaptive, "min", o.min, 1, 1000000),
+	NUMBER(struct http_ask_adaptive, "initial", o.initial, 1, 1000000),
+	NUMBER(struct http_ask_adaptive, "max", o.max, 1, 1000000),
+	{ "tolerance", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_adaptive, o.tolerance), 1, 100, NULL },
+	TIME(struct http_ask_adaptive, "window", o.window, FL_MS),
+	NUMBER(struct http_ask_adaptive, "min_samples", o.samples_min, 1, 64),
+	RATIO(struct http_ask_adaptive, "backoff", o.backoff, 0.01, 0.99),
+	RATIO(struct http_ask_adaptive, "smoothing", o.smoothing, 0.01, 1),
 	ENFORCE(struct http_ask_adaptive),
 	HTTP_FIELD_END
 };
-static const struct http_field shed_fields[] = {
-	TIME(struct http_ask_shed, "target", target, FL_US),
-	TIME(struct http_ask_shed, "interval", interval, FL_MS),
-	NUMBER(struct http_ask_shed, "levels", levels, 1, 256),
+const struct http_field http_doc_policies_shed[] = {
+	TIME(struct http_ask_shed, "target", o.target, 0),
+	TIME(struct http_ask_shed, "window", o.window, FL_MS),
+	RATIO(struct http_ask_shed, "step_down", o.step_down, 0.001, 1),
+	RATIO(struct http_ask_shed, "step_up", o.step_up, 0.001, 1),
+	{ "accepts", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_shed, o.k), 0, 1000, NULL },
+	TIME(struct http_ask_shed, "accepts_window", o.k_window, FL_SEC),
 	ENFORCE(struct http_ask_shed),
 	HTTP_FIELD_END
 };
 static const struct http_field single_fields[] = {
 	{ "pass_deadline", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_policies, pass_deadline), 0, 0, NULL },
-	NUMBER(struct http_ask_policies, "priority", priority, 0, 255),
+	NUMBER(struct http_ask_policies, "priority", priority, 0, 127),
 	NUMBER(struct http_ask_policies, "refuse_status", refuse_status, 400, 599),
 	HTTP_FIELD_END
 };
@@ -99,8 +107,8 @@ struct kind {
 	const char *value;              /* the field that a bare value stands for; NULL: none */
 	bool needs;                     /* ... and that has no default */
 };
-#define KIND(key, member, type, value, needs) { key, member##_fields, offsetof(struct http_ask_policies, member), \
-	offsetof(type, at), offsetof(type, on), offsetof(type, own), offsetof(type, enforce), value, needs }
+#define KIND(key, member, type, value, needs) { key, http_doc_policies_##member, offsetof(struct http_ask_policies, member), \
+	offsetof(type, at), offsetof(type, on), offsetof(type, own), offsetof(type, o.enforce), value, needs }
 
 static const struct kind kinds[] = {
 	KIND("breaker", breaker, struct http_ask_breaker, NULL, false),
@@ -118,14 +126,15 @@ http_doc_policies_init(struct http_ask_policies *p, const char *name)
 		.pass_deadline = true,
 		.refuse_status = 503,
 		.enforce = 1,
-		.breaker = { .window = 10 * FL_SEC, .failure_rate = 0.5, .min_calls = 20, .confidence = 0.95, .slow_rate = 1, .open = 5 * FL_SEC,
-			.open_max = 60 * FL_SEC, .backoff = 2, .probes = 3, .successes = 3, .enforce = 1 },
-		.bulkhead = { .target = 5 * FL_MS, .interval = 100 * FL_MS, .lifo_after = 100 * FL_MS, .enforce = 1 },
-		.rate = { .enforce = 1 },
-		.adaptive = { .min = 4, .initial = 20, .max = 1000, .tolerance = 1.5, .smoothing = 0.2, .backoff = 0.9, .enforce = 1 },
-		.shed = { .target = 5 * FL_MS, .interval = 100 * FL_MS, .levels = 8, .enforce = 1 },
 	};
 	snprintf(p->name, sizeof(p->name), "%s", name);
+	fl_breaker_opts_init(&p->breaker.o);
+	fl_bulkhead_opts_init(&p->bulkhead.o);
+	p->bulkhead.o.max = 0;
+	fl_limiter_opts_init(&p->rate.o);
+	p->rate.o.burst = 0;
+	fl_adaptive_opts_init(&p->adaptive.o);
+	fl_shedder_opts_init(&p->shed.o);
 	http_doc_retry_init(p);
 	http_doc_fallback_init(&p->fallback);
 }
@@ -208,7 +217,9 @@ read_kind(const struct doc_node *n, const struct kind *k, struct doc_diag *d, st
 static void
 read_enforce(const struct doc_node *n, const struct doc_node *map, struct doc_diag *d, struct http_ask_policies *p)
 {
-	static const struct http_field all[] = { ENFORCE(struct http_ask_policies), HTTP_FIELD_END };
+	static const struct http_field all[] = {
+		{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_policies, enforce), 0, 1, NULL }, HTTP_FIELD_END
+	};
 
 	(void)map;
 	if (!http_field_value(n, &all[0], d, p))
@@ -219,29 +230,35 @@ read_enforce(const struct doc_node *n, const struct doc_node *map, struct doc_di
 		*(double *)(void *)(base + kinds[i].enforce) = p->enforce;
 		*(bool *)(base + kinds[i].own) = true;
 	}
-	p->retry.enforce = p->budget.enforce = p->hedge.enforce = p->fallback.enforce = p->enforce;
+	p->budget.o.enforce = p->hedge.o.enforce = p->fallback.o.enforce = p->enforce;
+	p->budget.own = p->hedge.own = p->fallback.own = true;
 }
 
 /* A tenth of a second's worth, when nothing is said. */
 static void
 settle_burst(struct http_ask_rate *r)
 {
-	if (r->on && r->burst == 0)
-		r->burst = (uint32_t)FL_MAX(r->rate / 10, 1.0);
+	if (r->on && r->o.burst < 1)
+		r->o.burst = floor(FL_MAX(r->o.rate / 10, 1.0));
 }
 
 static void
 check(const struct http_ask_policies *p, const struct doc_node *map, struct doc_diag *d)
 {
-	const struct doc_node *breaker = doc_get(map, "breaker"), *adaptive = doc_get(map, "adaptive");
+	const struct doc_node *breaker = doc_get(map, "breaker"), *adaptive = doc_get(map, "adaptive"), *bulkhead = doc_get(map, "bulkhead"),
+	    *shed = doc_get(map, "shed");
+	const struct fl_adaptive_opts *a = &p->adaptive.o;
 
-	if (breaker != NULL && p->breaker.open > p->breaker.open_max)
+	if (breaker != NULL && p->breaker.mode == HTTP_ASK_BREAKER_FORCED_OPEN && p->breaker.per == HTTP_ASK_PER_INSTANCE)
+		doc_complain(d, breaker, "found mode: forced_open with per: instance, expected it with per: route");
+	if (breaker != NULL && p->breaker.o.open > p->breaker.o.open_max)
 		doc_complain(d, breaker, "found open longer than open_max, expected at most that");
-	if (breaker != NULL && p->breaker.successes > p->breaker.probes && doc_get(breaker, "successes") != NULL)
-		doc_complain(d, breaker, "found %u successes out of %u probes, expected at most as many", p->breaker.successes, p->breaker.probes);
-	if (adaptive != NULL && (p->adaptive.min > p->adaptive.initial || p->adaptive.initial > p->adaptive.max))
-		doc_complain(d, adaptive, "found min %u, initial %u, max %u, expected them in this order", p->adaptive.min, p->adaptive.initial,
-		    p->adaptive.max);
+	if (adaptive != NULL && (a->min > a->initial || a->initial > a->max))
+		doc_complain(d, adaptive, "found min %u, initial %u, max %u, expected them in this order", a->min, a->initial, a->max);
+	if (bulkhead != NULL && p->bulkhead.o.target > p->bulkhead.o.interval)
+		doc_complain(d, bulkhead, "found target longer than interval, expected at most that");
+	if (shed != NULL && p->shed.o.k > 0 && p->shed.o.k < 1)
+		doc_complain(d, shed, "found accepts %g, expected 0 or 1 and more", p->shed.o.k);
 }
 
 bool
@@ -277,7 +294,7 @@ http_doc_policies_read(const struct doc_node *map, const struct http_doc_policie
 bool
 http_doc_policies_same_breaker(const struct http_ask_breaker *a, const struct http_ask_breaker *b)
 {
-	return a->on == b->on && http_field_same(breaker_fields, a, b);
+	return a->on == b->on && http_field_same(http_doc_policies_breaker, a, b);
 }
 
 /* ---- as JSON ---- */

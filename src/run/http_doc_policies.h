@@ -6,6 +6,7 @@
 #include "proto/doc.h"
 #include "proto/jsonw.h"
 #include "run/http_ask.h"
+#include "run/http_field.h"
 
 /* What reading policies needs beside the map. */
 struct http_doc_policies_env {
@@ -24,6 +25,9 @@ void http_doc_policies_inherit(struct http_ask_policies *p, const char *name);
  */
 bool http_doc_policies_read(const struct doc_node *map, const struct http_doc_policies_env *env, struct http_ask_policies *p,
     const struct doc_node **ret_fallback);
+/* The fields of the kinds of policies, each over its struct in struct http_ask_policies. */
+extern const struct http_field http_doc_policies_breaker[], http_doc_policies_bulkhead[], http_doc_policies_rate[],
+    http_doc_policies_adaptive[], http_doc_policies_shed[];
 bool http_doc_policies_same_breaker(const struct http_ask_breaker *a, const struct http_ask_breaker *b);
 /* The pairs, as they are read; what is off is false. */
 void http_doc_policies_json(struct jsonw *w, const struct http_ask_policies *p);

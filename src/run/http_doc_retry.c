@@ -9,35 +9,37 @@
 
 #define DAY ((double)(86400 * FL_SEC))
 #define TIME(struct_, key, member, min) { key, HTTP_FIELD_NS, HTTP_FIELD_AT(struct_, member), min, DAY, NULL }
-#define ENFORCE(struct_) { "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct_, enforce), 0, 1, NULL }
+#define ENFORCE(struct_) { "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct_, o.enforce), 0, 1, NULL }
 
 const char *const http_doc_retry_words[] = { "connect", "reset", "timeout", "5xx", "gateway", "429", "status", "refused", NULL };
 static const char *const jitter_words[] = { "full", "decorrelated", NULL };
 
 static const struct http_field retry_fields[] = {
-	{ "attempts", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_retry, attempts), 1, HTTP_ATTEMPTS_MAX, NULL },
-	{ "unsafe", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_retry, unsafe), 0, 0, NULL },
+	{ "attempts", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_retry, o.attempts_max), 1, HTTP_ATTEMPTS_MAX, NULL },
+	{ "unsafe", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_ask_retry, o.unsafe), 0, 0, NULL },
 	{ "replay", HTTP_FIELD_BYTES, HTTP_FIELD_AT(struct http_ask_retry, replay_bytes), 0, 1 << 24, NULL },
-	ENFORCE(struct http_ask_retry),
+	TIME(struct http_ask_retry, "retry_after_max", o.retry_after_max, 0),
 	HTTP_FIELD_END
 };
 static const struct http_field backoff_fields[] = {
-	TIME(struct http_ask_retry, "base", base, 0),
-	TIME(struct http_ask_retry, "max", max, 0),
+	TIME(struct http_ask_retry, "base", o.base, 0),
+	TIME(struct http_ask_retry, "max", o.max, 0),
 	{ "jitter", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_retry, jitter), 0, 0, jitter_words },
 	HTTP_FIELD_END
 };
-static const struct http_field budget_fields[] = {
-	{ "share", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_budget, share), 0, 10, NULL },
-	{ "reserve_per_second", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_budget, reserve_per_second), 0, 1e6, NULL },
-	TIME(struct http_ask_budget, "window", window, FL_SEC),
+const struct http_field http_doc_retry_budget[] = {
+	{ "share", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_budget, o.ratio), 0, 1, NULL },
+	{ "reserve_per_second", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_budget, o.reserve), 0, 1e6, NULL },
+	{ "max", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_budget, o.max), 1, 1e9, NULL },
 	ENFORCE(struct http_ask_budget),
 	HTTP_FIELD_END
 };
-static const struct http_field hedge_fields[] = {
+const struct http_field http_doc_retry_hedge[] = {
 	{ "max", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_hedge, max), 1, HTTP_ATTEMPTS_MAX - 1, NULL },
-	TIME(struct http_ask_hedge, "min_delay", min_delay, 0),
-	TIME(struct http_ask_hedge, "max_delay", max_delay, FL_MS),
+	TIME(struct http_ask_hedge, "min_delay", o.delay_min, 0),
+	TIME(struct http_ask_hedge, "max_delay", o.delay_max, FL_MS),
+	{ "min_samples", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_hedge, o.samples_min), 1, 1000000, NULL },
+	TIME(struct http_ask_hedge, "window", o.window, FL_SEC),
 	ENFORCE(struct http_ask_hedge),
 	HTTP_FIELD_END
 };
@@ -45,10 +47,13 @@ static const struct http_field hedge_fields[] = {
 void
 http_doc_retry_init(struct http_ask_policies *p)
 {
-	p->retry = (struct http_ask_retry){ .attempts = 3, .base = 25 * FL_MS, .max = 250 * FL_MS, .replay_bytes = 65536, .enforce = 1,
-		.conditions = HTTP_RETRY_CONNECT | HTTP_RETRY_RESET | HTTP_RETRY_TIMEOUT | HTTP_RETRY_GATEWAY | HTTP_RETRY_REFUSED };
-	p->budget = (struct http_ask_budget){ .on = true, .share = 0.1, .reserve_per_second = 1, .window = 10 * FL_SEC, .enforce = 1 };
-	p->hedge = (struct http_ask_hedge){ .quantile = 0.95, .max = 1, .min_delay = FL_MS, .max_delay = 10 * FL_SEC, .enforce = 1 };
+	fl_retry_opts_init(&p->retry.o);
+	p->retry.replay_bytes = 65536;
+	p->retry.conditions = HTTP_RETRY_CONNECT | HTTP_RETRY_RESET | HTTP_RETRY_TIMEOUT | HTTP_RETRY_GATEWAY | HTTP_RETRY_REFUSED;
+	fl_budget_opts_init(&p->budget.o);
+	p->budget.on = true;
+	fl_hedge_opts_init(&p->hedge.o);
+	p->hedge.max = 1;
 }
 
 /* ---- conditions ---- */
@@ -94,13 +99,14 @@ read_backoff(const struct doc_node *n, struct doc_diag *d, struct http_ask_retry
 {
 	if (n->kind == DOC_SCALAR) {
 		http_field_value(n, &backoff_fields[0], d, r);
-		r->max = FL_MAX(r->max, r->base);
+		r->o.max = FL_MAX(r->o.max, r->o.base);
 		return;
 	}
 	if (!doc_expect(d, n, DOC_MAP, "a duration, or a map such as {base: 25ms, max: 250ms}"))
 		return;
 	http_field_read(n, backoff_fields, NULL, d, r);
-	if (r->base > r->max)
+	r->o.decorrelated = r->jitter == 1;
+	if (r->o.base > r->o.max)
 		doc_complain(d, n, "found a base longer than max, expected at most that");
 }
 
@@ -117,10 +123,10 @@ read_budget(const struct doc_node *n, struct doc_diag *d, struct http_ask_budget
 		b->on = on;
 	} else if (n->kind == DOC_SCALAR) {
 		b->on = true;
-		http_field_value(n, &budget_fields[0], d, b);
+		http_field_value(n, &http_doc_retry_budget[0], d, b);
 	} else if (doc_expect(d, n, DOC_MAP, "a share such as 10%, a map such as {share: 10%}, or false")) {
 		b->on = true;
-		http_field_read(n, budget_fields, NULL, d, b);
+		http_field_read(n, http_doc_retry_budget, NULL, d, b);
 	}
 }
 
@@ -173,14 +179,13 @@ read_after(const struct doc_node *n, struct doc_diag *d, struct http_ask_hedge *
 	fl_ns after = 0;
 
 	if (q > 0) {
-		h->quantile = q;
-		h->after = 0;
+		h->o.quantile = q;
+		h->o.fixed = 0;
 		return;
 	}
 	doc_diag_init(&quiet, NULL);
 	if (doc_duration(&quiet, n, &after) && after >= FL_US) {
-		h->quantile = 0;
-		h->after = after;
+		h->o.fixed = after;
 	} else {
 		doc_unexpected(d, n, "a quantile such as p95 (p1 to p99.99), or a duration such as 20ms");
 	}
@@ -207,10 +212,10 @@ read_hedge(const struct doc_node *n, struct doc_diag *d, struct http_ask_hedge *
 	}
 	if (!doc_expect(d, n, DOC_MAP, "when to send another, such as p95, a map such as {after: p95, max: 1}, or false"))
 		return;
-	http_field_read(n, hedge_fields, extra, d, h);
+	http_field_read(n, http_doc_retry_hedge, extra, d, h);
 	if ((after = doc_get(n, "after")) != NULL && after->kind != DOC_NULL)
 		read_after(after, d, h);
-	if (h->min_delay > h->max_delay)
+	if (h->o.delay_min > h->o.delay_max)
 		doc_complain(d, n, "found min_delay longer than max_delay, expected at most that");
 }
 
@@ -276,11 +281,11 @@ put_hedge(struct jsonw *w, const struct http_ask_hedge *h)
 	}
 	jsonw_object(w);
 	jsonw_key(w, "after");
-	if (h->quantile > 0)
-		jsonw_printf(w, "p%s", jsonw_format_g(text, round(h->quantile * 1e6) / 1e4));
+	if (h->o.fixed == 0)
+		jsonw_printf(w, "p%s", jsonw_format_g(text, round(h->o.quantile * 1e6) / 1e4));
 	else
-		jsonw_string(w, http_field_duration(text, h->after));
-	http_field_json(w, hedge_fields, h);
+		jsonw_string(w, http_field_duration(text, h->o.fixed));
+	http_field_json(w, http_doc_retry_hedge, h);
 	jsonw_end(w);
 }
 
@@ -291,7 +296,7 @@ http_doc_retry_json(struct jsonw *w, const struct http_ask_policies *p)
 	jsonw_key(w, "budget");
 	if (p->budget.on) {
 		jsonw_object(w);
-		http_field_json(w, budget_fields, &p->budget);
+		http_field_json(w, http_doc_retry_budget, &p->budget);
 		jsonw_end(w);
 	} else {
 		jsonw_bool(w, false);

@@ -22,6 +22,12 @@ is_token(const char *s)
 	return *s != '\0';
 }
 
+static bool
+is_name(const char *s)
+{
+	return *s != '\0' && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == '\0';
+}
+
 static void
 take_method(const struct doc_node *n, struct doc_diag *d, char into[16])
 {
@@ -153,7 +159,7 @@ http_doc_routes_name(const struct doc_node *route, uint32_t i, struct doc_diag *
 	}
 	if (!doc_text(d, n, "a name", &text))
 		return;
-	if (!is_token(text) || strlen(text) >= sizeof(r->name)) {
+	if (!is_name(text) || strlen(text) >= sizeof(r->name)) {
 		doc_complain(d, n, "found the name \"%.80s\", expected 1 to %zu letters, digits, _ . -", text, sizeof(r->name) - 1);
 		return;
 	}

@@ -24,7 +24,8 @@ const char *const http_doc_upstreams_keys[] = {
 	"upstream", "upstreams", "dns", "balance", "zone", "slow_start", "panic", "pool", "health", "outlier", NULL
 };
 
-static const char *const balance_kinds[] = { "round_robin", "least_request", "peak_ewma", "ring_hash", "random", NULL };
+/* In the order of enum fl_balance_kind. */
+static const char *const balance_kinds[] = { "least_request", "round_robin", "peak_ewma", "ring_hash", "random", NULL };
 
 static const struct http_field instance_fields[] = {
 	{ "weight", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_instance, weight), 1, 1000, NULL },
@@ -34,9 +35,13 @@ static const struct http_field instance_fields[] = {
 	HTTP_FIELD_END
 };
 static const struct http_field balance_fields[] = {
-	{ "kind", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_balance, kind), 0, 0, balance_kinds },
+	{ "kind", HTTP_FIELD_CHOICE, HTTP_FIELD_AT(struct http_ask_balance, o.kind), 0, 0, balance_kinds },
 	{ "header", HTTP_FIELD_TEXT, HTTP_FIELD_AT(struct http_ask_balance, header), 0, 0, NULL },
 	{ "decay", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_balance, decay), FL_MS, DAY, NULL },
+	{ "overprovision", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_balance, o.overprovision), 1, 100, NULL },
+	{ "zone_share", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_balance, o.zone_share_min), 0, 1, NULL },
+	{ "load_bound", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_balance, o.load_bound), 1.01, 100, NULL },
+	{ "points", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_balance, o.points), 1, 1000, NULL },
 	HTTP_FIELD_END
 };
 static const struct http_field pool_fields[] = {
@@ -58,22 +63,22 @@ static const struct http_field health_fields[] = {
 	HTTP_FIELD_END
 };
 static const struct http_field outlier_fields[] = {
-	{ "consecutive", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, consecutive), 0, 100000, NULL },
-	{ "consecutive_gateway", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, consecutive_gateway), 0, 100000, NULL },
-	{ "failure_rate", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_outlier, failure_rate), 0, 1, NULL },
-	{ "deviations", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_outlier, deviations), 0, 100, NULL },
-	{ "min_calls", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, min_calls), 1, 1000000, NULL },
-	{ "min_instances", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, min_instances), 1, 1024, NULL },
-	{ "interval", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, interval), 10 * FL_MS, DAY, NULL },
-	{ "ejection", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, ejection), FL_MS, DAY, NULL },
-	{ "ejection_max", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, ejection_max), FL_MS, DAY, NULL },
-	{ "max_ejected", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_outlier, max_ejected), 0, 1, NULL },
-	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_outlier, enforce), 0, 1, NULL },
+	{ "consecutive", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, o.consecutive), 0, 100000, NULL },
+	{ "failure_rate", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_outlier, o.failure_share), 0.001, 1, NULL },
+	{ "deviations", HTTP_FIELD_FLOAT, HTTP_FIELD_AT(struct http_ask_outlier, o.sigmas), 0, 100, NULL },
+	{ "min_calls", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, o.volume_min), 1, 1000000, NULL },
+	{ "min_instances", HTTP_FIELD_NUMBER, HTTP_FIELD_AT(struct http_ask_outlier, o.hosts_min), 1, 1024, NULL },
+	{ "window", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, o.window), 100 * FL_MS, DAY, NULL },
+	{ "ejection", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, o.base), FL_MS, DAY, NULL },
+	{ "ejection_max", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_outlier, o.max), FL_MS, DAY, NULL },
+	{ "jitter", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_outlier, o.jitter), 0, 1, NULL },
+	{ "max_ejected", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_outlier, o.max_share), 0, 1, NULL },
+	{ "enforce", HTTP_FIELD_ENFORCE, HTTP_FIELD_AT(struct http_ask_outlier, o.enforce), 0, 1, NULL },
 	HTTP_FIELD_END
 };
 static const struct http_field upstreams_fields[] = {
 	{ "zone", HTTP_FIELD_TEXT, HTTP_FIELD_AT(struct http_ask_upstreams, zone), 0, 0, NULL },
-	{ "slow_start", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_upstreams, slow_start), 0, DAY, NULL },
+	{ "slow_start", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_ask_upstreams, balance.o.slow_start), 0, DAY, NULL },
 	{ "panic", HTTP_FIELD_SHARE, HTTP_FIELD_AT(struct http_ask_upstreams, panic), 0, 1, NULL },
 	HTTP_FIELD_END
 };
@@ -87,14 +92,15 @@ http_doc_upstreams_init(struct http_ask_upstreams *u)
 {
 	*u = (struct http_ask_upstreams){
 		.dns_refresh = 5 * FL_SEC,
-		.balance = { .kind = HTTP_ASK_LEAST_REQUEST, .decay = 10 * FL_SEC },
+		.balance = { .decay = 10 * FL_SEC },
 		.panic = 0.5,
 		.pool = { .idle_max = 64, .idle_timeout = 60 * FL_SEC },
 		.health = { .path = "", .interval = 5 * FL_SEC, .timeout = FL_SEC, .rise = 2, .fall = 3, .status_min = 200, .status_max = 399 },
-		.outlier = { .consecutive = 5, .min_calls = 20, .min_instances = 3, .interval = 10 * FL_SEC, .ejection = 30 * FL_SEC,
-			.ejection_max = 300 * FL_SEC, .max_ejected = 0.5, .enforce = 1 },
 		.connect_timeout = FL_SEC,
 	};
+	fl_balance_opts_init(&u->balance.o);
+	fl_outlier_opts_init(&u->outlier.o);
+	fl_breaker_opts_init(&u->breaker.o);
 }
 
 /* ---- instances ---- */
@@ -217,13 +223,13 @@ read_balance(const struct doc_node *n, struct doc_diag *d, struct http_ask_balan
 	if (n->kind == DOC_SCALAR) {
 		kind = doc_choice(d, n, balance_kinds);
 		if (kind >= 0)
-			b->kind = kind;
+			b->o.kind = (enum fl_balance_kind)kind;
 		return;
 	}
 	if (!doc_expect(d, n, DOC_MAP, "a word such as least_request, or a map such as {kind: ring_hash, header: x-user}"))
 		return;
 	http_field_read(n, balance_fields, NULL, d, b);
-	if (b->header[0] != '\0' && b->kind != HTTP_ASK_RING_HASH)
+	if (b->header[0] != '\0' && b->o.kind != FL_RING_HASH)
 		doc_complain(d, doc_get(n, "header"), "found a header to hash, expected it with kind: ring_hash only");
 }
 
@@ -288,7 +294,7 @@ read_outlier(const struct doc_node *n, struct doc_diag *d, struct http_ask_outli
 		return;
 	o->on = true;
 	http_field_read(n, outlier_fields, NULL, d, o);
-	if (o->ejection > o->ejection_max)
+	if (o->o.base > o->o.max)
 		doc_complain(d, n, "found an ejection that is longer than ejection_max, expected the reverse");
 }
 

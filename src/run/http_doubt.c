@@ -24,6 +24,8 @@ http_doubt_text(enum http_doubt_kind k)
 	return kinds[k].text;
 }
 
+#define USUAL FL_SEC                    /* connect and queue, when nothing is said of them */
+
 /* A route under the eye. */
 struct look {
 	const struct http_cost_set *set;
@@ -103,7 +105,7 @@ takes(const struct http_ask_route *r, bool safe)
 static bool
 retries(const struct http_ask_policies *p)
 {
-	return p->retry.on && p->retry.attempts > 1;
+	return p->retry.on && p->retry.o.attempts_max > 1;
 }
 
 /* ---- time ---- */
@@ -125,7 +127,9 @@ static void
 look_at_limits(struct look *l)
 {
 	const struct http_timeouts *t = &l->p->timeouts;
-	const struct { const char *key; fl_ns value; } parts[] = { { "connect", t->connect }, { "first_byte", t->first_byte } };
+	const struct { const char *key; fl_ns value; } parts[] = {
+		{ "connect", t->connect != USUAL ? t->connect : 0 }, { "first_byte", t->first_byte },
+	};
 	fl_ns within = t->per_try > 0 ? t->per_try : t->total;
 	struct http_doubt *x;
 
@@ -134,7 +138,7 @@ look_at_limits(struct look *l)
 		what(x, "timeout.per_try is %s, but total ends the call after %s", span(l, 0, t->per_try), span(l, 1, t->total));
 		fix(x, "set per_try below total, or leave it out");
 	}
-	for (size_t i = 0; i < FL_ARRAY_LEN(parts) && l->p->timeout_at.line > 0; i++) {
+	for (size_t i = 0; i < FL_ARRAY_LEN(parts); i++) {
 		if (parts[i].value <= 0 || within <= 0 || parts[i].value <= within)
 			continue;
 		x = doubt(l, HTTP_DOUBT_TIMEOUT_UNUSED, l->p->timeout_at);
@@ -142,7 +146,7 @@ look_at_limits(struct look *l)
 		    t->per_try > 0 ? "per_try" : "total", span(l, 1, within));
 		fix(x, "set %s below %s", parts[i].key, t->per_try > 0 ? "per_try" : "total");
 	}
-	if (t->queue > 0 && t->total > 0 && t->queue > t->total) {
+	if (t->queue != USUAL && t->total > 0 && t->queue > t->total) {
 		x = doubt(l, HTTP_DOUBT_QUEUE_OVER_TOTAL, l->p->timeout_at);
 		what(x, "timeout.queue is %s, but the whole call may take %s", span(l, 0, t->queue), span(l, 1, t->total));
 		fix(x, "set queue to what total leaves after an attempt");
@@ -161,11 +165,11 @@ look_at_attempts(struct look *l, const struct http_cost *c)
 		x = doubt(l, HTTP_DOUBT_TRY_OVER_TOTAL, l->p->retry.at);
 		what(x, "an attempt may take per_try %s and the call total %s: after an attempt that timed out there is no time for another",
 		    span(l, 0, t->per_try), span(l, 1, t->total));
-		fix(x, "set per_try to at most total / attempts, here %s", span(l, 2, t->total / l->p->retry.attempts / FL_MS * FL_MS));
-	} else if (t->per_try * l->p->retry.attempts + c->waits > t->total) {
+		fix(x, "set per_try to at most total / attempts, here %s", span(l, 2, t->total / l->p->retry.o.attempts_max / FL_MS * FL_MS));
+	} else if (t->per_try * l->p->retry.o.attempts_max + c->waits > t->total) {
 		x = doubt(l, HTTP_DOUBT_TRIES_OVER_TOTAL, l->p->retry.at);
-		what(x, "%u attempts of %s with %s between them take %s, but total is %s", l->p->retry.attempts, span(l, 0, t->per_try),
-		    span(l, 1, c->waits), span(l, 2, t->per_try * l->p->retry.attempts + c->waits), span(l, 3, t->total));
+		what(x, "%u attempts of %s with %s between them take %s, but total is %s", l->p->retry.o.attempts_max, span(l, 0, t->per_try),
+		    span(l, 1, c->waits), span(l, 2, t->per_try * l->p->retry.o.attempts_max + c->waits), span(l, 3, t->total));
 		fix(x, "fewer attempts, a shorter per_try, or a longer total");
 	}
 }
@@ -177,7 +181,7 @@ look_at_budget(struct look *l, const struct http_cost *c)
 {
 	struct http_doubt *x;
 
-	if (c->attempts == 1 || (l->p->budget.on && l->p->budget.enforce > 0))
+	if (c->attempts == 1 || (l->p->budget.on && l->p->budget.o.enforce > 0))
 		return;
 	x = doubt(l, HTTP_DOUBT_NO_BUDGET, l->p->budget.at.line > 0 ? l->p->budget.at : l->p->retry.at);
 	what(x, "without a budget an outage multiplies the load by %u, just when those behind can bear it least", c->attempts);
@@ -190,12 +194,12 @@ look_at_unsafe(struct look *l)
 	const struct http_ask_policies *p = l->p;
 	struct http_doubt *x;
 
-	if (retries(p) && p->retry.unsafe && takes(l->route, false)) {
+	if (retries(p) && p->retry.o.unsafe && takes(l->route, false)) {
 		x = doubt(l, HTTP_DOUBT_UNSAFE_RETRY, p->retry.at);
 		what(x, "retry.unsafe repeats POST and its like even when the first may have been received: the order may be placed twice");
 		fix(x, "leave unsafe out (what was surely not sent is repeated anyway), or match only methods whose requests may be repeated");
 	}
-	if (p->hedge.on && p->retry.unsafe && takes(l->route, false)) {
+	if (p->hedge.on && p->retry.o.unsafe && takes(l->route, false)) {
 		x = doubt(l, HTTP_DOUBT_UNSAFE_HEDGE, p->hedge.at);
 		what(x, "hedge with retry.unsafe sends POST and its like a second time while the first is still at work");
 		fix(x, "leave unsafe out, or match: {method: [GET, HEAD]}");
@@ -211,7 +215,7 @@ look_at_hedge(struct look *l)
 {
 	const struct http_ask_hedge *h = &l->p->hedge;
 	fl_ns within = l->p->timeouts.per_try > 0 ? l->p->timeouts.per_try : l->p->timeouts.total;
-	fl_ns after = h->quantile > 0 ? h->min_delay : h->after;
+	fl_ns after = h->o.fixed > 0 ? h->o.fixed : h->o.delay_min;
 	struct http_doubt *x;
 
 	if (!h->on)
@@ -282,15 +286,16 @@ look_at_window(struct look *l, const struct http_ask_breaker *b)
 	fl_ns longest = t->per_try > 0 ? t->per_try : t->total;
 	struct http_doubt *x;
 
-	if (b->window_calls == 0 && longest > 0 && b->window < longest) {
+	if (b->o.count == 0 && longest > 0 && b->o.window < longest) {
 		x = doubt(l, HTTP_DOUBT_BREAKER_WINDOW, b->at);
 		what(x, "the breaker looks at the last %s, but a call that hangs fails after %s: there are never enough failures in the window",
-		    span(l, 0, b->window), span(l, 1, longest));
+		    span(l, 0, b->o.window), span(l, 1, longest));
 		fix(x, "a window of several times that, or a shorter per_try");
 	}
-	if (b->slow > 0 && longest > 0 && b->slow >= longest) {
+	if (b->o.slow_after > 0 && longest > 0 && b->o.slow_after >= longest) {
 		x = doubt(l, HTTP_DOUBT_BREAKER_SLOW, b->at);
-		what(x, "calls over %s count as slow, but they are ended after %s and count as failed", span(l, 0, b->slow), span(l, 1, longest));
+		what(x, "calls over %s count as slow, but they are ended after %s and count as failed", span(l, 0, b->o.slow_after),
+		    span(l, 1, longest));
 		fix(x, "set slow below that");
 	}
 	if (b->mode != HTTP_ASK_BREAKER_AUTO) {
@@ -305,19 +310,19 @@ static double
 volume(const struct look *l, const struct http_ask_breaker *b)
 {
 	const struct http_ask_policies *p = l->p;
-	double seconds = (double)b->window / (double)FL_SEC, most = -1, each;
+	double seconds = (double)b->o.window / (double)FL_SEC, most = -1, each;
 	fl_ns longest = p->timeouts.per_try > 0 ? p->timeouts.per_try : p->timeouts.total;
 
-	if (b->window_calls > 0)
-		most = b->window_calls;
-	if (p->rate.on && p->rate.enforce >= 1 && b->window_calls == 0)
-		most = p->rate.rate * seconds + p->rate.burst;
+	if (b->o.count > 0)
+		most = b->o.count;
+	if (p->rate.on && p->rate.o.enforce >= 1 && b->o.count == 0)
+		most = p->rate.o.rate * seconds + p->rate.o.burst;
 	/* When all hang, each place of the bulkhead makes one call per timeout. */
-	if (p->bulkhead.on && p->bulkhead.enforce >= 1 && longest > 0 && b->window_calls == 0) {
-		each = p->bulkhead.max * ((double)b->window / (double)longest);
+	if (p->bulkhead.on && p->bulkhead.o.enforce >= 1 && longest > 0 && b->o.count == 0) {
+		each = p->bulkhead.o.max * ((double)b->o.window / (double)longest);
 		most = most < 0 ? each : FL_MIN(most, each);
 	}
-	if (most >= 0 && b->per == HTTP_ASK_PER_INSTANCE && b->window_calls == 0)
+	if (most >= 0 && b->per == HTTP_ASK_PER_INSTANCE && b->o.count == 0)
 		most /= l->u->count;
 	return most;
 }
@@ -328,11 +333,11 @@ look_at_volume(struct look *l, const struct http_ask_breaker *b)
 	double most = volume(l, b);
 	struct http_doubt *x;
 
-	if (most < 0 || most >= b->min_calls)
+	if (most < 0 || most >= b->o.volume_min)
 		return;
 	x = doubt(l, HTTP_DOUBT_BREAKER_VOLUME, b->at);
 	what(x, "the breaker wants %u calls before it decides, but under the limits of this route at most %.1f reach %s in its window when all hang",
-	    b->min_calls, most, b->per == HTTP_ASK_PER_INSTANCE ? "an instance" : "it");
+	    b->o.volume_min, most, b->per == HTTP_ASK_PER_INSTANCE ? "an instance" : "it");
 	fix(x, "min_calls of at most %.0f, or a longer window", FL_MAX(most, 1.0));
 }
 
@@ -368,10 +373,10 @@ look_at_bulkhead(struct look *l)
 			return;
 		connections += most;
 	}
-	if (!b->on || b->max <= connections)
+	if (!b->on || b->o.max <= connections)
 		return;
 	x = doubt(l, HTTP_DOUBT_BULKHEAD_CONNECTIONS, b->at);
-	what(x, "the bulkhead lets in %u calls, but all instances together take %llu connections: the others wait unseen", b->max,
+	what(x, "the bulkhead lets in %u calls, but all instances together take %llu connections: the others wait unseen", b->o.max,
 	    (unsigned long long)connections);
 	fix(x, "bulkhead: {max: %llu}, or more max_connections", (unsigned long long)connections);
 }
@@ -383,15 +388,15 @@ look_at_instances(struct look *l)
 	const struct http_ask_health *h = &l->u->health;
 	struct http_doubt *x;
 
-	if (o->on && h->on && h->interval * h->rise > o->ejection) {
+	if (o->on && h->on && h->interval * h->rise > o->o.base) {
 		x = doubt(l, HTTP_DOUBT_HEALTH_SLOW, h->at);
-		what(x, "an instance is ejected for %s, but %u checks %s apart take longer to find that it is well", span(l, 0, o->ejection), h->rise,
+		what(x, "an instance is ejected for %s, but %u checks %s apart take longer to find that it is well", span(l, 0, o->o.base), h->rise,
 		    span(l, 1, h->interval));
-		fix(x, "health interval of at most %s, or a longer ejection", span(l, 2, o->ejection / h->rise));
+		fix(x, "health interval of at most %s, or a longer ejection", span(l, 2, o->o.base / h->rise));
 	}
-	if (o->on && (double)l->u->count * o->max_ejected < 1 && is_literal(l->u->instances[0].address)) {
+	if (o->on && (double)l->u->count * o->o.max_share < 1 && is_literal(l->u->instances[0].address)) {
 		x = doubt(l, HTTP_DOUBT_OUTLIER_ALONE, o->at);
-		what(x, "of %u instance%s at most %.0f%% may be ejected: none", l->u->count, l->u->count == 1 ? "" : "s", o->max_ejected * 100);
+		what(x, "of %u instance%s at most %.0f%% may be ejected: none", l->u->count, l->u->count == 1 ? "" : "s", o->o.max_share * 100);
 		fix(x, "more instances, a larger max_ejected, or no outlier");
 	}
 }
@@ -415,7 +420,7 @@ look_at_fallback(struct look *l)
 			return;
 		}
 	}
-	if (f->rehearse > 0)
+	if (f->o.rehearse > 0)
 		return;
 	x = doubt(l, HTTP_DOUBT_FALLBACK_UNTRIED, f->at);
 	what(x, "the fallback's upstreams are asked in an emergency only");
@@ -427,9 +432,10 @@ look_at_enforce(struct look *l)
 {
 	const struct http_ask_policies *p = l->p;
 	const struct { const char *key; bool on; double enforce; struct http_ask_mark at; } rows[] = {
-		{ "breaker", p->breaker.on, p->breaker.enforce, p->breaker.at }, { "bulkhead", p->bulkhead.on, p->bulkhead.enforce, p->bulkhead.at },
-		{ "rate_limit", p->rate.on, p->rate.enforce, p->rate.at }, { "adaptive", p->adaptive.on, p->adaptive.enforce, p->adaptive.at },
-		{ "shed", p->shed.on, p->shed.enforce, p->shed.at }, { "outlier", l->u->outlier.on, l->u->outlier.enforce, l->u->outlier.at },
+		{ "breaker", p->breaker.on, p->breaker.o.enforce, p->breaker.at },
+		{ "bulkhead", p->bulkhead.on, p->bulkhead.o.enforce, p->bulkhead.at },
+		{ "rate_limit", p->rate.on, p->rate.o.enforce, p->rate.at }, { "adaptive", p->adaptive.on, p->adaptive.o.enforce, p->adaptive.at },
+		{ "shed", p->shed.on, p->shed.o.enforce, p->shed.at }, { "outlier", l->u->outlier.on, l->u->outlier.o.enforce, l->u->outlier.at },
 	};
 	struct http_doubt *x;
 

@@ -133,9 +133,14 @@ tell_shed(struct told *t)
 
 	if (!s->on)
 		return;
-	step(t, "shed", "When calls have waited longer than %s all through %s, the least important of %u levels are refused, more levels the "
-	    "longer it lasts.", span(t, s->target), span(t, s->interval), s->levels);
-	tell_enforce(t, s->enforce);
+	step(t, "shed", "Load is shed, the least important first:");
+	if (s->o.target > 0)
+		more(t, " when calls waited for a place longer than %s on average over %s, a share more is refused each time.", span(t, s->o.target),
+		    span(t, s->o.window));
+	if (s->o.k > 0)
+		more(t, " when in the last %s more than %g times as many were sent as were accepted, the rest is refused here.",
+		    span(t, s->o.k_window), s->o.k);
+	tell_enforce(t, s->o.enforce);
 }
 
 static void
@@ -145,9 +150,9 @@ tell_rate(struct told *t)
 
 	if (!r->on)
 		return;
-	step(t, "rate_limit", "%g a second are let in, %u at once; beyond that 429 with Retry-After.%s", r->rate, r->burst,
+	step(t, "rate_limit", "%g a second are let in, %g at once; beyond that 429 with Retry-After.%s", r->o.rate, r->o.burst,
 	    r->own || t->h->route_count == 1 ? "" : " All routes without a limit of their own share it.");
-	tell_enforce(t, r->enforce);
+	tell_enforce(t, r->o.enforce);
 }
 
 static void
@@ -158,22 +163,20 @@ tell_concurrency(struct told *t)
 
 	if (a->on) {
 		step(t, "adaptive", "From %u to %u calls at once are let in, %u to begin with: fewer when answers take more than %g times as "
-		    "long as usual or say overload, more while all is well.", a->min, a->max, a->initial, a->tolerance);
-		tell_enforce(t, a->enforce);
+		    "long as usual or say overload, more while all is well.", a->o.min, a->o.max, a->o.initial, a->o.tolerance);
+		tell_enforce(t, a->o.enforce);
 	}
 	if (!b->on)
 		return;
-	step(t, "bulkhead", "At most %u calls are at work at once, until the work ends, not until somebody stops waiting.", b->max);
-	if (b->queue > 0 && t->p->timeouts.queue > 0)
-		more(t, " %u more wait, up to %s, in order; when waits stay over %s the newest go first and the oldest are refused.", b->queue,
-		    span(t, t->p->timeouts.queue), span(t, b->target));
-	else if (b->queue > 0)
-		more(t, " %u more wait, in order; when waits stay over %s the newest go first and the oldest are refused.", b->queue,
-		    span(t, b->target));
+	step(t, "bulkhead", "At most %u calls are at work at once, until the work ends, not until somebody stops waiting.", b->o.max);
+	if (b->o.queue > 0)
+		more(t, " %u more wait in order, for %s at most; when the queue has not been empty for %s the newest go first, and who waited over "
+		    "%s is refused.", b->o.queue, span(t, t->p->timeouts.queue > 0 ? FL_MIN(t->p->timeouts.queue, b->o.interval) : b->o.interval),
+		    span(t, b->o.lifo_after), span(t, b->o.target));
 	else
 		more(t, " None waits.");
 	more(t, " Who finds no place is answered with %u.", t->p->refuse_status);
-	tell_enforce(t, b->enforce);
+	tell_enforce(t, b->o.enforce);
 }
 
 static void
@@ -186,19 +189,20 @@ tell_breaker(struct told *t, const struct http_ask_breaker *b, const char *name,
 		    "The breaker of %s is forced open: everything is refused.", what);
 		return;
 	}
-	step(t, name, "The breaker of %s opens when, of at least %u calls in the last ", what, b->min_calls);
-	if (b->window_calls > 0)
-		more(t, "%u calls, ", b->window_calls);
+	step(t, name, "The breaker of %s opens when, of at least %u calls in the last ", what, b->o.volume_min);
+	if (b->o.count > 0)
+		more(t, "%u calls, ", b->o.count);
 	else
-		more(t, "%s, ", span(t, b->window));
-	more(t, "more than %g%% failed", b->failure_rate * 100);
-	if (b->confidence > 0)
-		more(t, " (with %g%% confidence)", b->confidence * 100);
-	if (b->slow > 0)
-		more(t, ", or more than %g%% took over %s", b->slow_rate * 100, span(t, b->slow));
-	more(t, ". Then calls are refused at once for %s (up to %s when it opens again and again); after that %u probes go through, and %u "
-	    "that succeed close it.", span(t, b->open), span(t, b->open_max), b->probes, b->successes);
-	tell_enforce(t, b->enforce);
+		more(t, "%s, ", span(t, b->o.window));
+	more(t, "more than %g%% failed", b->o.failure_rate * 100);
+	if (b->o.confidence > 0)
+		more(t, " (with %g%% confidence)", b->o.confidence * 100);
+	if (b->o.slow_after > 0)
+		more(t, ", or more than %g%% took over %s", b->o.slow_rate * 100, span(t, b->o.slow_after));
+	more(t, ". Then calls are refused at once for %s (up to %s when it opens again and again); after that %u at a time "
+	    "are let through to probe, and %u that succeed%s close it.", span(t, b->o.open), span(t, b->o.open_max), b->o.probes, b->o.successes,
+	    b->o.successes == 1 ? "s" : "");
+	tell_enforce(t, b->o.enforce);
 }
 
 static void
@@ -212,8 +216,8 @@ tell_health(struct told *t)
 		    h->tcp ? "TCP connect" : "GET ", h->tcp ? "" : h->path, h->fall, h->rise);
 	}
 	if (o->on) {
-		more(t, " One that fails %u times in a row is ejected for %s, longer each time, but never more than %g%% of them.", o->consecutive,
-		    span(t, o->ejection), o->max_ejected * 100);
+		more(t, " One that fails %u times in a row is ejected for %s, longer each time, but never more than %g%% of them.", o->o.consecutive,
+		    span(t, o->o.base), o->o.max_share * 100);
 	}
 	if ((h->on || o->on || t->u->breaker.on) && t->u->panic > 0)
 		more(t, " When fewer than %g%% are fit, all are used: better slow than none.", t->u->panic * 100);
@@ -222,7 +226,9 @@ tell_health(struct told *t)
 static void
 tell_instance(struct told *t)
 {
-	static const char *const words[] = { "in turn", "the less busy of two drawn at random", "the one with the shortest expected wait",
+	/* In the order of enum fl_balance_kind. */
+	static const char *const words[] = { "the less busy of two drawn at random", "in turn",
+		"of two drawn, the one with the shorter expected wait",
 		"by hash, so that the same caller comes to the same one", "at random" };
 	const struct http_ask_upstreams *u = t->u;
 	uint32_t backups = 0;
@@ -232,7 +238,7 @@ tell_instance(struct told *t)
 	if (u->count == 1) {
 		step(t, "instance", "It goes to %.200s.", u->instances[0].address);
 	} else {
-		step(t, "instance", "An instance of %u is chosen: %s.", u->count, words[u->balance.kind]);
+		step(t, "instance", "An instance of %u is chosen: %s.", u->count, words[u->balance.o.kind]);
 		if (backups > 0)
 			more(t, " %u of them %s backup%s, used when too few of the others are fit.", backups, backups == 1 ? "is a" : "are",
 			    backups == 1 ? "" : "s");
@@ -280,17 +286,16 @@ tell_retry(struct told *t)
 {
 	const struct http_ask_retry *r = &t->p->retry;
 
-	if (!r->on || r->attempts <= 1) {
+	if (!r->on || r->o.attempts_max <= 1) {
 		step(t, "retry", "There is one attempt.");
 		return;
 	}
-	step(t, "retry", "There are up to %u attempts:", r->attempts);
+	step(t, "retry", "There are up to %u attempts:", r->o.attempts_max);
 	tell_conditions(t, r);
-	more(t, ". %s Each next one goes to another instance if there is one, after a random wait of up to %s (at most %s); a body over %llu "
-	    "bytes is not kept, so not repeated.",
-	    r->unsafe ? "Every method is repeated." : "What may have been received is repeated only if it is idempotent.",
-	    span(t, r->base), span(t, r->max), (unsigned long long)r->replay_bytes);
-	tell_enforce(t, r->enforce);
+	more(t, ". %s Each next one goes to another instance if there is one, at first without a wait, then after a random one of up to %s "
+	    "(at most %s); a body over %llu bytes is not kept, so not repeated.",
+	    r->o.unsafe ? "Every method is repeated." : "What may have been received is repeated only if it is idempotent.",
+	    span(t, r->o.base), span(t, r->o.max), (unsigned long long)r->replay_bytes);
 }
 
 static void
@@ -301,14 +306,14 @@ tell_hedge(struct told *t)
 
 	if (!h->on)
 		return;
-	if (h->quantile > 0)
+	if (h->o.fixed == 0)
 		step(t, "hedge", "When there is no answer after as long as %s%% of the calls take (at least %s), up to %u more go to other "
-		    "instances; the first answer counts, the others are ended.", jsonw_format_g(text, h->quantile * 100),
-		    span(t, h->min_delay), h->max);
+		    "instances; the first answer counts, the others are ended.", jsonw_format_g(text, h->o.quantile * 100),
+		    span(t, h->o.delay_min), h->max);
 	else
 		step(t, "hedge", "When there is no answer after %s, up to %u more go to other instances; the first answer counts, the others "
-		    "are ended.", span(t, h->after), h->max);
-	tell_enforce(t, h->enforce);
+		    "are ended.", span(t, h->o.fixed), h->max);
+	tell_enforce(t, h->o.enforce);
 }
 
 static void
@@ -321,38 +326,38 @@ tell_budget(struct told *t)
 	if (!b->on)
 		step(t, "budget", "Nothing bounds how many calls have further attempts.");
 	else
-		step(t, "budget", "Further attempts come out of a budget: %g for every call that succeeds, and %g a second beside.", b->share,
-		    b->reserve_per_second);
+		step(t, "budget", "Further attempts come out of a budget: %g for every call that succeeds, and %g a second beside.", b->o.ratio,
+		    b->o.reserve);
 }
 
 static void
 tell_fallback(struct told *t)
 {
 	const struct http_ask_fallback *f = &t->p->fallback;
-	static const char *const words[] = { "a policy refuses", "no attempt is answered", "time is up", "the answer is a 5xx" };
+	static const char *const words[] = { "no attempt succeeds", "time is up", "a policy refuses" };
 	bool first = true;
 
 	if (!f->on)
 		return;
 	step(t, "fallback", "When ");
 	for (unsigned i = 0; i < FL_ARRAY_LEN(words); i++) {
-		if ((f->conditions & 1u << i) == 0)
+		if ((f->o.on & 1u << i) == 0)
 			continue;
 		more(t, "%s%s", first ? "" : " or ", words[i]);
 		first = false;
 	}
 	more(t, ",");
 	if (f->is_stale)
-		more(t, " an answer kept from before is given, if there is one of the last %s;", span(t, f->stale_max));
+		more(t, " an answer kept from before is given, if there is one of the last %s;", span(t, f->stale.age_max));
 	if (f->upstreams > 0)
 		more(t, " it goes to %.200s%s instead;", t->h->upstreams[f->upstreams].instances[0].address,
 		    t->h->upstreams[f->upstreams].count > 1 ? " or its peers" : "");
 	if (f->is_static)
 		more(t, " it is answered with %u and %zu fixed bytes;", f->status, f->body_bytes);
-	more(t, " %u at once at most.", f->max);
-	if (f->rehearse > 0)
-		more(t, " %g%% of the calls take this way always, so that it is known to work.", f->rehearse * 100);
-	tell_enforce(t, f->enforce);
+	more(t, " %u at once at most.", f->o.max);
+	if (f->o.rehearse > 0)
+		more(t, " %g%% of the calls take this way always, so that it is known to work.", f->o.rehearse * 100);
+	tell_enforce(t, f->o.enforce);
 }
 
 static void
@@ -413,7 +418,7 @@ static void
 say_time(struct told *t, char *text, size_t bytes)
 {
 	const struct http_cost *c = &t->cost;
-	unsigned rounds = t->p->retry.on ? t->p->retry.attempts : 1;
+	unsigned rounds = t->p->retry.on ? t->p->retry.o.attempts_max : 1;
 	fl_ns total = t->p->timeouts.total;
 	size_t used;
 

@@ -2,6 +2,7 @@
 /* http_field.c - the keys of a map as a table. */
 #include "run/http_field.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/units.h"
 #include <inttypes.h>
 #include <math.h>
@@ -415,6 +416,36 @@ http_field_json(struct jsonw *w, const struct http_field *fields, const void *ba
 		jsonw_key(w, f->key);
 		put_value(w, f, base);
 	}
+}
+
+static bool
+is_listed(const char *key, const char *const *keys)
+{
+	for (size_t i = 0; keys != NULL && keys[i] != NULL; i++) {
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+uint64_t
+http_field_digest(const struct http_field *fields, const void *base, const char *const *without)
+{
+	struct jsonw w;
+	struct buf b;
+	uint64_t digest;
+
+	buf_init(&b, 65536);
+	jsonw_init(&w, &b);
+	jsonw_array(&w);
+	for (const struct http_field *f = fields; f->key != NULL; f++) {
+		if (!is_listed(f->key, without))
+			put_value(&w, f, base);
+	}
+	jsonw_end(&w);
+	digest = hash_bytes(0, 0, buf_data(&b), buf_len(&b));
+	buf_fini(&b);
+	return digest;
 }
 
 bool

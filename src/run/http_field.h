@@ -50,6 +50,8 @@ bool http_field_value(const struct doc_node *n, const struct http_field *f, stru
 
 /* The pairs, in the words that http_field_read() reads. */
 void http_field_json(struct jsonw *w, const struct http_field *fields, const void *base);
+/* A number that stands for all that the fields say, but for those of the NULL-terminated list. */
+uint64_t http_field_digest(const struct http_field *fields, const void *base, const char *const *without);
 /* Do both say the same? Texts are compared with what stands behind their end: both must have begun zeroed. */
 bool http_field_same(const struct http_field *fields, const void *a, const void *b);
 

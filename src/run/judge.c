@@ -163,7 +163,7 @@ judge_limit(struct judge *j, const struct metric_limit *l, struct result_toleran
 	metric_say(info->unit, l->value, want, sizeof(want));
 	*out = (struct result_tolerance){
 		.name = info->name,
-		.want = arena_printf(j->mem, "at %s %s", l->least ? "least" : "most", want),
+		.want = arena_printf(j->mem, "at %s %s%s", l->least ? "least" : "most", want, l->metric == METRIC_OPERATIONS ? " that succeed" : ""),
 		.got = say_got(j, l->metric, got),
 		.held = metric_holds(l, got),
 		.known = !isnan(got),

@@ -23,7 +23,7 @@
 /* Some buckets put together. Rates are per second. */
 struct column {
 	fl_ns at, end;
-	double ok, fail, info;
+	double ok, fail, info, asked;
 	double p50, p95, p99, max;      /* ns; NaN: nothing completed */
 };
 
@@ -51,7 +51,7 @@ seconds(fl_ns t)
 static void
 gather(const struct result_load *l, unsigned from, unsigned to, struct column *c)
 {
-	double ok = 0, fail = 0, info = 0, total = 0, p50 = 0, p95 = 0;
+	double ok = 0, fail = 0, info = 0, asked = 0, total = 0, p50 = 0, p95 = 0;
 	fl_ns p99 = 0, max = 0;
 
 	for (unsigned i = from; i < to; i++) {
@@ -59,6 +59,7 @@ gather(const struct result_load *l, unsigned from, unsigned to, struct column *c
 		double n = (double)b->ok + b->fail + b->info;
 
 		ok += b->ok;
+		asked += b->asked;
 		fail += b->fail;
 		info += b->info;
 		if (b->max <= 0)
@@ -75,6 +76,7 @@ gather(const struct result_load *l, unsigned from, unsigned to, struct column *c
 	c->ok = ok / s;
 	c->fail = fail / s;
 	c->info = info / s;
+	c->asked = asked / s;
 	c->p50 = total > 0 ? p50 / total : NAN;
 	c->p95 = total > 0 ? p95 / total : NAN;
 	c->p99 = total > 0 ? (double)p99 : NAN;
@@ -438,18 +440,23 @@ put_frame(const struct overview *o, double y0, double y1)
 static void
 put_throughput(struct overview *o)
 {
-	static const struct legend legend[] = { { "key ok", "ok" } };
+	static const struct legend legend[] = { { "key ok", "ok" }, { "key asked", "asked" } };
+	const bool open = o->r->load.open;
 	double hi = 0, height = o->narrow ? 90 : 110;
 
-	put_panel_title(o, "Throughput, operations per second", legend, 1);
+	put_panel_title(o, open ? "Requests per second" : "Throughput, operations per second", legend, open ? 2 : 1);
 	for (unsigned i = 0; i < o->column_count; i++)
-		hi = fmax(hi, o->columns[i].ok);
+		hi = fmax(hi, fmax(o->columns[i].ok, o->columns[i].asked));
 	struct chart_axis a = chart_linear(hi, o->y + height, o->y);
 	put_frame(o, o->y, o->y + height);
 	put_value_axis(o, &a, 4, rate_label);
 	unsigned n = steps_of(o, &a, offsetof(struct column, ok), offsetof(struct column, ok));
 	chart_area(o->out, o->x, o->v, n, o->y + height, "area ok");
 	chart_line(o->out, o->x, o->v, n, "line ok");
+	if (open) {
+		n = steps_of(o, &a, offsetof(struct column, asked), offsetof(struct column, asked));
+		chart_line(o->out, o->x, o->v, n, "line asked");
+	}
 	o->y += height + 12;
 }
 

@@ -47,6 +47,7 @@ const char page_style_css[] =
 "svg .note{font-style:italic}.grid{stroke:var(--grid);stroke-width:1}.shade{fill:var(--shade)}.cursor{stroke:var(--ink);stroke-width:1;opacity:0}\n"
 ".line{fill:none;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}.key{stroke-width:3}\n"
 ".line.ok,.key.ok{stroke:var(--ok)}.area.ok{fill:var(--ok-area)}.line.p50,.key.p50{stroke:var(--p50)}.line.p95,.key.p95{stroke:var(--p95)}\n"
+".line.asked,.key.asked{stroke:var(--ink)}.line.asked{stroke-width:1.1}\n"
 ".line.p99,.key.p99{stroke:var(--p99)}.line.pmax,.key.pmax{stroke:var(--pmax)}.line.pmax{stroke-width:1;stroke-dasharray:1 3}\n"
 ".area.fail{fill:var(--fail)}.area.info{fill:var(--info)}.key.fail{stroke:var(--fail)}.key.info{stroke:var(--info)}\n"
 ".key.good{stroke:var(--held)}.key.bad{stroke:var(--finding)}.sample.good{fill:var(--held)}.sample.bad{fill:var(--finding)}.track{fill:var(--grid)}\n"

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "run/words.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -294,6 +295,59 @@ page_tables_traffic(const struct run_result *r, struct buf *out)
 		put_errors(&r->load, out);
 	if (r->close_count > 0)
 		put_closes(r, out);
+	buf_puts(out, "</div>");
+}
+
+/* ---- numbers ---- */
+
+static void
+put_metrics(const struct run_result *r, struct buf *out)
+{
+	char text[64];
+
+	buf_puts(out, "<div class=card><h3>The load in numbers</h3><table><tbody>");
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		const struct metric_info *info = metric_info((enum metric)m);
+		if (isnan(r->metrics.of[m]))
+			continue;
+		buf_printf(out, "<tr><td><b>%s</b> <span class=\"soft small\">%s</span></td><td class=n>%s</td></tr>", info->name, info->text,
+		    metric_say(info->unit, r->metrics.of[m], text, sizeof(text)));
+	}
+	buf_puts(out, "</tbody></table></div>");
+}
+
+static void
+put_counter(const struct result_counter *c, struct buf *out)
+{
+	buf_puts(out, "<div class=card><h3>");
+	words_safe(c->name, out);
+	buf_puts(out, " <span class=\"soft small\" style=\"font-weight:400\">");
+	words_safe(c->url, out);
+	buf_puts(out, "</span></h3><table><tbody>");
+	for (uint32_t m = 0; m < c->member_count; m++) {
+		buf_puts(out, "<tr><td>");
+		words_safe(c->members[m], out);
+		if (isnan(c->increase[m]))
+			buf_printf(out, "</td><td class=n>up to %.15g</td></tr>", c->highest[m]);
+		else
+			buf_printf(out, "</td><td class=n>+%.15g</td></tr>", c->increase[m]);
+	}
+	buf_puts(out, "</tbody></table>");
+	if (c->failures > 0)
+		buf_printf(out, "<p class=\"small soft\">It did not answer %" PRIu32 " time%s.</p>", c->failures, c->failures == 1 ? "" : "s");
+	buf_puts(out, "</div>");
+}
+
+void
+page_tables_numbers(const struct run_result *r, struct buf *out)
+{
+	if (!r->load.open && r->counter_count == 0)
+		return;
+	buf_puts(out, "<h2>Numbers</h2><div class=cols>");
+	if (r->load.open)
+		put_metrics(r, out);
+	for (uint32_t i = 0; i < r->counter_count; i++)
+		put_counter(&r->counters[i], out);
 	buf_puts(out, "</div>");
 }
 

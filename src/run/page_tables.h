@@ -13,6 +13,8 @@ void page_tables_judged(const struct run_result *r, struct buf *out);
 void page_tables_faults(const struct run_result *r, struct buf *out);
 /* Latency as a whole, errors by text, and how connections ended. */
 void page_tables_traffic(const struct run_result *r, struct buf *out);
+/* The run in numbers, and what servers counted. */
+void page_tables_numbers(const struct run_result *r, struct buf *out);
 /* Processes with the end of their logs, and the files of the run directory. */
 void page_tables_left(const struct run_result *r, struct buf *out);
 

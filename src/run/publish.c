@@ -25,7 +25,7 @@
 /* ---- at the start ---- */
 
 int
-publish_start(struct rundir *d, const struct conduct_opts *opts, int64_t wall_ns)
+publish_start(struct rundir *d, const struct conduct_opts *opts, const char *name, const char *variant, int64_t wall_ns)
 {
 	time_t seconds = (time_t)(wall_ns / FL_SEC);
 	struct tm tm;
@@ -37,13 +37,17 @@ publish_start(struct rundir *d, const struct conduct_opts *opts, int64_t wall_ns
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	buf_init(&b, ORIGIN_BYTES_MAX);
 	buf_puts(&b, "{\"faultline\":\"" VERSION_FAULTLINE "\",\"name\":");
-	events_put_text(&b, opts->x->name);
+	events_put_text(&b, name);
 	buf_printf(&b, ",\"seed\":%" PRIu64 ",\"experiment\":", opts->seed);
 	events_put_text(&b, opts->path);
 	buf_puts(&b, ",\"here\":");
 	events_put_text(&b, opts->here);
 	buf_puts(&b, ",\"command\":");
 	events_put_text(&b, opts->command);
+	if (variant != NULL) {
+		buf_puts(&b, ",\"variant\":");
+		events_put_text(&b, variant);
+	}
 	buf_printf(&b, ",\"started\":\"%s\"}\n", date);
 	if (rc == 0)
 		rc = rundir_write(d, "run.json", buf_str(&b), buf_len(&b));
@@ -55,7 +59,7 @@ int
 publish_origin_read(const char *run_dir, struct publish_origin *ret, char *error, size_t error_bytes)
 {
 	char path[CONDUCT_PATH_MAX];
-	const char *experiment = NULL, *here = NULL;
+	const char *experiment = NULL, *here = NULL, *variant = "";
 	json_int_t seed = 0;
 	json_error_t je;
 	json_t *root;
@@ -72,7 +76,8 @@ publish_origin_read(const char *run_dir, struct publish_origin *ret, char *error
 	}
 	root = json_loadb(buf_data(&b), buf_len(&b), 0, &je);
 	buf_fini(&b);
-	if (json_unpack(root, "{s:I,s:s,s:s}", "seed", &seed, "experiment", &experiment, "here", &here) != 0 || seed < 0 ||
+	if (json_unpack(root, "{s:I,s:s,s:s,s?s}", "seed", &seed, "experiment", &experiment, "here", &here, "variant", &variant) != 0 ||
+	    seed < 0 || strlen(variant) >= sizeof(ret->variant) ||
 	    strlen(experiment) >= sizeof(ret->path) || strlen(here) >= sizeof(ret->here)) {
 		snprintf(error, error_bytes, "%.200s: found something else, expected seed, experiment and here", path);
 		json_decref(root);
@@ -81,6 +86,7 @@ publish_origin_read(const char *run_dir, struct publish_origin *ret, char *error
 	ret->seed = (uint64_t)seed;
 	snprintf(ret->path, sizeof(ret->path), "%s", experiment);
 	snprintf(ret->here, sizeof(ret->here), "%s", here);
+	snprintf(ret->variant, sizeof(ret->variant), "%s", variant);
 	json_decref(root);
 	return 0;
 }

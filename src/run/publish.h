@@ -7,8 +7,13 @@
 #include "run/result.h"
 #include "run/rig.h"
 
-/* experiment.yaml and run.json, before anything is started. 0 or -errno. */
-int publish_start(struct rundir *d, const struct conduct_opts *opts, int64_t wall_ns);
+/*
+ * publish_start - experiment.yaml and run.json, before anything is started.
+ * name      of the experiment
+ * variant   that is run; NULL: all of them, or there are none
+ * returns   0 or -errno
+ */
+int publish_start(struct rundir *d, const struct conduct_opts *opts, const char *name, const char *variant, int64_t wall_ns);
 
 /* Fill what the rig knows into the result: lines, how connections ended, processes with their logs, files, versions. 0 or -ENOMEM. */
 int publish_describe(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r);
@@ -24,6 +29,7 @@ struct publish_origin {
 	uint64_t seed;
 	char path[CONDUCT_PATH_MAX];    /* of the experiment's file when it was run, as given */
 	char here[CONDUCT_PATH_MAX];    /* its directory */
+	char variant[64];               /* ""; the whole experiment */
 };
 /* Read run.json of a run directory. 0, or -errno / -EINVAL with error. */
 int publish_origin_read(const char *run_dir, struct publish_origin *ret, char *error, size_t error_bytes);

@@ -44,39 +44,69 @@ read_in(const char *dir, const char *name, struct buf *b)
 	return file_read(path, b);
 }
 
-static void
-compare_runs(const struct replay_opts *opts, struct replay_outcome *ret)
+/* Compare the events of two run directories; in group, when they are one of several pairs. false: not to be done. */
+static bool
+compare_pair(const char *dir_then, const char *dir_now, const char *group, struct replay_outcome *ret)
 {
+	struct compare_result *one = calloc(1, sizeof(*one));
 	struct buf then, now;
 	char error[COMPARE_ERROR_MAX] = "cannot be read";
+	bool done = false;
 
 	buf_init(&then, EVENTS_BYTES_MAX);
 	buf_init(&now, EVENTS_BYTES_MAX);
-	if (read_in(opts->run_dir, "events.jsonl", &then) == 0 && read_in(ret->now.run_dir, "events.jsonl", &now) == 0)
-		ret->compared = compare_events(buf_str(&then), buf_len(&then), buf_str(&now), buf_len(&now), &ret->compare, error) == 0;
-	if (!ret->compared)
+	if (one != NULL && read_in(dir_then, "events.jsonl", &then) == 0 && read_in(dir_now, "events.jsonl", &now) == 0)
+		done = compare_events(buf_str(&then), buf_len(&then), buf_str(&now), buf_len(&now), one, error) == 0;
+	if (!done)
 		snprintf(ret->error, sizeof(ret->error), "events.jsonl: %s: the decisions cannot be compared", error);
+	else if (group == NULL)
+		ret->compare = *one;
+	else
+		compare_add(&ret->compare, one, group);
 	buf_fini(&then);
 	buf_fini(&now);
+	free(one);
+	return done;
 }
 
 static void
-conduct_again(const struct replay_opts *opts, const struct publish_origin *origin, const struct experiment *x, struct buf *text,
+compare_runs(const struct replay_opts *opts, const struct variant_set *set, bool all, struct replay_outcome *ret)
+{
+	char then[CONDUCT_PATH_MAX + 64], now[CONDUCT_PATH_MAX + 64];
+
+	if (!all) {
+		ret->compared = compare_pair(opts->run_dir, ret->now.run_dir, NULL, ret);
+		return;
+	}
+	ret->compared = true;
+	for (uint32_t i = 0; i < set->count && ret->compared; i++) {
+		snprintf(then, sizeof(then), "%.*s/%s", CONDUCT_PATH_MAX, opts->run_dir, set->variants[i].name);
+		snprintf(now, sizeof(now), "%.*s/%s", CONDUCT_PATH_MAX, ret->now.run_dir, set->variants[i].name);
+		ret->compared = compare_pair(then, now, set->variants[i].name, ret);
+	}
+}
+
+static void
+run_again(const struct replay_opts *opts, const struct publish_origin *origin, const struct variant_set *set, struct buf *text,
     struct replay_outcome *ret)
 {
-	struct conduct_opts co = {
-		.x = x, .text = buf_str(text), .text_bytes = buf_len(text), .path = origin->path, .here = origin->here,
+	struct vary_opts vo = { .set = set, .only = variant_find(set, origin->variant), .run = {
+		.text = buf_str(text), .text_bytes = buf_len(text), .path = origin->path, .here = origin->here,
 		.command = opts->command, .seed = origin->seed, .runs_dir = opts->runs_dir, .keep = opts->keep, .verbose = opts->verbose,
 		.quiet = opts->quiet, .colour = opts->colour, .columns = opts->columns,
-	};
+	} };
 	struct outcome then, now;
 	struct buf report;
 
+	if (origin->variant[0] != '\0' && vo.only < 0) {
+		snprintf(ret->error, sizeof(ret->error), "the experiment has no variant \"%s\", of which this is a run", origin->variant);
+		return;
+	}
 	buf_init(&report, REPORT_BYTES_MAX);
 	(void)read_in(opts->run_dir, "report.json", &report);
 	parse_outcome(buf_str(&report), buf_len(&report), &then);
 	buf_fini(&report);
-	conduct(&co, &ret->now);
+	vary_run(&vo, &ret->now);
 	ret->ran = true;
 	ret->exit_code = ret->now.exit_code;
 	parse_outcome(buf_str(&ret->now.json), buf_len(&ret->now.json), &now);
@@ -84,14 +114,14 @@ conduct_again(const struct replay_opts *opts, const struct publish_origin *origi
 	memcpy(ret->verdict_now, now.verdict, sizeof(now.verdict));
 	ret->recurred = then.verdict[0] != '\0' && strcmp(then.verdict, now.verdict) == 0 && strcmp(then.audit, now.audit) == 0;
 	if (ret->now.run_dir[0] != '\0')
-		compare_runs(opts, ret);
+		compare_runs(opts, set, variant_varied(set) && vo.only < 0, ret);
 }
 
 void
 replay(const struct replay_opts *opts, struct replay_outcome *ret)
 {
 	struct publish_origin *origin = calloc(1, sizeof(*origin));
-	struct experiment *x = NULL;
+	struct variant_set *set = NULL;
 	struct doc_diag d;
 	struct buf text;
 	char path[CONDUCT_PATH_MAX + 64], name[CONDUCT_PATH_MAX + 64];
@@ -108,12 +138,12 @@ replay(const struct replay_opts *opts, struct replay_outcome *ret)
 	if (publish_origin_read(opts->run_dir, origin, ret->error, sizeof(ret->error)) == 0) {
 		/* Files it names are looked for where the experiment was; complaints say so. */
 		snprintf(name, sizeof(name), "%.*s/experiment.yaml", CONDUCT_PATH_MAX, origin->here);
-		if (experiment_from_file(path, &d, &text, &x) == 0)
-			conduct_again(opts, origin, x, &text, ret);
+		if (variant_from_file(path, &d, &text, &set) == 0)
+			run_again(opts, origin, set, &text, ret);
 		else
 			snprintf(ret->error, sizeof(ret->error), "%s", buf_str(&d.text));
 	}
-	experiment_free(x);
+	variant_free(set);
 	doc_diag_fini(&d);
 	buf_fini(&text);
 	free(origin);
@@ -123,7 +153,7 @@ void
 replay_fini(struct replay_outcome *o)
 {
 	if (o->ran)
-		conduct_fini(&o->now);
+		vary_fini(&o->now);
 }
 
 int

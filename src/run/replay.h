@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.h - run an experiment again from the directory of a run, with its seed, and say what recurred. */
+/* replay.h - run an experiment again from the directory of a run, with its seed and all its variants, and say what recurred. */
 #ifndef RUN_REPLAY_H
 #define RUN_REPLAY_H
 
 #include "run/compare.h"
-#include "run/conduct.h"
+#include "run/vary.h"
 
 struct replay_opts {
 	const char *run_dir;
@@ -21,7 +21,7 @@ struct replay_outcome {
 	bool recurred;                  /* the same verdict, and of the audit too */
 	bool compared;
 	struct compare_result compare;
-	struct conduct_outcome now;
+	struct vary_outcome now;
 };
 
 /* Needs the only thread of the program. replay_fini() what comes out. */

@@ -80,6 +80,10 @@ put_verdict(const struct run_result *r, struct buf *out)
 	buf_printf(out, "<header class=\"card top %s\"><div class=kicker><span class=badge>%s</span><span class=name>", words_verdict_id(r->verdict),
 		   words_verdict(r->verdict));
 	words_safe(r->name, out);
+	if (r->variant != NULL) {
+		buf_puts(out, "</span><span class=soft>variant ");
+		words_safe(r->variant, out);
+	}
 	buf_puts(out, "</span></div><h1>");
 	words_headline(r, &text);
 	words_safe(buf_str(&text), out);
@@ -140,6 +144,7 @@ report_html(const struct run_result *r, struct buf *out)
 	page_tables_judged(r, out);
 	page_tables_tested(r, out);
 	page_tables_traffic(r, out);
+	page_tables_numbers(r, out);
 	page_tables_left(r, out);
 	put_foot(r, out);
 	return out->overflowed ? -ENOBUFS : 0;

@@ -107,7 +107,8 @@ struct result_counter {
 	const char *name, *url;
 	const char *const *members;     /* of its JSON: those that are numbers */
 	uint32_t member_count;
-	const double *increase;         /* by member, over restarts of the server */
+	const double *increase;         /* by member, over restarts of the server; NaN: it goes up and down */
+	const double *highest;          /* by member */
 	const fl_ns *at;                /* by sample */
 	const double *values;           /* by sample, then member; NaN: not there */
 	uint32_t sample_count;

@@ -140,7 +140,7 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 	r->values.program = r->program;
 	if (readlink("/proc/self/exe", r->program, sizeof(r->program) - 1) < 0)
 		snprintf(r->program, sizeof(r->program), "faultline");
-	rc = rundir_new(opts->runs_dir, opts->x->name, opts->seed, opts->wall_ns, &r->dir, error);
+	rc = rundir_new(opts->runs_dir, opts->dir_name, opts->x->name, opts->seed, opts->wall_ns, &r->dir, error);
 	if (rc < 0)
 		return rc;
 	rc = fail(take_signals(r), "signals", error);

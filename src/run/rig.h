@@ -17,6 +17,7 @@
 struct rig_opts {
 	const struct experiment *x;
 	const char *runs_dir;
+	const char *dir_name;           /* of the run directory in it; NULL: NAME-DATE-SEED */
 	const char *here;               /* directory of the experiment's file */
 	uint64_t seed;
 	int64_t wall_ns;

@@ -43,18 +43,13 @@ make_unique(const char *runs, const char *base, char *path, size_t max)
 	return rc;
 }
 
-int
-rundir_new(const char *runs, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error)
+/* Make it and open ret for it; no directories inside yet. */
+static int
+make(const char *runs, const char *base, struct rundir *ret, char *error)
 {
-	char safe[80], base[160], path[PATH_MAX], full[PATH_MAX], date[32];
-	time_t seconds = (time_t)(wall_ns / FL_SEC);
-	struct tm tm;
+	char path[PATH_MAX], full[PATH_MAX];
 	int rc = dir_make(runs);
 
-	safe_name(name, safe, sizeof(safe));
-	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(base, sizeof(base), "%s-%s-%" PRIu64, safe, date, seed);
 	if (rc == 0)
 		rc = make_unique(runs, base, path, sizeof(path));
 	if (rc == 0)
@@ -66,6 +61,42 @@ rundir_new(const char *runs, const char *name, uint64_t seed, int64_t wall_ns, s
 	*ret = (struct rundir){ 0 };
 	arena_init(&ret->mem, 1u << 20);
 	ret->path = arena_strdup(&ret->mem, full);
+	return 0;
+}
+
+/* NAME-DATE-SEED */
+static void
+usual_name(const char *name, uint64_t seed, int64_t wall_ns, char *ret, size_t max)
+{
+	char safe[80], date[32];
+	time_t seconds = (time_t)(wall_ns / FL_SEC);
+	struct tm tm;
+
+	safe_name(name, safe, sizeof(safe));
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
+	snprintf(ret, max, "%s-%s-%" PRIu64, safe, date, seed);
+}
+
+int
+rundir_group(const char *runs, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error)
+{
+	char base[160];
+
+	usual_name(name, seed, wall_ns, base, sizeof(base));
+	return make(runs, base, ret, error);
+}
+
+int
+rundir_new(const char *runs, const char *exact, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error)
+{
+	char base[160];
+	int rc;
+
+	usual_name(name, seed, wall_ns, base, sizeof(base));
+	rc = make(runs, exact != NULL ? exact : base, ret, error);
+	if (rc < 0)
+		return rc;
 	ret->data = rundir_file(ret, "data");
 	ret->logs = rundir_file(ret, "logs");
 	rc = dir_make_new(ret->data);

@@ -23,10 +23,13 @@ struct rundir {
 /*
  * rundir_new - make the directory and those inside it.
  * runs       where runs are kept; made when missing
+ * exact      name of the directory; NULL: NAME-DATE-SEED
  * wall_ns    for the date
  * returns    0, or -errno with error (RUNDIR_ERROR_MAX bytes) saying what could not be made
  */
-int rundir_new(const char *runs, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error);
+int rundir_new(const char *runs, const char *exact, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error);
+/* The same without data/ and logs/: for a directory of runs that belong together. */
+int rundir_group(const char *runs, const char *name, uint64_t seed, int64_t wall_ns, struct rundir *ret, char *error);
 void rundir_fini(struct rundir *d);
 /* Path of a file in it, in its arena. */
 const char *rundir_file(struct rundir *d, const char *name);

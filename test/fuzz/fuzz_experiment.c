@@ -2,8 +2,8 @@
 /* fuzz_experiment.c - any text as an experiment: read or refused with a place, never a crash; what is read holds its invariants. */
 #include "base/assert.h"
 #include "run/doubt.h"
-#include "run/experiment.h"
 #include "run/timeline.h"
+#include "run/variant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,24 +36,25 @@ check(const struct experiment *x)
 	fl_assert(timeline_new(x, &steps, &count) == 0 && count <= 2 * x->rounds);
 	free(steps);
 	buf_init(&doubts, 1u << 20);
-	doubt_experiment(x, "x", &doubts);
+	doubt_experiment(x, "x", false, &doubts);
 	buf_fini(&doubts);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct experiment *x = NULL;
+	struct variant_set *set = NULL;
 	struct doc_diag d;
 
 	doc_diag_init(&d, "x");
-	if (experiment_parse((const char *)data, size, &d, &x) == 0) {
-		fl_assert(d.count == 0);
-		check(x);
+	if (variant_parse((const char *)data, size, &d, &set) == 0) {
+		fl_assert(d.count == 0 && set->count > 0 && set->count <= VARIANT_MAX);
+		for (uint32_t i = 0; i < set->count; i++)
+			check(set->variants[i].x);
 	} else {
-		fl_assert(x == NULL && d.count > 0 && strncmp(buf_str(&d.text), "x:", 2) == 0);
+		fl_assert(set == NULL && d.count > 0 && strncmp(buf_str(&d.text), "x:", 2) == 0);
 	}
-	experiment_free(x);
+	variant_free(set);
 	doc_diag_fini(&d);
 	return 0;
 }

@@ -32,7 +32,10 @@ test_increase_over_restarts(void **state)
 	assert_int_equal(s->failures, 2);
 	for (uint32_t i = 0; i < s->member_count; i++)
 		if (strcmp(s->members[i], "requests") == 0)
-			assert_int_equal((int)s->increase[i], 57);
+			assert_true((int)s->increase[i] == 57 && !s->level[i] && (int)s->highest[i] == 150);
+	take(s, 7, "{\"requests\":8,\"busy\":0}", true);       /* fewer are busy, that is all */
+	for (uint32_t i = 0; i < s->member_count; i++)
+		assert_int_equal(s->level[i], strcmp(s->members[i], "busy") == 0);
 	free(s);
 }
 

@@ -64,6 +64,21 @@ test_merge(void **state)
 	}
 }
 
+/* Patches one after the other, or both in one: the same comes of it. */
+static void
+test_join(void **state)
+{
+	struct doc *a = parse("{\"x\":{\"y\":1,\"z\":null},\"w\":2}"), *b = parse("{\"x\":{\"y\":null},\"w\":3,\"v\":{}}");
+	struct arena mem;
+
+	(void)state;
+	arena_init(&mem, 1 << 16);
+	writes(doc_patch_join(&mem, a->root, b->root), "{\"x\":{\"z\":null,\"y\":null},\"w\":3,\"v\":{}}");
+	arena_fini(&mem);
+	doc_free(a);
+	doc_free(b);
+}
+
 static void
 test_merge_without_memory(void **state)
 {
@@ -137,6 +152,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_join),
 		cmocka_unit_test(test_merge_without_memory),
 		cmocka_unit_test(test_from_yaml),
 		cmocka_unit_test(test_without),

@@ -100,9 +100,9 @@ test_upstreams(void **state)
 	assert_int_equal(u->instances[2].priority, 1);
 	assert_int_equal(u->instances[3].priority, 2);
 	assert_int_equal(u->dns_refresh, 500 * FL_MS);
-	assert_int_equal(u->balance.kind, HTTP_ASK_RING_HASH);
+	assert_int_equal(u->balance.o.kind, FL_RING_HASH);
 	assert_string_equal(u->balance.header, "x-user");
-	assert_int_equal(u->slow_start, 30 * FL_SEC);
+	assert_int_equal(u->balance.o.slow_start, 30 * FL_SEC);
 	assert_true(u->panic > 0.2499 && u->panic < 0.2501);
 	assert_int_equal(u->pool.idle_max, 3);
 	assert_int_equal(u->pool.connections_max, 50);
@@ -110,7 +110,7 @@ test_upstreams(void **state)
 	assert_int_equal(u->health.status_min, 200);
 	assert_int_equal(u->health.status_max, 204);
 	assert_int_equal(u->health.fall, 4);
-	assert_true(u->outlier.on && u->outlier.enforce < 0.001 && u->outlier.deviations > 1.89);
+	assert_true(u->outlier.on && u->outlier.o.enforce < 0.001 && u->outlier.o.sigmas > 1.89);
 	done();
 }
 
@@ -125,14 +125,15 @@ static const char policies[] = "protocol: http\nupstream: a:1\n"
     "    unsafe: true\n"
     "    backoff: {base: 10ms, max: 1s, jitter: decorrelated}\n"
     "    replay: 16KB\n"
-    "    budget: {share: 20%, reserve_per_second: 3}\n"
+    "    budget: {share: 20%, reserve_per_second: 3, max: 50}\n"
     "  hedge: {after: p99.5, max: 2, min_delay: 5ms, enforce: 30%}\n"
-    "  breaker: {window: 30s, failure_rate: 40%, min_calls: 50, slow: 2s, slow_rate: 80%, open: 2s, open_max: 20s, probes: 5, successes: 4}\n"
+    "  breaker: {window: 30s, failure_rate: 40%, min_calls: 50, slow: 2s, slow_rate: 80%, open: 2s, open_max: 20s, probes: 5, successes: 4,\n"
+    "    jitter: 20%}\n"
     "  bulkhead: {max: 100, queue: 50, target: 5ms, interval: 100ms, lifo_after: 200ms}\n"
     "  rate_limit: {rate: 600/m, burst: 20}\n"
     "  adaptive: {min: 2, initial: 10, max: 200}\n"
     "  shed: 10ms\n"
-    "  fallback: {status: 203, body: hi, headers: {content-type: text/plain}, on: [refused, 5xx], max: 7, rehearse: 0.1%}\n"
+    "  fallback: {status: 203, body: hi, headers: {content-type: text/plain}, on: [refused, failed], max: 7, rehearse: 0.1%}\n"
     "routes:\n"
     "  - {name: pay, match: {method: [post, PUT], path: /pay}, policies: {retry: false, timeout: {total: 9s}, rate_limit: {burst: 5}}}\n"
     "  - name: static\n"
@@ -147,23 +148,23 @@ check_policies(const struct http_ask_policies *p)
 	assert_int_equal(p->timeouts.per_try, 900 * FL_MS);
 	assert_false(p->pass_deadline);
 	assert_int_equal(p->priority, 2);
-	assert_true(p->retry.on && p->retry.unsafe && p->retry.jitter == 1);
-	assert_int_equal(p->retry.attempts, 4);
+	assert_true(p->retry.on && p->retry.o.unsafe && p->retry.o.decorrelated);
+	assert_int_equal(p->retry.o.attempts_max, 4);
 	assert_int_equal(p->retry.conditions, HTTP_RETRY_CONNECT | HTTP_RETRY_GATEWAY | HTTP_RETRY_429 | HTTP_RETRY_STATUS);
 	assert_int_equal(p->retry.status_count, 1);
 	assert_int_equal(p->retry.status[0], 500);
 	assert_int_equal(p->retry.replay_bytes, 16000);
-	assert_true(p->budget.share > 0.19 && p->budget.share < 0.21);
-	assert_true(p->hedge.on && p->hedge.quantile > 0.9949 && p->hedge.quantile < 0.9951 && p->hedge.enforce < 0.31);
+	assert_true(p->budget.o.ratio > 0.19 && p->budget.o.ratio < 0.21);
+	assert_true(p->hedge.on && p->hedge.o.quantile > 0.9949 && p->hedge.o.quantile < 0.9951 && p->hedge.o.enforce < 0.31);
 	assert_true(p->breaker.on && p->breaker.per == HTTP_ASK_PER_INSTANCE);
-	assert_int_equal(p->breaker.min_calls, 50);
-	assert_int_equal(p->bulkhead.max, 100);
-	assert_true(p->rate.rate > 9.99 && p->rate.rate < 10.01);
-	assert_int_equal(p->adaptive.max, 200);
-	assert_true(p->shed.on && p->shed.target == 10 * FL_MS);
+	assert_int_equal(p->breaker.o.volume_min, 50);
+	assert_int_equal(p->bulkhead.o.max, 100);
+	assert_true(p->rate.o.rate > 9.99 && p->rate.o.rate < 10.01);
+	assert_int_equal(p->adaptive.o.max, 200);
+	assert_true(p->shed.on && p->shed.o.target == 10 * FL_MS);
 	assert_true(p->fallback.on && p->fallback.is_static && !p->fallback.is_stale);
 	assert_string_equal(p->fallback.body, "hi");
-	assert_int_equal(p->fallback.conditions, HTTP_ASK_FALLBACK_REFUSED | HTTP_ASK_FALLBACK_5XX);
+	assert_int_equal(p->fallback.o.on, FL_FALLBACK_REFUSED | FL_FALLBACK_FAILED);
 }
 
 static void
@@ -175,7 +176,7 @@ test_policies(void **state)
 	(void)state;
 	check_policies(&h->policies);
 	assert_true(h->upstreams[0].breaker.on);
-	assert_int_equal(h->upstreams[0].breaker.min_calls, 50);
+	assert_int_equal(h->upstreams[0].breaker.o.volume_min, 50);
 	assert_int_equal(h->route_count, 3);
 	assert_string_equal(pay->methods[0], "POST");
 	assert_string_equal(pay->methods[1], "PUT");
@@ -185,8 +186,8 @@ test_policies(void **state)
 	assert_true(pay->policies.rate.own && !pay->policies.bulkhead.own);
 	assert_int_equal(pay->policies.timeouts.total, 9 * FL_SEC);
 	assert_int_equal(pay->policies.timeouts.connect, 200 * FL_MS);
-	assert_int_equal(pay->policies.rate.burst, 5);
-	assert_true(pay->policies.rate.rate > 9.99);
+	assert_int_equal((int)pay->policies.rate.o.burst, 5);
+	assert_true(pay->policies.rate.o.rate > 9.99);
 	assert_int_equal(pay->upstreams, 0);
 	assert_int_equal(files->path_kind, HTTP_MATCH_GLOB);
 	assert_string_equal(files->host, "shop.test");
@@ -194,10 +195,10 @@ test_policies(void **state)
 	assert_string_equal(files->header_value, "1");
 	assert_string_equal(h->upstreams[files->upstreams].name, "cart/static");
 	assert_int_equal(h->upstreams[files->upstreams].count, 2);
-	assert_true(h->upstreams[files->upstreams].breaker.on && h->upstreams[files->upstreams].breaker.enforce < 0.001);
+	assert_true(h->upstreams[files->upstreams].breaker.on && h->upstreams[files->upstreams].breaker.o.enforce < 0.001);
 	assert_string_equal(h->upstreams[files->policies.fallback.upstreams].name, "cart/static/fallback");
 	assert_false(files->policies.fallback.is_static);
-	assert_true(files->policies.bulkhead.own && files->policies.bulkhead.enforce < 0.001);
+	assert_true(files->policies.bulkhead.own && files->policies.bulkhead.o.enforce < 0.001);
 	assert_string_equal(rest->name, "default");
 	check_policies(&rest->policies);
 	assert_false(rest->policies.rate.own);
@@ -215,13 +216,13 @@ test_short_forms(void **state)
 	(void)state;
 	assert_string_equal(h->log_path, "a.jsonl");
 	assert_int_equal(h->log_share, 65536);
-	assert_int_equal(h->upstreams[0].balance.kind, HTTP_ASK_PEAK_EWMA);
+	assert_int_equal(h->upstreams[0].balance.o.kind, FL_EWMA);
 	assert_int_equal(p->timeouts.total, 2 * FL_SEC);
-	assert_int_equal(p->retry.attempts, 2);
-	assert_true(p->hedge.on && p->hedge.quantile <= 0 && p->hedge.after == 20 * FL_MS);
+	assert_int_equal(p->retry.o.attempts_max, 2);
+	assert_true(p->hedge.on && p->hedge.o.fixed == 20 * FL_MS);
 	assert_true(p->breaker.on && p->adaptive.on);
-	assert_int_equal(p->bulkhead.max, 9);
-	assert_true(p->budget.share < 0.051 && p->budget.share > 0.049);
+	assert_int_equal(p->bulkhead.o.max, 9);
+	assert_true(p->budget.o.ratio < 0.051 && p->budget.o.ratio > 0.049);
 	assert_true(p->fallback.is_stale && !p->fallback.is_static);
 	done();
 }
@@ -248,7 +249,7 @@ test_complaints_line(void **state)
 	refuses(HEAD "health: {interval: 5s}\n", "f.yaml:3:9: found neither http nor tcp, expected either http: /PATH or tcp: true");
 	refuses(HEAD "health: {http: /h, status: 700}\n",
 	    "f.yaml:3:28: found the number 700, expected a status such as 200, or a range such as \"200-399\"");
-	refuses(HEAD "balance: least_requests\n", "f.yaml:3:10: found \"least_requests\", expected one of round_robin, least_request, peak_ewma, "
+	refuses(HEAD "balance: least_requests\n", "f.yaml:3:10: found \"least_requests\", expected one of least_request, round_robin, peak_ewma, "
 	    "ring_hash, random; did you mean \"least_request\"?");
 	refuses(HEAD "panic: 120%\n", "f.yaml:3:8: found \"120%\", expected a share such as 30% or 0.3");
 	refuses(HEAD "slow_start: 5\n", "f.yaml:3:13: found the number 5, expected a duration such as 250ms, 5s or 1m30s");
@@ -260,7 +261,7 @@ test_complaints_policies(void **state)
 {
 	(void)state;
 	refuses(HEAD "policies:\n  retry: {attempts: 9, on: [conect]}\n  breaker: {failure_rate: 2}\n  bulkhead: {}\n",
-	    "f.yaml:5:27: found the number 2, expected a share such as 30% or 0.3\n"
+	    "f.yaml:5:27: found the number 2, expected a share from 0.1% to 100%\n"
 	    "f.yaml:6:13: found a bulkhead without max, expected one such as max: 100\n"
 	    "f.yaml:4:21: found the number 9, expected a whole number from 1 to 8\n"
 	    "f.yaml:4:29: found \"conect\", expected one of connect, reset, timeout, 5xx, gateway, 429, status, refused; did you mean \"connect\"?");

@@ -82,11 +82,11 @@ test_cost_phases(void **state)
 	c = cost(0);
 	assert_int_equal(c.attempt, FL_SEC);
 	assert_int_equal(c.waits, 250 * FL_MS);
-	assert_int_equal(c.phases, 3750 * FL_MS);
-	assert_int_equal(c.time, 3750 * FL_MS);
+	assert_int_equal(c.phases, 3350 * FL_MS);
+	assert_int_equal(c.time, 3350 * FL_MS);
 	assert_int_equal(c.attempts, 8);        /* 9, but no call has more than 8 */
 	assert_true(c.healthy > 1.0999 && c.healthy < 1.1001);
-	assert_true(c.outage < 1.001 && c.reserve_per_second > 0.99);
+	assert_true(c.outage < 1.001 && c.reserve_per_second > 0.09);
 }
 
 static void
@@ -173,7 +173,7 @@ static const struct {
 		CALM "policies: {timeout: {total: 1s, connect: 1s}}\n" },
 	{ HTTP_DOUBT_TIMEOUT_UNUSED, CALM "policies: {timeout: {total: 5s, first_byte: 2s, per_try: 1s}}\n",
 		CALM "policies: {timeout: {total: 5s, first_byte: 1s, per_try: 1s}}\n" },
-	{ HTTP_DOUBT_QUEUE_OVER_TOTAL, CALM "policies: {timeout: {total: 1s, queue: 2s}}\n", CALM "policies: {timeout: {total: 1s, queue: 1s}}\n" },
+	{ HTTP_DOUBT_QUEUE_OVER_TOTAL, CALM "policies: {timeout: {total: 2s, queue: 3s}}\n", CALM "policies: {timeout: {total: 2s, queue: 2s}}\n" },
 	{ HTTP_DOUBT_NO_BUDGET, CALM "policies: {retry: 3, budget: false}\n", CALM "policies: {retry: 3}\n" },
 	{ HTTP_DOUBT_NO_BUDGET, CALM "policies: {hedge: p95, budget: {enforce: observe}}\n", CALM "policies: {hedge: p95}\n" },
 	{ HTTP_DOUBT_UNSAFE_RETRY, CALM "policies: {retry: {unsafe: true}}\n",
@@ -188,7 +188,7 @@ static const struct {
 		CALM "policies: {timeout: {total: 20s, per_try: 2s}, breaker: {window: 10s}}\n" },
 	{ HTTP_DOUBT_BREAKER_VOLUME, CALM "policies: {timeout: 5s, bulkhead: 9, breaker: {min_calls: 20}}\n",
 		CALM "policies: {timeout: 5s, bulkhead: 20, breaker: {min_calls: 20}}\n" },
-	{ HTTP_DOUBT_BREAKER_VOLUME, CALM "policies: {timeout: 5s, rate_limit: {rate: 1/s}, breaker: {per: route}}\n",
+	{ HTTP_DOUBT_BREAKER_VOLUME, CALM "policies: {timeout: 5s, rate_limit: {rate: 0.5/s}, breaker: {per: route}}\n",
 		CALM "policies: {timeout: 5s, rate_limit: {rate: 2/s}, breaker: {per: route}}\n" },
 	{ HTTP_DOUBT_BREAKER_VOLUME, CALM "policies: {timeout: 5s, breaker: {window_calls: 10, min_calls: 11}}\n",
 		CALM "policies: {timeout: 5s, breaker: {window_calls: 10, min_calls: 10}}\n" },
@@ -286,7 +286,8 @@ test_text(void **state)
 	assert_non_null(strstr(buf_str(&out), "At most 9 calls are at work at once"));
 	assert_non_null(strstr(buf_str(&out), "There are up to 2 attempts:"));
 	assert_non_null(strstr(buf_str(&out), "  attempts       4 for one call, hedges included\n"));
-	assert_non_null(strstr(buf_str(&out), "  amplification  1.10 times the calls while most succeed, 1.00 times when none does, and 1 a second"));
+	assert_non_null(strstr(buf_str(&out), "  amplification  1.10 times the calls while most succeed, 1.00 times when none does, "
+	    "and 0.1 a second"));
 	for (const char *p = buf_str(&out); *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n')
 		assert_true(strcspn(p, "\n") <= 101);
 	buf_fini(&out);

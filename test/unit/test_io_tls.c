@@ -288,6 +288,63 @@ truncation_is_told(void **state)
 	close_pair(&p);
 }
 
+/* New keys in the middle of a stream, asked for by the other end, again and again, while bytes go both ways. */
+static void
+key_updates(void **state)
+{
+	struct pair p;
+	struct rig *r = *state;
+	struct ends e = ends_of(r);
+	e.client = NULL;
+	listen_on(&p, &e);
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	uint8_t buf[4096];
+	BIO_set_mem_eof_return(in, -1);
+	SSL_set_bio(ssl, in, out);
+	SSL_set_connect_state(ssl);
+	assert_int_equal(io_connect(p.io, &p.addr, "a", &p.a), 0);
+	unsigned asked = 0, echoed = 0;
+	bool connected = false;
+	while (echoed < 20) {
+		struct io_event ev;
+		SSL_do_handshake(ssl);
+		if (p.b_res == 0 && !SSL_in_init(ssl) && asked == echoed) {
+			assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+			assert_int_equal(SSL_write(ssl, "ping", 4), 4);
+			asked++;
+		}
+		int n = connected ? BIO_read(out, buf, sizeof(buf)) : 0;
+		if (n > 0)
+			assert_int_equal(io_push(p.io, p.a, buf, (size_t)n), n);
+		io_wait(p.io, io_clock(p.io) + FL_MS / 10);
+		while (io_next(p.io, &ev)) {
+			if (ev.kind == IO_ACCEPT) {
+				take_accept(&p, &e, &ev);
+			} else if (ev.kind == IO_CONNECT && ev.sock == p.b) {
+				assert_int_equal(ev.res, 0);
+				p.b_res = 0;
+				io_recv_start(p.io, p.b, 1000);
+			} else if (ev.kind == IO_CONNECT) {
+				connected = true;
+				io_recv_start(p.io, p.a, 4096);
+			} else if (ev.sock == p.a) {
+				assert_true(ev.res > 0);
+				BIO_write(in, ev.data, ev.res);
+			} else {
+				assert_int_equal(ev.res, 4);
+				assert_int_equal(io_push(p.io, p.b, "pong", 4), 4);
+			}
+		}
+		if (SSL_read(ssl, buf, sizeof(buf)) == 4)
+			echoed++;
+	}
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	close_pair(&p);
+}
+
 static void
 reset_is_told_while_stopped(void **state)
 {
@@ -340,6 +397,7 @@ main(void)
 		cmocka_unit_test_prestate(linger_ends_when_it_breaks, &r),
 		cmocka_unit_test_prestate(send_in_flight_is_cut_by_close, &r),
 		cmocka_unit_test_prestate(truncation_is_told, &r),
+		cmocka_unit_test_prestate(key_updates, &r),
 		cmocka_unit_test_prestate(reset_is_told_while_stopped, &r),
 		cmocka_unit_test_prestate(garbage_after_handshake, &r),
 	};

@@ -47,9 +47,9 @@ test_a_directory_of_its_own(void **state)
 
 	snprintf(runs, sizeof(runs), "%s/x/y", root);
 	/* 2026-03-04 05:06:07 UTC */
-	assert_int_equal(rundir_new(runs, "My test: 1/2", 42, INT64_C(1772600767) * FL_SEC, &a, error), 0);
+	assert_int_equal(rundir_new(runs, NULL, "My test: 1/2", 42, INT64_C(1772600767) * FL_SEC, &a, error), 0);
 	assert_non_null(strstr(a.path, "/x/y/My-test-1-2-20260304T050607Z-42"));
-	assert_int_equal(rundir_new(runs, "My test: 1/2", 42, INT64_C(1772600767) * FL_SEC, &b, error), 0);
+	assert_int_equal(rundir_new(runs, NULL, "My test: 1/2", 42, INT64_C(1772600767) * FL_SEC, &b, error), 0);
 	assert_non_null(strstr(b.path, "-42-2"));
 	assert_int_equal(access(a.data, F_OK), 0);
 	assert_int_equal(rundir_write(&a, "f", "hello", 5), 0);
@@ -69,7 +69,7 @@ test_names_are_made_safe(void **state)
 	char error[RUNDIR_ERROR_MAX];
 	(void)state;
 
-	assert_int_equal(rundir_new(root, "../..", 1, 0, &d, error), 0);
+	assert_int_equal(rundir_new(root, NULL, "../..", 1, 0, &d, error), 0);
 	assert_non_null(strstr(d.path, "/run-19700101T000000Z-1"));
 	rundir_fini(&d);
 }
@@ -81,7 +81,7 @@ test_no_place(void **state)
 	char error[RUNDIR_ERROR_MAX];
 	(void)state;
 
-	assert_int_equal(rundir_new("/dev/null/x", "n", 1, 0, &d, error), -ENOTDIR);
+	assert_int_equal(rundir_new("/dev/null/x", NULL, "n", 1, 0, &d, error), -ENOTDIR);
 	assert_string_equal(error, "/dev/null/x: the run directory cannot be made there: Not a directory");
 }
 

@@ -2,6 +2,7 @@
 /* lines.c - the table of lines. */
 #include "control/lines.h"
 #include "base/assert.h"
+#include "control/lines_http.h"
 #include "fault/http_fault.h"
 #include "io/io.h"
 #include "run/http_doc.h"
@@ -36,7 +37,11 @@ lines_init(struct lines *t, const struct lines_opts *opts)
 	*t = (struct lines){ .proxy = opts->proxy, .io = opts->io, .log = opts->log, .lookup = opts->lookup, .seed = opts->seed, .next_id = 1 };
 	list_init(&t->order);
 	map_init(&t->by_name, opts->seed, (uint64_t)(uintptr_t)t);
-	return heap_init(&t->leases, LINES_LEASES_MAX);
+	if (heap_init(&t->leases, LINES_LEASES_MAX) != 0 || lines_http_init(t) != 0) {
+		lines_fini(t);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 static void
@@ -63,8 +68,10 @@ line_free(struct lines *t, struct lines_line *l)
 {
 	list_del(&l->link);
 	map_del(&t->by_name, l->name);
+	lines_http_forget(t, l->name);
 	toxics_free(t, l);
 	http_doc_free(l->http);
+	http_conf_unref(l->conf);
 	free(l->source);
 	free(l->origin);
 	line_wire_unref(l->wire);
@@ -80,6 +87,7 @@ lines_fini(struct lines *t)
 		line_free(t, list_entry(link, struct lines_line, link));
 	map_fini(&t->by_name);
 	heap_fini(&t->leases);
+	lines_http_fini(t);
 	*t = (struct lines){ .proxy = NULL };
 }
 
@@ -150,6 +158,7 @@ make_conf(const struct lines_line *l, struct lines_toxic *const *toxics, uint32_
 		c->key = l->key;
 		c->connect_timeout = l->connect_timeout;
 		c->wire = line_wire_ref(l->wire);
+		c->http = http_conf_ref(l->conf);
 		line_conf_upstream(c, l->upstream);     /* text that leads nowhere shows when a client connects */
 		(void)line_conf_faults(c, specs, count);
 	}
@@ -524,14 +533,24 @@ check_ask(const struct lines_ask *ask, struct lines_error *e)
 
 /* The line becomes one of the protocol asked for, with what is asked of it. */
 static int
-take_http(struct lines_line *l, const struct lines_ask *ask)
+take_http(struct lines *t, struct lines_line *l, const struct lines_ask *ask)
 {
 	char *source = ask->source != NULL ? strdup(ask->source) : NULL;
+	struct http_conf *conf = NULL;
+	int rc = ask->source != NULL && source == NULL ? -ENOMEM : 0;
 
-	if (ask->source != NULL && source == NULL)
-		return -ENOMEM;
+	if (rc == 0 && ask->http != NULL)
+		rc = lines_http_build(t, l, ask, &conf);
+	if (rc != 0) {
+		free(source);
+		return rc;
+	}
 	if (ask->http != NULL)
 		http_doc_ref(ask->http);
+	else
+		lines_http_forget(t, l->name);
+	http_conf_unref(l->conf);
+	l->conf = conf;
 	http_doc_free(l->http);
 	free(l->source);
 	l->http = ask->http;
@@ -558,6 +577,7 @@ take_wire(struct lines *t, struct lines_line *l, const struct lines_ask *ask)
 		return;
 	line_wire_unref(l->wire);
 	l->wire = line_wire_ref(ask->wire);
+	l->wire_digest = ask->wire_digest;
 	l->wire_missing = false;
 	if (ask->wire_warning != NULL)
 		log_event(t->log, LOG_WARN, "a certificate is no good now", "name", l->name, "warning", ask->wire_warning, NULL);
@@ -586,8 +606,10 @@ line_new(struct lines *t, const struct lines_ask *ask)
 	list_init(&l->link);
 	snprintf(l->name, sizeof(l->name), "%s", ask->name);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
+	if (take_origin(l, ask) != 0 || take_http(t, l, ask) != 0 || map_put(&t->by_name, l->name, l, NULL) != 0) {
 		http_doc_free(l->http);
+		http_conf_unref(l->conf);
+		lines_http_forget(t, l->name);
 		free(l->source);
 		free(l->origin);
 		free(l);
@@ -658,7 +680,7 @@ lines_update(struct lines *t, struct lines_line *l, const struct lines_ask *ask,
 
 	if (rc == 0)
 		rc = differs(t, l, ask, e, &addr, &moved);
-	if (rc == 0 && (take_origin(l, ask) != 0 || take_http(l, ask) != 0))
+	if (rc == 0 && (take_origin(l, ask) != 0 || take_http(t, l, ask) != 0))
 		rc = no_memory(e);
 	if (rc != 0)
 		return rc;
@@ -768,7 +790,7 @@ replace(struct lines *t, struct lines_line *l, const struct lines_ask *ask, cons
 	stop(t, l);
 	remove_all(t, l);
 	take_ask(l, ask);
-	if (take_origin(l, ask) != 0 || take_http(l, ask) != 0)
+	if (take_origin(l, ask) != 0 || take_http(t, l, ask) != 0)
 		return no_memory(e);
 	rc = declare_toxics(t, l, ask, e);
 	if (rc == 0 && ask->enabled)

@@ -29,7 +29,10 @@
 #define LINES_LEASES_MAX 65536
 #define LINES_ADDRESS_MAX 512           /* bytes of a listen or upstream text */
 
+struct http_conf;
 struct http_doc;
+struct http_keep;
+struct http_news;
 struct lines_line;
 
 struct lines_toxic {
@@ -52,6 +55,8 @@ struct lines_line {
 	struct line *line;              /* the proxy's, while enabled */
 	struct http_doc *http;          /* an HTTP line: what was asked of it; NULL: a TCP line */
 	char *source;                   /* with it: what was said, as JSON */
+	struct http_conf *conf;         /* with it: what it is to the data path; a reference */
+	uint64_t wire_digest;           /* of what the wire was made of */
 	struct line_wire *wire;         /* a reference; NULL: plain TCP on both sides */
 	bool wire_missing;              /* it came from the state file, which holds no wires: disabled until the configuration brings its one */
 	bool wire_enabled;              /* and then enabled */
@@ -71,6 +76,8 @@ struct lines {
 	struct map by_name;
 	struct list order;
 	struct heap leases;
+	struct http_keep *keep;         /* live objects of HTTP lines */
+	struct http_news *news;         /* changes of their states */
 };
 
 /* What a line should be. Strings are borrowed. */
@@ -107,7 +114,7 @@ struct lines_opts {
 	uint64_t seed;
 };
 int lines_init(struct lines *t, const struct lines_opts *opts);         /* 0 or -ENOMEM */
-/* Forget all lines; the proxy is left alone. Accepts a zeroed table. */
+/* Forget all lines. The proxy has ended before. Accepts a zeroed table. */
 void lines_fini(struct lines *t);
 
 struct lines_line *lines_find(const struct lines *t, const char *name); /* NULL: not found */

@@ -193,7 +193,7 @@ static const struct {
 	{ HTTP_DOUBT_BREAKER_VOLUME, CALM "policies: {timeout: 5s, breaker: {window_calls: 10, min_calls: 11}}\n",
 		CALM "policies: {timeout: 5s, breaker: {window_calls: 10, min_calls: 10}}\n" },
 	{ HTTP_DOUBT_BREAKER_SLOW, CALM "policies: {timeout: 5s, breaker: {slow: 5s}}\n", CALM "policies: {timeout: 5s, breaker: {slow: 4s}}\n" },
-	{ HTTP_DOUBT_BREAKER_FORCED, CALM "policies: {breaker: {mode: forced_open}}\n", CALM "policies: {breaker: {mode: auto}}\n" },
+	{ HTTP_DOUBT_BREAKER_FORCED, CALM "policies: {breaker: {mode: forced_open, per: route}}\n", CALM "policies: {breaker: {mode: auto}}\n" },
 	{ HTTP_DOUBT_BULKHEAD_CONNECTIONS, CALM "pool: {max_connections: 5}\npolicies: {bulkhead: 11}\n",
 		CALM "pool: {max_connections: 5}\npolicies: {bulkhead: 10}\n" },
 	{ HTTP_DOUBT_HEALTH_SLOW, CALM "outlier: {ejection: 10s}\nhealth: {http: /h, interval: 6s, rise: 2}\n",

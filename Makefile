@@ -82,7 +82,8 @@ $(B)/libfaultline.a: $(LIB_OBJ)
 	@objcopy --localize-hidden $(B)/lib/faultline.o
 	@rm -f $@
 	@ar rcs $@ $(B)/lib/faultline.o
-$(B)/faultline.pc: Makefile
+.PHONY: $(B)/faultline.pc
+$(B)/faultline.pc:
 	@mkdir -p $(@D)
 	@printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: faultline\nDescription: resilience policies and an HTTP client\nVersion: %s\nRequires.private: libcurl\nLibs: -L$${libdir} -lfaultline\nLibs.private: -lm -pthread\nCflags: -I$${includedir}\n' \
 	    '$(PREFIX)' '$(LIB_VERSION)' > $@

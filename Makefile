@@ -3,7 +3,7 @@
 #   make                 build/faultline, optimised
 #   make VARIANT=asan    the same under build/asan (variants: release debug asan tsan fuzz cov)
 #   make test            set up, then every test        make demo    set up, then the first runs
-#   make bench           side by side with the peers    make install program, man pages, completions
+#   make bench           side by side with the peers    make install program, library, headers, manual
 
 VARIANT ?= release
 CC ?= gcc
@@ -42,7 +42,7 @@ E2E_SRC := $(wildcard test/e2e/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 
-.PHONY: all unit fuzzers sim e2e benches test demo bench install clean tidy deps
+.PHONY: all lib unit fuzzers sim e2e benches test demo bench install clean tidy deps
 all: build/faultline
 
 # The program of the release variant is also build/faultline.
@@ -60,6 +60,33 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $< ($(VARIANT))"
 	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+# libfaultline: the policies, the call that composes them, the HTTP client. Only fl_* is visible, in the archive too: its objects are
+# joined into one, and what is hidden becomes local.
+LIB_VERSION := 0.1.0
+LIB_SRC := $(wildcard src/base/*.c src/policy/*.c src/client/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/lib/%.o)
+LIB_LIBS := $(shell pkg-config --libs libcurl 2>/dev/null) -lm -pthread
+lib: $(B)/libfaultline.so.$(LIB_VERSION) $(B)/libfaultline.a $(B)/faultline.pc
+$(B)/lib/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< ($(VARIANT), library)"
+	@$(CC) $(CFLAGS_ALL) -fPIC -fvisibility=hidden -c -o $@ $<
+$(B)/libfaultline.so.$(LIB_VERSION): $(LIB_OBJ) src/policy/libfaultline.map
+	@$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libfaultline.so.0 -Wl,--version-script=src/policy/libfaultline.map -Wl,-z,defs \
+	    -o $@ $(LIB_OBJ) $(LIB_LIBS)
+	@ln -sf $(@F) $(B)/libfaultline.so.0
+	@ln -sf $(@F) $(B)/libfaultline.so
+$(B)/libfaultline.a: $(LIB_OBJ)
+	@ld -r -o $(B)/lib/faultline.o $(LIB_OBJ)
+	@objcopy --localize-hidden $(B)/lib/faultline.o
+	@rm -f $@
+	@ar rcs $@ $(B)/lib/faultline.o
+.PHONY: $(B)/faultline.pc
+$(B)/faultline.pc:
+	@mkdir -p $(@D)
+	@printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: faultline\nDescription: resilience policies and an HTTP client\nVersion: %s\nRequires.private: libcurl\nLibs: -L$${libdir} -lfaultline\nLibs.private: -lm -pthread\nCflags: -I$${includedir}\n' \
+	    '$(PREFIX)' '$(LIB_VERSION)' > $@
 
 unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
@@ -105,9 +132,16 @@ bench:
 	@$(MAKE) --no-print-directory all benches
 	@bench/run
 
-install: all
+install: all lib
 	install -D -m 755 $(B)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
+	install -D -m 755 $(B)/libfaultline.so.$(LIB_VERSION) $(DESTDIR)$(PREFIX)/lib/libfaultline.so.$(LIB_VERSION)
+	ln -sf libfaultline.so.$(LIB_VERSION) $(DESTDIR)$(PREFIX)/lib/libfaultline.so.0
+	ln -sf libfaultline.so.0 $(DESTDIR)$(PREFIX)/lib/libfaultline.so
+	install -D -m 644 $(B)/libfaultline.a $(DESTDIR)$(PREFIX)/lib/libfaultline.a
+	install -D -m 644 $(B)/faultline.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/faultline.pc
+	for h in include/faultline/*.h; do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/faultline/$$(basename $$h); done
 	for m in doc/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
+	for m in doc/man/*.3; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man3/$$(basename $$m); done
 	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultline
 
 clean:

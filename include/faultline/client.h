@@ -101,6 +101,8 @@ struct fl_transport {
 	void (*cancel)(void *ud, void *handle);
 	/* Wait until something happens, at most timeout ns, and tell it through done(). */
 	int (*poll)(void *ud, fl_ns timeout);
+	/* Make poll() return soon. Any thread; may be NULL: then a bulkhead's answer is noticed when poll() returns by itself. */
+	void (*wake)(void *ud);
 	void (*free)(void *ud);
 	/* Set by the client before the first start(). */
 	void (*done)(void *token, const struct fl_transport_result *result);
@@ -110,11 +112,13 @@ struct fl_client_opts {
 	size_t size;
 	const struct fl_plan *plan;             /* required; must outlive the client */
 	unsigned cell;                          /* of the plan's policies, for this client's thread */
-	const struct fl_transport *transport;   /* copied; NULL: libcurl */
+	struct fl_transport *transport;         /* another one, whose done is set; NULL: libcurl */
 	const char *user_agent;                 /* NULL: faultline/VERSION */
 	unsigned connections_max;               /* at once, all hosts; 0: none */
 	unsigned connections_per_host;          /* 0: none */
 	size_t body_bytes_max;                  /* of an answer; default 64 MB; beyond: -EMSGSIZE */
+	const unsigned *retry_statuses;         /* that are worth another attempt; NULL: 429, 502, 503, 504 */
+	size_t retry_status_count;
 	bool no_deadline_header;                /* do not tell the server how much time is left */
 	const char *ca_file, *cert_file, *key_file;     /* https; NULL: the system's, none */
 	bool insecure;                          /* do not verify the server */

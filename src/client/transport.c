@@ -294,6 +294,13 @@ tell(struct transport *t)
 	return n;
 }
 
+static void
+transport_wake(void *ud)
+{
+	struct transport *t = ud;
+	curl_multi_wakeup(t->multi);
+}
+
 static int
 transport_poll(void *ud, fl_ns timeout)
 {
@@ -361,7 +368,7 @@ transport_new(const struct fl_client_opts *o, struct fl_transport *ret_transport
 		curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)o->connections_max);
 	if (o->connections_per_host > 0)
 		curl_multi_setopt(t->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)o->connections_per_host);
-	*ret_transport = (struct fl_transport){ .ud = t, .start = transport_start, .cancel = transport_cancel, .poll = transport_poll,
-		.free = transport_free };
+	*ret_transport = (struct fl_transport){ .ud = t, .start = transport_start, .cancel = transport_cancel,
+		.poll = transport_poll, .wake = transport_wake, .free = transport_free };
 	return 0;
 }

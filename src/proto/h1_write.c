@@ -296,7 +296,7 @@ h1_write_request(const char *p, const struct h1_head *h, const struct h1_out *o,
 
 	plan_init(&pl, p, h, o);
 	put_request_line(&s, p, h, o);
-	if (o->host != NULL || h->absolute) {
+	if (o->host != NULL || h->absolute || (h->host.len > 0 && !h1_has(h, H1_ID_HOST))) {
 		pl.drop |= H1_BIT(H1_ID_HOST);
 		put_host(&s, o->host != NULL ? o->host : p + h->host.at, o->host != NULL ? o->host_len : h->host.len);
 	}

@@ -18,7 +18,6 @@ enum line_key {
 	LINE_KEY_CLIENT,        /* its client's IP address and its number among that client's: stable when clients race */
 };
 
-struct http_fault_set;                          /* fault/http_fault.h */
 struct tls_ctx;
 struct http_conf;                       /* proxy/http_conf.h */
 struct http_fault_set;                  /* fault/http_fault.h */

@@ -128,16 +128,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct fault_spec specs[FAULTS];
 	static struct h1_head head;
 	static const struct h1_limits lim;
-	const char *split = memmem(data, size, "\n\n", 2);
-	size_t n = split != NULL ? (size_t)(split - (const char *)data) : 0;
-	struct http_fault_view v = { .p = split + 2, .head = &head, .conn_key = size, .number = 1, .ordinal = 1 };
+	const char *split = size > 0 ? memmem(data, size, "\n\n", 2) : NULL;
+	struct http_fault_view v = { .head = &head, .conn_key = size, .number = 1, .ordinal = 1 };
 	struct h1_scan scan = { 0 };
 	struct http_fault_set *set;
 	struct fault_set *all;
 	uint32_t count;
 	char *text;
+	size_t n;
 
-	if (split == NULL || h1_request(v.p, size - n - 2, &lim, &scan, &head) != H1_OK)
+	if (split == NULL)
+		return 0;
+	n = (size_t)(split - (const char *)data);
+	v.p = split + 2;
+	if (h1_request(v.p, size - n - 2, &lim, &scan, &head) != H1_OK)
 		return 0;
 	text = strndup((const char *)data, n);
 	fl_assert(text != NULL);

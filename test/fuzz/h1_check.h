@@ -124,7 +124,7 @@ h1_check_rewrite(const char *p, const struct h1_head *h, bool request)
 	} else {
 		fl_assert(h1_check_same_text(p, h->reason, out, g->reason));
 	}
-	h1_check_fields(p, h, out, g, request && !h->absolute && h->host.len > 0);
+	h1_check_fields(p, h, out, g, request && !h->absolute && h1_has(h, H1_ID_HOST));
 	free(out);
 	free(g);
 }

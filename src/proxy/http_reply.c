@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* http_reply.c - what goes to the client. */
+#include "proxy/http_reply.h"
+#include "base/rng.h"
+#include "proxy/http_msg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void
+http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why)
+{
+	struct http_conn *c = ex->conn;
+	struct http_worker *h = w->http;
+	ex->close_after = http_side_must_close(ex);
+	size_t n = http_msg_own(ex, status, text, why, ex->close_after, ex->method == H1_HEAD, h->compose, sizeof(h->compose));
+	ex->status = (uint16_t)status;
+	ex->own = true;
+	ex->answering = ex->answered = true;
+	ex->response_bytes += n;
+	ex->answer_at = http_now(w);
+	http_side_put(w, c, h->compose, n);
+}
+
+/* A request that is not even one. */
+void
+http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text)
+{
+	struct http_worker *h = w->http;
+	size_t n = http_msg_own(NULL, status, text, NULL, true, false, h->compose, sizeof(h->compose));
+	const struct http_route *r = &c->wline->http->conf->routes[c->wline->http->conf->route_count - 1];
+	struct http_cell *cell = &r->stats->cells[w->index];
+	http_side_count(&cell->requests, 1);
+	http_side_count(&cell->status[status / 100], 1);
+	http_side_put(w, c, h->compose, n);
+	c->close_next = true;
+	if (c->state < AT_LINGER) {
+		c->state = AT_LINGER;
+		c->since = http_now(w);
+	}
+}
+
+void
+http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
+{
+	struct http_worker *h = w->http;
+	uint32_t head = ex->composed;
+	ex->composed = 0;
+	ex->response_bytes += head + n;
+	if (n <= sizeof(h->compose) - head && (head == 0 || n <= HTTP_REPLY_COPY_MAX)) {
+		if (head == 0) {
+			http_side_put(w, ex->conn, p, n);
+			return;
+		}
+		if (n > 0)
+			memcpy(h->compose + head, p, n);
+		http_side_put(w, ex->conn, h->compose, head + n);
+		return;
+	}
+	http_side_put(w, ex->conn, h->compose, head);
+	http_side_put(w, ex->conn, p, n);
+}
+
+static void
+stale_key(const struct http_exchange *ex, uint64_t key[2])
+{
+	const char *end = memchr(ex->head, '\r', ex->head_bytes);
+	size_t n = end != NULL ? (size_t)(end - ex->head) : ex->head_bytes;
+	struct rng128 k = { 0 };
+	uint64_t a = 0x9e3779b97f4a7c15u, b = 0;
+	for (size_t i = 0; i < n; i++) {
+		a = (a ^ (uint8_t)ex->head[i]) * 0x100000001b3u;
+		b = rng_key(b, (uint8_t)ex->head[i] + a);
+	}
+	(void)k;
+	key[0] = a;
+	key[1] = b;
+}
+
+/* The last good answer to the same request line, from the cache. */
+bool
+http_reply_stale(struct worker *w, struct http_exchange *ex)
+{
+	const struct http_policies *p = ex->route->policies;
+	struct http_worker *h = w->http;
+	uint64_t key[2];
+	size_t n;
+	fl_ns age, now = http_now(w);
+	if (p->stale == NULL || (ex->method != H1_GET && ex->method != H1_HEAD))
+		return false;
+	stale_key(ex, key);
+	if (fl_stale_get(p->stale, key[0], key[1], h->compose, sizeof(h->compose) / 2, now, &n, &age) != 0)
+		return false;
+	struct h1_scan scan = { 0 };
+	struct h1_edit edits[2];
+	char text[32], *out = h->compose + sizeof(h->compose) / 2;
+	if (h1_response(h->compose, n, &(struct h1_limits){ 0 }, &scan, H1_GET, &h->answer) != H1_OK)
+		return false;
+	ex->close_after = http_side_must_close(ex);
+	snprintf(text, sizeof(text), "%lld", (long long)(age / FL_SEC));
+	h1_edit_init(&edits[0], H1_EDIT_SET, "age", text);
+	h1_edit_init(&edits[1], H1_EDIT_SET, "x-faultline-degraded", "stale");
+	size_t body = n - h->answer.head_bytes;
+	struct h1_out o = { .edits = edits, .edit_count = 2, .close = ex->close_after, .keep_alive = !ex->close_after && ex->version_minor == 0,
+		.reframe = true, .framing = H1_LENGTH, .length = body };
+	size_t k = h1_write_response(h->compose, &h->answer, &o, out, sizeof(h->compose) / 2);
+	if (k > sizeof(h->compose) / 2)
+		return false;
+	ex->status = h->answer.status;
+	ex->answering = ex->answered = ex->degraded = true;
+	ex->answer_at = now;
+	ex->response_bytes += k + body;
+	http_side_put(w, ex->conn, out, k);
+	if (ex->method != H1_HEAD)
+		http_side_put(w, ex->conn, h->compose + h->answer.head_bytes, body);
+	return true;
+}
+
+bool
+http_reply_canned(struct worker *w, struct http_exchange *ex)
+{
+	const struct http_canned *k = ex->route->policies->canned;
+	struct http_worker *h = w->http;
+	if (k == NULL)
+		return false;
+	ex->close_after = http_side_must_close(ex);
+	size_t n = http_msg_canned(k, ex->close_after, ex->method == H1_HEAD, ex->version_minor == 0, h->compose, sizeof(h->compose));
+	if (n > sizeof(h->compose))
+		return false;
+	ex->status = k->status;
+	ex->answering = ex->answered = ex->degraded = true;
+	ex->answer_at = http_now(w);
+	ex->response_bytes += n;
+	http_side_put(w, ex->conn, h->compose, n);
+	return true;
+}
+
+void
+http_reply_copy_drop(struct worker *w, struct http_exchange *ex)
+{
+	if (ex->copy != NULL)
+		slab_give(w->mem, ex->copy, ex->copy_room);
+	ex->copy = NULL;
+}
+
+/* Gather what may be given again later. */
+void
+http_reply_copy_begin(struct worker *w, struct http_exchange *ex, const struct http_try *t, const char *p)
+{
+	const struct http_policies *pol = ex->route->policies;
+	const struct h1_head *a = &w->http->answer;
+	if (pol->stale == NULL || ex->method != H1_GET || t->fallback || a->status != 200 || a->framing == H1_CLOSE || a->framing == H1_TUNNEL)
+		return;
+	size_t n = a->head_bytes;
+	size_t room = FL_MAX(4096, n * 2);
+	ex->copy = room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
+	if (ex->copy == NULL)
+		return;
+	ex->copy_room = (uint32_t)room;
+	struct h1_out o = { .reframe = true, .framing = H1_LENGTH };
+	size_t k = h1_write_response(p, a, &o, ex->copy, room);
+	if (k > room) {
+		slab_give(w->mem, ex->copy, ex->copy_room);
+		ex->copy = NULL;
+		return;
+	}
+	ex->copy_n = (uint32_t)k;
+	h1_body_start(&ex->payload, a, 0);
+}
+
+void
+http_reply_copy_more(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
+{
+	if (ex->copy_n + n > ex->copy_room) {
+		size_t room = ex->copy_room;
+		while (room < ex->copy_n + n)
+			room *= 2;
+		char *more = room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
+		if (more == NULL) {
+			http_reply_copy_drop(w, ex);
+			return;
+		}
+		memcpy(more, ex->copy, ex->copy_n);
+		slab_give(w->mem, ex->copy, ex->copy_room);
+		ex->copy = more;
+		ex->copy_room = (uint32_t)room;
+	}
+	memcpy(ex->copy + ex->copy_n, p, n);
+	ex->copy_n += (uint32_t)n;
+}
+
+void
+http_reply_copy_end(struct worker *w, struct http_exchange *ex)
+{
+	uint64_t key[2];
+	if (ex->copy == NULL)
+		return;
+	stale_key(ex, key);
+	(void)fl_stale_put(ex->route->policies->stale, key[0], key[1], ex->copy, ex->copy_n, http_now(w));
+	http_reply_copy_drop(w, ex);
+}

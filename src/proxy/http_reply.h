@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* http_reply.h - what goes to the client: answers of our own, fallbacks, and the pieces of an instance's answer. */
+#ifndef PROXY_HTTP_REPLY_H
+#define PROXY_HTTP_REPLY_H
+
+#include "proxy/http_side.h"
+#include "proxy/http_try.h"
+
+#define HTTP_REPLY_COPY_MAX (32 * 1024)  /* a piece of a body up to this goes out in one push with the head before it */
+
+/* An answer of ours; why: who refused, or NULL. */
+void http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why);
+/* A request that is not even one: say so, and end the connection. */
+void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text);
+/* Bytes of an answer, behind the head that was composed. */
+void http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
+/* Fallbacks: the last good answer, a fixed one. false: there is none. */
+bool http_reply_stale(struct worker *w, struct http_exchange *ex);
+bool http_reply_canned(struct worker *w, struct http_exchange *ex);
+/* Gather an answer for later: begin with its head (w->http->answer, at p), add payload, keep it. */
+void http_reply_copy_begin(struct worker *w, struct http_exchange *ex, const struct http_try *t, const char *p);
+void http_reply_copy_more(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
+void http_reply_copy_end(struct worker *w, struct http_exchange *ex);
+void http_reply_copy_drop(struct worker *w, struct http_exchange *ex);
+
+#endif

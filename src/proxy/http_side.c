@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* http_side.c - the client's side of an HTTP line: sending, receiving, time limits. */
+#include "proxy/http_side.h"
+#include "proxy/http_try.h"
+
+#include <errno.h>
+#include <string.h>
+
+void
+http_side_later(struct worker *w, struct http_conn *c)
+{
+	if (list_empty(&c->settle))
+		list_add_tail(&w->http->settle, &c->settle);
+}
+
+void
+http_side_close(struct worker *w, struct http_conn *c, enum line_close reason, bool reset)
+{
+	if (c->state >= AT_CLOSING)
+		return;
+	c->state = AT_CLOSING;
+	c->reason = (uint8_t)reason;
+	io_close(w->io, c->sock, reset);
+	http_side_later(w, c);
+}
+
+/* Bytes for the client. A broken connection shows itself when it is read. */
+void
+http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n)
+{
+	if (c->state >= AT_CLOSING || n == 0)
+		return;
+	int r = http_out_put(w, &c->out, c->sock, p, n);
+	line_count(&c->wline->cell->sent_bytes[FL_S2C], n);
+	if (r == -ENOMEM)
+		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
+	else if (r < 0)
+		http_side_close(w, c, r == -EPIPE || r == -ECONNRESET ? LINE_CLOSE_CLIENT_RESET : LINE_CLOSE_CLIENT_ERROR, true);
+}
+
+static fl_ns
+exchange_due(const struct http_exchange *ex)
+{
+	const struct http_conn *c = ex->conn;
+	const struct http_limits *l = &ex->line->conf->limits;
+	enum fl_limit limit;
+	fl_ns due = ex->finished ? FL_NEVER : ex->until;
+	if (ex->answering && !ex->answered && (ex->winner == NULL || !ex->winner->tunnel))
+		due = FL_MIN(due, ex->call.deadline.at);
+	for (unsigned i = 0; i < ex->call.attempts; i++)
+		if (ex->tries[i] != NULL)
+			due = FL_MIN(due, http_try_due(ex->tries[i], &limit));
+	if (ex->fallback != NULL)
+		due = FL_MIN(due, http_try_due(ex->fallback, &limit));
+	if (!ex->body_done && l->body_timeout > 0)
+		due = FL_MIN(due, c->since + l->body_timeout);
+	return due;
+}
+
+fl_ns
+http_side_due(const struct http_conn *c)
+{
+	const struct http_limits *l = &c->wline->http->conf->limits;
+	switch (c->state) {
+	case AT_GREETING: return c->opened + (c->wline->conf->wire != NULL ? c->wline->conf->wire->greeting_timeout : 10 * FL_SEC);
+	case AT_READING: return c->held_n > 0 ? c->since + l->head_timeout : l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
+	case AT_EXCHANGE: return exchange_due(c->ex);
+	case AT_LINGER: return c->since + HTTP_SIDE_LINGER;
+	default: return FL_NEVER;
+	}
+}
+
+/* Lazily: a timer that is early asks again when it fires. */
+void
+http_side_arm(struct worker *w, struct http_conn *c)
+{
+	fl_ns due = http_side_due(c);
+	if (!heap_armed(&c->timer.node) || due < c->timer.node.at)
+		worker_timer(w, &c->timer, due);
+}
+
+/* Receive while there is use for it. */
+void
+http_side_flow(struct worker *w, struct http_conn *c)
+{
+	const struct http_exchange *ex = c->ex;
+	bool want = true;
+	if (c->state >= AT_CLOSING)
+		return;
+	if (c->state == AT_READING) {
+		want = !http_out_busy(&c->out) && c->held_n < HTTP_SIDE_HELD_MAX;
+	} else if (c->state == AT_EXCHANGE) {
+		bool relays = ex->winner != NULL && ex->winner->tunnel;
+		want = (relays || !ex->body_done) && c->held_n == 0;
+	}
+	if (want && !c->eof)
+		io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
+	else
+		io_recv_stop(w->io, c->sock);
+}
+
+/* Keep what could not be used yet, in place of what was held. */
+void
+http_side_hold(struct worker *w, struct http_conn *c, const char *p, size_t n)
+{
+	if (n == 0)
+		return;
+	if (c->held_n + n > c->held_room) {
+		size_t room = FL_MAX(512, c->held_room);
+		while (room < c->held_n + n)
+			room *= 2;
+		char *more = room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
+		if (more == NULL) {
+			http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
+			return;
+		}
+		if (c->held_n > 0)
+			memcpy(more, c->held, c->held_n);
+		if (c->held != NULL)
+			slab_give(w->mem, c->held, c->held_room);
+		c->held = more;
+		c->held_room = (uint32_t)room;
+		worker_trim_later(w, io_now(w->io));
+	}
+	memcpy(c->held + c->held_n, p, n);
+	c->held_n += (uint32_t)n;
+}
+
+/* After this answer the connection ends: what the client still sends is not wanted. */
+bool
+http_side_must_close(const struct http_exchange *ex)
+{
+	const struct http_conn *c = ex->conn;
+	const struct http_limits *l = &c->wline->http->conf->limits;
+	return !ex->client_keeps || !ex->body_done || c->close_next || c->eof || c->wline->draining || c->wline->closing ||
+	    (l->requests_max > 0 && c->requests >= l->requests_max);
+}
+
+const struct io_addr *
+http_side_peer(struct worker *w, struct http_conn *c)
+{
+	if (c->peer == NULL && (c->peer = slab_alloc(w->mem, sizeof(*c->peer))) != NULL && io_peer_addr(c->sock, c->peer) < 0)
+		c->peer->len = 0;
+	return c->peer;
+}

@@ -5,8 +5,9 @@
  *   echo      sends back what it gets, at once
  *   sink      drops what it gets; at the end of the stream it sends the number of bytes as 8 bytes, little endian
  *   source    sends for ever after the first byte it gets
+ *   http      answers each request without a body with 1 KB
  *
- * Prints the three ports, runs until its standard input ends, so it never outlives who started it.
+ * Prints the ports, runs until its standard input ends, so it never outlives who started it.
  *
  *  (1) One thread, level-triggered; the bytes echo could not send wait in the socket they came from, not here.
  */
@@ -15,14 +16,15 @@
 
 #define SCRATCH (256 * 1024)
 
-enum role { ECHO, SINK, SOURCE, ROLES };
+enum role { ECHO, SINK, SOURCE, HTTP, ROLES };
+#define HTTP_BODY 1024
 
 struct peer {
 	int fd;
 	enum role role;
 	bool listener;
 	uint32_t events;        /* what epoll watches */
-	uint64_t bytes;
+	uint64_t bytes;         /* http: how much of an empty line's "\r\n\r\n" has come */
 	char *rest;             /* echo: read but not yet sent */
 	size_t rest_len, rest_cap;
 };
@@ -96,6 +98,29 @@ echo_run(int ep, struct peer *p)
 	return true;
 }
 
+static char http_answer[HTTP_BODY + 128];
+static size_t http_answer_len;
+
+static bool
+http_run(struct peer *p)
+{
+	static const char end[] = "\r\n\r\n";
+	ssize_t n = recv(p->fd, scratch, SCRATCH, 0);
+
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN;
+	for (ssize_t i = 0; i < n; i++) {
+		p->bytes = scratch[i] == end[p->bytes] ? p->bytes + 1 : scratch[i] == '\r';
+		if (p->bytes < 4)
+			continue;
+		p->bytes = 0;
+		/* One answer at a time is under way on a connection: its socket takes it whole. */
+		if (send(p->fd, http_answer, http_answer_len, MSG_NOSIGNAL) != (ssize_t)http_answer_len)
+			return false;
+	}
+	return true;
+}
+
 /* MSG_TRUNC drops the bytes without copying them: the sink should cost as little as it can. */
 static bool
 sink_run(struct peer *p)
@@ -143,6 +168,8 @@ serve(int ep, struct peer *p, uint32_t events)
 		more = false;
 	else if (p->role == ECHO)
 		more = echo_run(ep, p);
+	else if (p->role == HTTP)
+		more = http_run(p);
 	else if (p->role == SINK)
 		more = sink_run(p);
 	else
@@ -177,7 +204,11 @@ main(int argc, char **argv)
 	need_files((unsigned long)opt_num(argc, argv, "--files", 1024));
 	for (int r = 0; r < ROLES; r++)
 		ports[r] = listen_on(ep, &listeners[r], (enum role)r);
-	printf("{\"echo\":%u,\"sink\":%u,\"source\":%u}\n", ports[ECHO], ports[SINK], ports[SOURCE]);
+	http_answer_len = (size_t)snprintf(http_answer, sizeof(http_answer),
+	    "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", HTTP_BODY);
+	memset(http_answer + http_answer_len, 'x', HTTP_BODY);
+	http_answer_len += HTTP_BODY;
+	printf("{\"echo\":%u,\"sink\":%u,\"source\":%u,\"http\":%u}\n", ports[ECHO], ports[SINK], ports[SOURCE], ports[HTTP]);
 	fflush(stdout);
 	poll_add(ep, STDIN_FILENO, EPOLLIN, NULL);
 	for (;;) {

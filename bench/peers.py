@@ -280,14 +280,60 @@ class FaultlineTls(Faultline):
             wait_for_port(port, self.process, self.log)
 
 
-ALL = {c.name: c for c in (Direct, Faultline, FaultlineTls, HAProxy, HAProxy64, HAProxyTls, Nginx, Nginx64, NginxTls)}
+class FaultlineHttp(Faultline):
+    """Everything on: time limits, retries with a budget, breaker, bulkhead, rate limit, traces, metrics and records."""
+
+    name = "faultline_http"
+
+    def start(self):
+        self.api_port = free_port()
+        self.ports = {"http": free_port()}
+        policies = {"retry": {"attempts": 2, "on": ["connect", "reset"]}, "breaker": {}, "bulkhead": {"max": 20000, "queue": 100},
+                    "rate_limit": {"rate": "1000000/s", "burst": 10000}}
+        line = {"protocol": "http", "listen": "127.0.0.1:%d" % self.ports["http"], "upstream": "127.0.0.1:%d" % self.backend["http"],
+                "policies": policies}
+        config = self.write("faultline.yaml", json.dumps({"lines": {"http": line}}))
+        self.process = spawn([self.program, "serve", "--port", str(self.api_port), "--workers", "1", "-c", config], self.cpu, self.log,
+                             stdin=subprocess.DEVNULL)
+        for port in self.ports.values():
+            wait_for_port(port, self.process, self.log)
+
+
+class HAProxyHttp(HAProxy):
+    name = "haproxy_http"
+
+    def start(self):
+        self.ports = {"http": free_port()}
+        text = "global\n nbthread 1\n maxconn %d\ndefaults\n mode http\n http-reuse always\n" % (self.conns + 100)
+        text += " timeout connect 5s\n timeout client 10m\n timeout server 10m\n"
+        text += "listen http\n bind 127.0.0.1:%d backlog 4096\n maxconn %d\n server s 127.0.0.1:%d\n" % (
+            self.ports["http"], self.conns + 100, self.backend["http"])
+        self.launch(["haproxy", "-db", "-f", self.write("haproxy.cfg", text)])
+
+
+class NginxHttp(Nginx):
+    name = "nginx_http"
+
+    def start(self):
+        self.ports = {"http": free_port()}
+        text = "daemon off;\nworker_processes 1;\nworker_rlimit_nofile %d;\npid %s/pid;\nerror_log %s/error crit;\n" % (
+            files_max(), self.dir, self.dir)
+        text += "events { worker_connections %d; }\nhttp {\naccess_log off; keepalive_timeout 10m; keepalive_requests 1000000000;\n" % (
+            2 * self.conns + 200)
+        text += "upstream b { server 127.0.0.1:%d; keepalive 256; keepalive_requests 1000000000; }\n" % self.backend["http"]
+        text += "server { listen 127.0.0.1:%d backlog=4096; location / { proxy_http_version 1.1; proxy_set_header Connection \"\"; " % self.ports["http"]
+        text += "proxy_pass http://b; } }\n}\n"
+        self.launch(["nginx", "-p", self.dir, "-e", self.dir + "/error", "-c", self.write("nginx.conf", text)])
+
+
+ALL = {c.name: c for c in (Direct, Faultline, FaultlineTls, FaultlineHttp, HAProxyHttp, NginxHttp, HAProxy, HAProxy64, HAProxyTls, Nginx, Nginx64, NginxTls)}
 
 
 def missing():
     """Names of peers that are not installed."""
     gone = []
     if shutil.which("haproxy", path=PATH) is None:
-        gone += ["haproxy", "haproxy64", "haproxy_tls"]
+        gone += ["haproxy", "haproxy64", "haproxy_tls", "haproxy_http"]
     if shutil.which("nginx", path=PATH) is None or not os.path.exists(NGINX_MODULE):
-        gone += ["nginx", "nginx64", "nginx_tls"]
+        gone += ["nginx", "nginx64", "nginx_tls", "nginx_http"]
     return gone

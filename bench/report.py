@@ -59,7 +59,7 @@ def brief(measure, r):
         return "%.0f/s, %.0f a CPU second, %d failed" % (conn_rate(r), conn_per_cpu(r), r["failed"])
     if measure.startswith("churn"):
         return "%.0f/s %.1f us" % (conn_rate(r), r["cpu_s"] * 1e6 / max(1, r["conns"]))
-    if measure == "idle":
+    if measure in ("idle", "httpidle"):
         return "%.0f B" % idle_bytes(r)
     if measure.startswith("timer"):
         return "p50 %.0f p99 %.0f us late" % (r["epoll_p50_us"], r["epoll_p99_us"])
@@ -145,6 +145,19 @@ def added_p50(bench):
     return Row("1 KB, 50 connections, 5,000/s open loop: added p50", "<= 0.85 x", 0.85, False, got, [a[0] / min(a[1:]) for a in added])
 
 
+def added_http(bench, measure, name):
+    """Open loop over HTTP: what the line adds to the median of the direct path, in microseconds."""
+    have = rounds(bench, measure, "faultline", "direct")
+    added = [max(0.1, r[0]["p50_us"] - r[1]["p50_us"]) for r in have]
+    others = []
+    for o in ("haproxy", "nginx"):
+        theirs = [max(0.1, r[0]["p50_us"] - r[1]["p50_us"]) for r in rounds(bench, measure, o, "direct")]
+        if theirs:
+            others.append("%s %.0f" % (o, median(theirs)))
+    got = "%.0f us against %s" % (median(added), ", ".join(others)) if added else ""
+    return Row(name + "added p50", "<= 45 us", 1.0, False, got, [a / 45 for a in added])
+
+
 def rows(bench):
     both, wide = ("haproxy", "nginx"), ("haproxy64", "nginx64")
     out = []
@@ -160,6 +173,16 @@ def rows(bench):
     name = "1 KB, 50 connections, 5,000/s open loop: "
     out.append(against(bench, name + "CPU per request", "<= 0.85 x the better", 0.85, "open", cpu_us, "%.2f us", both, min))
     out.append(added_p50(bench))
+    per_cpu = lambda r: r["requests"] / r["cpu_s"]  # noqa: E731
+    name = "HTTP, 1 KB, 50 connections, policies, traces and metrics on: "
+    out.append(against(bench, name + "requests per CPU second", ">= 1.15 x the better", 1.15, "http50", per_cpu, "%.0f", both, max))
+    out.append(against(bench, name + "CPU per request", "<= 0.87 x the better", 0.87, "http50", cpu_us, "%.2f us", both, min))
+    for n in (5000, 20000):
+        m, name = "httpopen%d" % n, "HTTP, open loop at {:,}/s: ".format(n)
+        out.append(added_http(bench, m, name))
+        out.append(against(bench, name + "p99", "<= 1.00 x the better", 1.0, m, lambda r: r["p99_us"], "%.0f us", both, min))
+        out.append(against(bench, name + "CPU per request", "less than either", 1.0, m, cpu_us, "%.2f us", both, min))
+    out.append(alone(bench, "HTTP, memory per idle keep-alive connection", "<= 400 B", 400, False, "httpidle", idle_bytes, "%.0f B", 1))
     for n in (1, 32):
         name, m = "connect + echo + close, %d in flight" % n, "churn%d" % n
         out.append(against(bench, name, ">= 1.00 x HAProxy", 1.0, m, conn_rate, "%.0f /s", both[:1], max))
@@ -222,6 +245,9 @@ def short(bench):
     row("1 KB request and response, 50 connections, CPU time", "rr50", cpu_us, "%.1f us", small, min)
     row("the same, p99", "rr50", lambda r: r["p99_us"] / 1e3, "%.2f ms", small, min)
     row("the same at 5,000/s, CPU time", "open", cpu_us, "%.1f us", small, min)
+    row("HTTP, 1 KB, 50 connections, CPU time", "http50", cpu_us, "%.1f us", small, min)
+    row("HTTP at 5,000/s, p99", "httpopen5000", lambda r: r["p99_us"] / 1e3, "%.2f ms", small, min)
+    row("HTTP, memory per idle keep-alive connection", "httpidle", idle_bytes, "%.0f B", small, min)
     row("connect, 1 byte there and back, close; 32 at once", "churn32", conn_rate, "%.0f/s", small, max)
     row("memory per idle connection", "idle", idle_bytes, "%.0f B", small, min)
     return markdown(["same machine, same run", "Faultline", "HAProxy", "nginx", "to the better"], lines)
@@ -281,6 +307,11 @@ def details(bench):
     part("1 KB request and response", medians(
         bench, ("rr1", "rr50", "rr1000", "open"), ["requests/s", "CPU us/request", "user %", "p50 us", "p99 us", others[0]], [
             ("%.0f", rate), ("%.2f", cpu_us), ("%.0f", usr), ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("HTTP, 1 KB bodies, 50 keep-alive connections", medians(
+        bench, ("http50", "httpopen5000", "httpopen20000"), ["requests/s", "CPU us/request", "user %", "p50 us", "p99 us", others[0]], [
+            ("%.0f", rate), ("%.2f", cpu_us), ("%.0f", usr), ("%.0f", lambda r: r["p50_us"]), ("%.0f", lambda r: r["p99_us"]), others[1]]))
+    part("HTTP, idle keep-alive connections", medians(bench, ("httpidle",), ["connections", "bytes each", "KB before"], [
+        ("%.0f", lambda r: r["conns"]), ("%.0f", idle_bytes), ("%.0f", lambda r: r["before_bytes"] / 1024)]))
     part("Connect, one byte there and back, close", medians(
         bench, ("churn1", "churn32"), ["connections/s", "CPU us/connection", "failed", "p50 us", "p99 us", others[0]], [
             ("%.0f", conn_rate), ("%.1f", lambda r: r["cpu_s"] * 1e6 / r["conns"]), ("%.0f", lambda r: r["failed"]),

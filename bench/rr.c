@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rr.c - request and response of --size bytes over --conns keep-alive connections to an echo server.
+ * rr.c - request and response of --size bytes over --conns keep-alive connections to an echo server; with --http, requests of HTTP
+ * whose answers end with a body of --size bytes, one at a time on a connection.
  *
  *   closed loop (no --rate)   each connection sends its next request when it has the answer
  *   open loop (--rate R)      request k is due at start + k / R on connection k mod N, whether or not answers have come
@@ -23,7 +24,8 @@ struct req {
 struct conn {
 	int fd;
 	uint32_t head, tail;    /* of queue, running numbers */
-	size_t got;             /* bytes of the answer at head */
+	size_t got;             /* bytes of the answer at head; http: of its body */
+	unsigned line_end;      /* http: how much of its head's end has come; 4: all */
 	size_t unsent;          /* bytes of requests the socket did not take yet */
 	struct req *queue;
 };
@@ -32,7 +34,9 @@ static struct {
 	struct sockaddr_in to;
 	const char *pids;
 	int conns;
-	size_t size;
+	size_t size;            /* of an answer */
+	size_t ask;             /* of a request */
+	bool http;
 	double rate;
 	int64_t delay, base;
 } opt;
@@ -40,6 +44,7 @@ static struct {
 static struct conn *conns;
 static struct samples from_due, from_sent, errors;
 static char block[256 * 1024];
+static const char http_ask[] = "GET /bench HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
 static int64_t window_start, window_end;
 static uint64_t done;           /* in the window */
 static uint64_t flying;         /* requests without answer, all connections */
@@ -48,7 +53,9 @@ static void
 flush(int ep, struct conn *c, bool waiting)
 {
 	while (c->unsent > 0) {
-		ssize_t n = send(c->fd, block, c->unsent < sizeof(block) ? c->unsent : sizeof(block), MSG_NOSIGNAL);
+		ssize_t n = opt.http ? send(c->fd, http_ask + (opt.ask - c->unsent % opt.ask) % opt.ask, c->unsent % opt.ask ? c->unsent % opt.ask : opt.ask,
+		                           MSG_NOSIGNAL)
+		                     : send(c->fd, block, c->unsent < sizeof(block) ? c->unsent : sizeof(block), MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EAGAIN)
 			die("send: %s", strerror(errno));
@@ -72,7 +79,8 @@ request(int ep, struct conn *c, int64_t due)
 	if (c->tail - c->head >= QUEUE)
 		die("%d requests without answer on one connection: the rate is too high for the server", QUEUE);
 	c->queue[c->tail++ % QUEUE] = (struct req){ .due = due, .sent = now_ns() };
-	c->unsent += opt.size;
+	if (!opt.http || c->tail - c->head == 1)
+		c->unsent += opt.ask;   /* http: one at a time; the others wait here */
 	flying++;
 	flush(ep, c, waiting);
 }
@@ -92,6 +100,20 @@ record(const struct req *r, int64_t now)
 	}
 }
 
+/* How many of n bytes in the block are body: what is before them ends a head. */
+static size_t
+http_body(struct conn *c, size_t n)
+{
+	static const char end[] = "\r\n\r\n";
+	size_t i = 0;
+
+	while (c->line_end < 4 && i < n) {
+		c->line_end = block[i] == end[c->line_end] ? c->line_end + 1 : block[i] == '\r';
+		i++;
+	}
+	return n - i;
+}
+
 /* Take what came. returns answers completed. */
 static int
 answers(struct conn *c)
@@ -104,12 +126,15 @@ answers(struct conn *c)
 		die("the other side closed a connection");
 	if (n < 0 && errno != EAGAIN)
 		die("recv: %s", strerror(errno));
+	if (opt.http && n > 0)
+		n = (ssize_t)http_body(c, (size_t)n);
 	c->got += n > 0 ? (size_t)n : 0;
 	for (; c->got >= opt.size; count++) {
 		if (c->head == c->tail)
 			die("more answers than requests");
 		record(&c->queue[c->head++ % QUEUE], now);
 		c->got -= opt.size;
+		c->line_end = 0;
 		flying--;
 		done += now >= window_start && now < window_end;
 	}
@@ -123,7 +148,12 @@ take(int ep, struct conn *c, uint32_t events, bool closed)
 		flush(ep, c, true);
 	if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		return;
-	for (int n = answers(c); n > 0 && closed; n--)
+	int n = answers(c);
+	if (opt.http && n > 0 && c->head != c->tail) {
+		c->unsent += opt.ask;
+		flush(ep, c, false);
+	}
+	for (; n > 0 && closed; n--)
 		request(ep, c, now_ns());
 }
 
@@ -176,6 +206,9 @@ options(int argc, char **argv)
 	opt.rate = opt_num(argc, argv, "--rate", 0);
 	opt.delay = (int64_t)(opt_num(argc, argv, "--delay-us", 0) * 1e3);
 	opt.base = (int64_t)(opt_num(argc, argv, "--base-us", 0) * 1e3);
+	for (int i = 1; i < argc; i++)
+		opt.http |= strcmp(argv[i], "--http") == 0;
+	opt.ask = opt.http ? sizeof(http_ask) - 1 : opt.size;
 	if (opt.conns < 1 || opt.size < 1)
 		die("--conns and --size must be 1 or more");
 	place(opt_num(argc, argv, "--cpu", -1));

@@ -302,6 +302,35 @@ line_cut(const struct cli_args *a)
 	return for_names(a, cut_one);
 }
 
+/* An instance of an HTTP line takes no more calls, or takes them again. */
+static int
+drain(const struct cli_args *a, const char *verb)
+{
+	struct cli_call c;
+	int r = cli_call_init(&c, a);
+
+	if (r == CLI_OK) {
+		cli_api_target(&c.target, "v1", "lines", a->words[0], "instances", a->words[1], verb, NULL);
+		r = cli_call_ask(&c, "POST");
+	}
+	if (r == CLI_OK && cli_call_json(&c))
+		cli_api_print(&c.answer);
+	cli_call_fini(&c);
+	return r;
+}
+
+static int
+line_drain(const struct cli_args *a)
+{
+	return drain(a, "drain");
+}
+
+static int
+line_undrain(const struct cli_args *a)
+{
+	return drain(a, "undrain");
+}
+
 /* "slow(12) cut" : the faults that apply, with what each has done so far. */
 static void
 describe_faults(const struct doc_node *faults, struct buf *out)
@@ -406,6 +435,9 @@ static const struct cli_verb verbs[] = {
 	    line_connections },
 	{ "cut", NULL, "NAME...", 1, CLI_WORDS_MAX, "close its open connections; the line goes on", cut_opts,
 	    "  faultline line cut redis --reset\n", line_cut },
+	{ "drain", NULL, "NAME ADDRESS", 2, 2, "an instance of an HTTP line takes no more calls; those under way go on", NULL,
+	    "  faultline line drain cart 10.0.0.1:8080\n", line_drain },
+	{ "undrain", NULL, "NAME ADDRESS", 2, 2, "it takes calls again", NULL, NULL, line_undrain },
 	{ .name = NULL },
 };
 

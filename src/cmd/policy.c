@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "control/cli_api.h"
+#include "control/cli_http.h"
 #include "control/cli_table.h"
 #include "control/http_set.h"
 #include "io/term.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX (64u << 20)
@@ -246,6 +248,119 @@ policy_set(const struct cli_args *a)
 	return r;
 }
 
+/* ---- list, show ---- */
+
+/* Ask what the policies of a line are at, and show it. */
+static int
+show_line(struct cli_call *c, const char *name, bool more)
+{
+	const struct doc_node *root;
+	struct buf out;
+	int r;
+
+	cli_api_target(&c->target, "v1", "lines", name, "policies", NULL);
+	r = cli_call_ask(c, "GET");
+	if (r != CLI_OK)
+		return r;
+	root = cli_answer_root(&c->answer);
+	buf_init(&out, TEXT_MAX);
+	cli_http_policies(root, term_is_output(), &out);
+	fwrite(buf_data(&out), 1, buf_len(&out), stdout);
+	buf_fini(&out);
+	if (more)
+		cli_http_changes(root);
+	return r;
+}
+
+static int
+policy_show(const struct cli_args *a)
+{
+	struct cli_call c;
+	int r = cli_call_init(&c, a);
+
+	if (r == CLI_OK && cli_call_json(&c)) {
+		cli_api_target(&c.target, "v1", "lines", a->words[0], "policies", NULL);
+		r = cli_call_ask(&c, "GET");
+		if (r == CLI_OK)
+			cli_api_print(&c.answer);
+	} else if (r == CLI_OK) {
+		r = show_line(&c, a->words[0], true);
+	}
+	cli_call_fini(&c);
+	return r;
+}
+
+/* The names of the HTTP lines among them, to be freed with their array. */
+static unsigned
+http_names(const struct doc_node *lines, char ***ret_names)
+{
+	char **names = calloc(lines->count + 1, sizeof(char *));
+	unsigned count = 0;
+
+	for (uint32_t i = 0; names != NULL && lines->kind == DOC_LIST && i < lines->count; i++) {
+		if (doc_get(lines->items[i], "http") != NULL && (names[count] = strdup(cli_api_text(lines->items[i], "name"))) != NULL)
+			count++;
+	}
+	*ret_names = names;
+	return count;
+}
+
+static int
+policy_list(const struct cli_args *a)
+{
+	char **names = NULL;
+	unsigned count = 0;
+	struct cli_call c;
+	int r = cli_call_init(&c, a);
+
+	if (r == CLI_OK) {
+		buf_puts(&c.target, "/v1/lines?instances=1");
+		r = cli_call_ask(&c, "GET");
+	}
+	if (r == CLI_OK && cli_call_json(&c)) {
+		cli_api_print(&c.answer);
+	} else if (r == CLI_OK) {
+		count = http_names(cli_answer_root(&c.answer), &names);
+		for (unsigned i = 0; i < count && r == CLI_OK; i++)
+			r = show_line(&c, names[i], false);
+		if (count == 0 && term_is_output())
+			puts("no HTTP lines");
+	}
+	for (unsigned i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	cli_call_fini(&c);
+	return r;
+}
+
+/* ---- force ---- */
+
+static int
+policy_force(const struct cli_args *a)
+{
+	const char *keys[] = { "instance", "route" };
+	struct cli_call c;
+	struct jsonw w;
+	int r = cli_call_init(&c, a);
+
+	if (r == CLI_OK) {
+		jsonw_init(&w, &c.body);
+		jsonw_object(&w);
+		jsonw_str(&w, "state", a->words[1]);
+		for (size_t i = 0; i < FL_ARRAY_LEN(keys); i++) {
+			if (cli_args_value(a, keys[i]) != NULL)
+				jsonw_str(&w, keys[i], cli_args_value(a, keys[i]));
+		}
+		jsonw_end(&w);
+		cli_api_target(&c.target, "v1", "lines", a->words[0], "breaker", NULL);
+		r = cli_call_ask(&c, "POST");
+	}
+	if (r == CLI_OK && cli_call_json(&c))
+		cli_api_print(&c.answer);
+	cli_call_fini(&c);
+	return r;
+}
+
 /* ---- verbs ---- */
 
 static const struct cli_opt explain_opts[] = {
@@ -253,6 +368,12 @@ static const struct cli_opt explain_opts[] = {
 	{ 'c', "config", "FILE", "a line of that file, instead of the daemon's" },
 	{ 0, NULL, NULL, NULL },
 };
+static const struct cli_opt force_opts[] = {
+	{ 'i', "instance", "ADDRESS", "the breaker of that instance only" },
+	{ 'r', "route", "NAME", "the breaker of that route only" },
+	{ 0, NULL, NULL, NULL },
+};
+static const char *const list_names[] = { "ls", NULL };
 static const struct cli_opt set_opts[] = {
 	{ 'r', "route", "NAME", "of that route only" },
 	{ 0, NULL, NULL, NULL },
@@ -260,13 +381,17 @@ static const struct cli_opt set_opts[] = {
 static const struct cli_verb verbs[] = {
 	{ "explain", NULL, "LINE", 1, 1, "what happens to a call, what it costs at worst, and what is doubtful about it", explain_opts,
 	    "  faultline policy explain cart --route checkout\n  faultline policy explain cart -c faultline.yaml\n", policy_explain },
+	{ "list", list_names, "", 0, 0, "the policies of all HTTP lines, and their states", NULL, NULL, policy_list },
+	{ "show", NULL, "LINE", 1, 1, "those of one line, and how they changed lately", NULL, "  faultline policy show cart\n", policy_show },
+	{ "force", NULL, "LINE open|closed|auto", 2, 2, "hold its breakers open (all is refused) or closed (all passes), or let them be", force_opts,
+	    "  faultline policy force cart open --instance 10.0.0.1:8080\n  faultline policy force cart auto\n", policy_force },
 	{ "set", NULL, "LINE KEY=VALUE...", 2, CLI_WORDS_MAX, "change policies of a line as it runs; null takes a setting back", set_opts,
 	    "  faultline policy set cart retry.attempts=2 rate_limit=50/s\n  faultline policy set cart --route checkout retry=false\n", policy_set },
 	{ .name = NULL },
 };
 static const struct cli_group group = {
 	.name = "policy", .help = "how the calls of HTTP lines are protected", .verbs = verbs,
-	.more = "Exit code 1: something about the policies is doubtful.\n",
+	.more = "Exit code of explain: 1 when something about the policies is doubtful.\n",
 };
 
 int

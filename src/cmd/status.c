@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "control/cli_api.h"
+#include "control/cli_http.h"
 #include "control/cli_table.h"
 #include "io/dial.h"
 #include "io/term.h"
@@ -35,7 +36,7 @@ sample_take(struct cli_call *c, bool quiet, struct sample *ret_sample, char *ret
 {
 	struct sample s = { .at = 0 };
 	bool ok = cli_api_ask(&c->client, "GET", "/v1/status", NULL, &s.status) &&
-	    cli_api_ask(&c->client, "GET", "/v1/lines", NULL, &s.lines);
+	    cli_api_ask(&c->client, "GET", "/v1/lines?instances=1&histogram=1", NULL, &s.lines);
 	const struct cli_answer *failed = s.status.ok ? &s.lines : &s.status;
 	int r = CLI_UNKNOWN;
 
@@ -176,6 +177,8 @@ put_frame(struct buf *out, const struct sample *s, const struct sample *before, 
 	if (terminal)
 		put_head(out, s, faults);
 	cli_table_render(&t, terminal, out);
+	if (terminal)
+		cli_http_tables(lines, before != NULL ? cli_answer_root(&before->lines) : NULL, seconds, terminal, out);
 	cli_table_fini(&t);
 	map_fini(&old);
 }
@@ -254,6 +257,7 @@ watch(struct cli_call *c, fl_ns interval)
 {
 	bool screen = term_is_output() && !cli_call_json(c);
 	struct sample now = { .at = 0 }, before = { .at = 0 };
+	struct term_keys keys;
 	char error[HTTP_ERROR_MAX] = "";
 	int r;
 
@@ -261,13 +265,15 @@ watch(struct cli_call *c, fl_ns interval)
 	r = sample_take(c, false, &now, NULL, 0);
 	if (r != CLI_OK)
 		return r;
-	if (screen)
+	if (screen) {
 		fputs("\x1b[?1049h\x1b[?25l", stdout);
+		term_keys_on(&keys);
+	}
 	do {
 		struct sample next;
 
 		show(c->args, &now, before.at != 0 ? &before : NULL, error, screen);
-		if (ferror(stdout) || term_wait(interval) != 0)
+		if (ferror(stdout) || term_wait_key(interval, screen ? "qQ" : NULL) != 0)
 			break;
 		error[0] = '\0';
 		if (sample_take(c, true, &next, error, sizeof(error)) == CLI_OK) {
@@ -276,8 +282,10 @@ watch(struct cli_call *c, fl_ns interval)
 			now = next;
 		}
 	} while (true);
-	if (screen)
+	if (screen) {
+		term_keys_off(&keys);
 		fputs("\x1b[?25h\x1b[?1049l", stdout);
+	}
 	fflush(stdout);
 	sample_fini(&before);
 	sample_fini(&now);
@@ -314,7 +322,7 @@ status(const struct cli_args *a)
 }
 
 static const struct cli_opt opts[] = {
-	{ 'w', "watch", NULL, "show it again and again until Ctrl-C; with --json one document a line" },
+	{ 'w', "watch", NULL, "show it again and again until q or Ctrl-C; with --json one document a line" },
 	{ 0, "interval", "TIME", "between two looks; default 1s" },
 	{ 0, NULL, NULL, NULL },
 };

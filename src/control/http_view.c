@@ -129,8 +129,35 @@ add(void *sum, const void *more, size_t bytes)
 		to[i] += from[i];
 }
 
+/* What a count in each step of a histogram stands for, ns. */
+static fl_ns
+step_of(size_t i)
+{
+	struct http_times_sum one = { .total = 1 };
+
+	one.counts[i] = 1;
+	return http_stats_quantile(&one, 1);
+}
+
+/* [[microseconds, count], ...] of the steps that are not empty. */
 static void
-put_total(struct jsonw *w, const struct http_conf *c)
+put_histogram(struct jsonw *w, const struct http_times_sum *t)
+{
+	jsonw_key(w, "histogram_us");
+	jsonw_array(w);
+	for (size_t i = 0; i < HTTP_TIMES_COUNTS; i++) {
+		if (t->counts[i] == 0)
+			continue;
+		jsonw_array(w);
+		jsonw_int(w, step_of(i) / FL_US);
+		jsonw_uint(w, t->counts[i]);
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+}
+
+static void
+put_total(struct jsonw *w, const struct http_conf *c, bool histogram)
 {
 	struct http_times_sum times[HTTP_PHASE_COUNT] = { { .total = 0 } }, t;
 	struct http_sum sum = { .requests = 0 }, s;
@@ -145,6 +172,32 @@ put_total(struct jsonw *w, const struct http_conf *c)
 	}
 	put_sum(w, &sum);
 	put_phases(w, times);
+	if (histogram)
+		put_histogram(w, &times[HTTP_PHASE_TOTAL]);
+}
+
+struct attention {
+	struct jsonw *w;
+	fl_ns now;
+};
+
+/* "breaker open (checkout)", of a policy that is not in a usual state. */
+static void
+put_attention(void *ud, const struct http_live_policy *p)
+{
+	static const char *const usual[] = { "ok", "closed", "idle", "learning" };
+	const struct attention *a = ud;
+	struct http_live_numbers n;
+
+	http_live_numbers(p, a->now, &n);
+	for (size_t i = 0; i < FL_ARRAY_LEN(usual); i++) {
+		if (strcmp(n.state, usual[i]) == 0)
+			return;
+	}
+	if (p->route[0] != '\0')
+		jsonw_printf(a->w, "%s %s (%s)", http_live_word(p->kind), n.state, p->route);
+	else
+		jsonw_printf(a->w, "%s %s", http_live_word(p->kind), n.state);
 }
 
 static void
@@ -164,8 +217,9 @@ count_instances(const struct http_live_clusters *all, fl_ns now, unsigned *ret_t
 }
 
 void
-http_view_summary(struct jsonw *w, const struct lines_line *l, fl_ns now)
+http_view_summary(struct jsonw *w, const struct lines_line *l, fl_ns now, bool histogram)
 {
+	struct attention a = { w, now };
 	struct http_live_clusters all;
 	unsigned total, usable;
 
@@ -173,13 +227,17 @@ http_view_summary(struct jsonw *w, const struct lines_line *l, fl_ns now)
 		return;
 	jsonw_key(w, "http");
 	jsonw_object(w);
-	put_total(w, l->conf);
+	put_total(w, l->conf, histogram);
 	if (http_live_clusters(l->conf, &all) == 0) {
 		count_instances(&all, now, &total, &usable);
 		jsonw_num(w, "instances", total);
 		jsonw_num(w, "instances_up", usable);
 		http_live_clusters_fini(&all);
 	}
+	jsonw_key(w, "attention");
+	jsonw_array(w);
+	http_live_policies(l->conf, put_attention, &a);
+	jsonw_end(w);
 	jsonw_end(w);
 }
 

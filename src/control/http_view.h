@@ -7,7 +7,11 @@
 #include "proto/jsonw.h"
 
 /* Pairs of any line; nothing of one that is no HTTP line. */
-void http_view_summary(struct jsonw *w, const struct lines_line *l, fl_ns now);         /* "http":{...}: numbers of all routes */
+/*
+ * "http":{...}: numbers of all routes together; policies that are not in their usual state; histogram: the latency's too, so that
+ * whoever asks twice can say what it was in between
+ */
+void http_view_summary(struct jsonw *w, const struct lines_line *l, fl_ns now, bool histogram);
 void http_view_instances(struct jsonw *w, const struct lines_line *l, fl_ns now);       /* "instances":[...] */
 void http_view_routes(struct jsonw *w, const struct lines_line *l);                     /* "routes":[...] */
 void http_view_policies(struct jsonw *w, const struct lines_line *l, fl_ns now);        /* "policies":[...] */

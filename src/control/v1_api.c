@@ -217,7 +217,7 @@ put_wire(struct jsonw *w, const struct line_wire *wire)
 
 /* The pairs of a line. */
 static void
-put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
+put_line(struct jsonw *w, const struct lines_line *l, fl_ns now, bool histogram)
 {
 	struct line_counters n;
 
@@ -245,20 +245,20 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now)
 	for (uint32_t i = 0; i < l->toxic_count; i++)
 		put_toxic(w, l->toxics[i], now);
 	jsonw_end(w);
-	http_view_summary(w, l, now);
+	http_view_summary(w, l, now, histogram);
 }
 
 static void
 line_index(struct v1_call *c)
 {
 	struct map_entry **sorted = map_sorted(&c->env->lines->by_name);
-	bool instances = v1_call_number(c->q, "instances", 0, 1) != 0;
+	bool instances = v1_call_number(c->q, "instances", 0, 1) != 0, histogram = v1_call_number(c->q, "histogram", 0, 1) != 0;
 	fl_ns now = io_clock(c->env->io);
 
 	jsonw_array(&c->w);
 	for (uint32_t i = 0; sorted != NULL && i < c->env->lines->by_name.count; i++) {
 		jsonw_object(&c->w);
-		put_line(&c->w, sorted[i]->value, now);
+		put_line(&c->w, sorted[i]->value, now, histogram);
 		if (instances)
 			http_view_instances(&c->w, sorted[i]->value, now);
 		jsonw_end(&c->w);
@@ -272,7 +272,7 @@ static void
 line_show(struct v1_call *c)
 {
 	jsonw_object(&c->w);
-	put_line(&c->w, c->line, io_clock(c->env->io));
+	put_line(&c->w, c->line, io_clock(c->env->io), v1_call_number(c->q, "histogram", 0, 1) != 0);
 	v1_live_pairs(c);
 	jsonw_end(&c->w);
 	api_env_json(c->r, 200);

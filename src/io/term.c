@@ -3,7 +3,9 @@
 #include "io/term.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,4 +56,65 @@ term_wait(fl_ns duration)
 	/* Another signal that has a handler cuts the wait short; the caller only looks again sooner. */
 	sig = sigtimedwait(&set, NULL, &left);
 	return sig > 0 ? sig : 0;
+}
+
+/* ---- keys ---- */
+
+#define LOOK (50 * FL_MS)               /* between two looks for a key */
+
+void
+term_keys_on(struct term_keys *ret_keys)
+{
+	struct termios raw;
+
+	ret_keys->on = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &ret_keys->before) == 0;
+	if (!ret_keys->on)
+		return;
+	raw = ret_keys->before;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VMIN] = 0;
+	raw.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+void
+term_keys_off(struct term_keys *k)
+{
+	if (k->on)
+		tcsetattr(STDIN_FILENO, TCSANOW, &k->before);
+	k->on = false;
+}
+
+/* Was one of them pressed? */
+static bool
+pressed(const char *keys)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	char c;
+
+	while (poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0) {
+		if (read(STDIN_FILENO, &c, 1) != 1)
+			return false;
+		if (c != '\0' && strchr(keys, c) != NULL)
+			return true;
+	}
+	return false;
+}
+
+int
+term_wait_key(fl_ns duration, const char *keys)
+{
+	int sig = 0;
+
+	if (keys == NULL || isatty(STDIN_FILENO) != 1)
+		return term_wait(duration);
+	while (sig == 0 && duration > 0) {
+		fl_ns part = FL_MIN(duration, LOOK);
+
+		if (pressed(keys))
+			return -1;
+		sig = term_wait(part);
+		duration -= part;
+	}
+	return sig;
 }

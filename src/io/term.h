@@ -5,6 +5,7 @@
 
 #include "base/types.h"
 #include <stdbool.h>
+#include <termios.h>
 
 /* Is standard output a terminal? */
 bool term_is_output(void);
@@ -15,5 +16,18 @@ void term_size(unsigned *ret_rows, unsigned *ret_columns);
 void term_hold_signals(void);
 /* Wait for that long, or until one of these signals comes. returns the signal, 0: none. */
 int term_wait(fl_ns duration);
+
+/*
+ * Keys as they are pressed, without Enter and without showing them. Nothing happens when standard input is no terminal.
+ * term_keys_off() puts it back as it was.
+ */
+struct term_keys {
+	bool on;
+	struct termios before;
+};
+void term_keys_on(struct term_keys *ret_keys);
+void term_keys_off(struct term_keys *k);
+/* As term_wait(), but one of these keys ends the wait as well (returns -1). keys NULL: none does. */
+int term_wait_key(fl_ns duration, const char *keys);
 
 #endif

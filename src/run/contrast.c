@@ -108,6 +108,9 @@ contrast_best(const struct contrast *c, enum metric m)
 	double best = NAN, worst = NAN;
 	int at = -1;
 
+	/* To refuse is what some are there for. */
+	if (m == METRIC_REFUSED)
+		return -1;
 	for (uint32_t i = 0; i < c->count; i++) {
 		double v = value(c, i, m);
 		if (isnan(v))

@@ -127,15 +127,12 @@ read_line_fault(struct exp_reader *r, const struct doc_node *n, struct experimen
 	exp_field_ref(r, n, "on", "line", r->x->line_names, &f->line);
 	if (fault_doc_read(n, actions[ACTION_FAULT].keys, r->d, &f->spec) != 0)
 		return;
-	if (kind_info(f->spec.kind)->place == KIND_HTTP)
-		doc_complain(r->d, doc_get(n, "type"), "found %s, which acts on HTTP messages, but line %s is not an HTTP line",
-		    kind_info(f->spec.kind)->name, f->line >= 0 ? r->x->line_names[f->line] : "?");
 	/* A lease ends it like `for`, whichever is shorter. */
 	if (f->spec.ttl_ns > 0)
 		f->length = f->length > 0 ? FL_MIN(f->length, f->spec.ttl_ns) : f->spec.ttl_ns;
 	if (kind_info(f->spec.kind)->place == KIND_HTTP && f->line >= 0 && r->x->lines[f->line].http == NULL)
-		doc_complain(r->d, doc_get(n, "type"), "found %s on a line of connections, expected a line with protocol: http",
-		    kind_info(f->spec.kind)->name);
+		doc_complain(r->d, doc_get(n, "type"), "found %s, which acts on HTTP messages, but line %s is not an HTTP line",
+		    kind_info(f->spec.kind)->name, r->x->line_names[f->line]);
 	f->name = exp_field_dup(r, f->spec.name);
 	if (f->name != NULL)
 		check_name(r, n, f);

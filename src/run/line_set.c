@@ -7,6 +7,8 @@
 #include "io/clock.h"
 #include "io/io.h"
 #include "io/port.h"
+#include "run/exp_line.h"
+#include "run/http_news.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 struct open_line {
 	const struct experiment_line *conf;
 	const char *listen, *upstream;
+	struct http_conf *http;         /* NULL: a line of connections */
 	int port_lock;                  /* -1: none */
 	struct io_addr addr;
 	char text[ADDR_TEXT_MAX];
@@ -74,6 +77,7 @@ make_conf(const struct line_set *l, uint32_t line)
 		c->key = o->conf->key;
 		c->connect_timeout = o->conf->connect_timeout;
 		c->conns_max = o->conf->conns_max;
+		c->http = http_conf_ref(o->http);
 		(void)line_conf_upstream(c, o->upstream);       /* checked when it was opened */
 		n = collect(l, line, FL_C2S, specs, 0);
 		n = collect(l, line, FL_S2C, specs, n);
@@ -142,36 +146,72 @@ fix_port(struct open_line *o)
 	return 0;
 }
 
+/* The HTTP line with everything filled in, and its live objects. */
 static int
-open_one(struct line_set *l, uint32_t i, const struct subst_values *values, char *error)
+build_http(struct open_line *o, const struct line_set_opts *opts, const struct subst_values *values, char *error)
+{
+	struct http_doc_env env = { .keep = opts->keep, .seed = opts->seed, .workers = proxy_workers(opts->proxy),
+		.listener = http_news_listener(opts->news), .now = clock_mono() };
+	struct http_doc *doc = NULL;
+	struct doc_diag d;
+	int rc;
+
+	doc_diag_init(&d, NULL);
+	rc = exp_line_http(o->conf, values, opts->beside, &d, &doc);
+	if (rc == 0)
+		rc = http_doc_build(doc, &env, &o->http);
+	if (rc < 0)
+		snprintf(error, LINE_SET_ERROR_MAX, "line %s: %.400s", o->conf->name, d.count > 0 ? buf_str(&d.text) : strerror(-rc));
+	http_doc_free(doc);
+	doc_diag_fini(&d);
+	return rc;
+}
+
+static int
+check_upstream(struct open_line *o, const struct line_set_opts *opts, const struct subst_values *values, char *error)
+{
+	struct line_conf *probe;
+	int rc;
+
+	if (o->conf->http != NULL)
+		return build_http(o, opts, values, error);
+	probe = line_conf_new(o->conf->name);
+	rc = probe == NULL ? -ENOMEM : line_conf_upstream(probe, o->upstream);
+	if (rc < 0)
+		snprintf(error, LINE_SET_ERROR_MAX, "line %s: upstream %.100s is not HOST:PORT or unix:PATH", o->conf->name, o->upstream);
+	line_conf_unref(probe);
+	return rc;
+}
+
+static int
+open_one(struct line_set *l, uint32_t i, const struct line_set_opts *opts, const struct subst_values *values, char *error)
 {
 	struct open_line *o = &l->lines[i];
-	struct line_conf *probe = line_conf_new(l->x->lines[i].name);
-	int rc = 0;
+	int rc;
 
 	o->conf = &l->x->lines[i];
 	o->port_lock = -1;
 	o->listen = subst_expand(&l->mem, o->conf->listen, values);
 	o->upstream = subst_expand(&l->mem, o->conf->upstream, values);
-	if (probe == NULL || o->listen == NULL || o->upstream == NULL)
-		rc = -ENOMEM;
-	else if (line_conf_upstream(probe, o->upstream) < 0)
-		snprintf(error, LINE_SET_ERROR_MAX, "line %s: upstream %.100s is not HOST:PORT or unix:PATH", o->conf->name, o->upstream);
-	else if (addr_parse(o->listen, &o->addr) < 0)
+	if (o->listen == NULL || o->upstream == NULL)
+		return -ENOMEM;
+	rc = check_upstream(o, opts, values, error);
+	if (rc < 0)
+		return rc;
+	rc = addr_parse(o->listen, &o->addr);
+	if (rc < 0)
 		snprintf(error, LINE_SET_ERROR_MAX, "line %s: listen %.100s is not IP:PORT or unix:PATH", o->conf->name, o->listen);
 	else if ((rc = fix_port(o)) < 0 || (rc = bring_up(l, i)) < 0)
 		snprintf(error, LINE_SET_ERROR_MAX, "line %s cannot listen on %.100s: %s", o->conf->name, o->listen, strerror(-rc));
-	line_conf_unref(probe);
-	if (rc == 0 && o->line == NULL)
-		rc = -EINVAL;
 	addr_format(&o->addr, o->text, sizeof(o->text));
 	l->addresses[i] = o->text;
 	return rc;
 }
 
 int
-line_set_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct subst_values *values, struct line_set **ret_lines, char *error)
+line_set_open(const struct line_set_opts *opts, struct subst_values *values, struct line_set **ret_lines, char *error)
 {
+	const struct experiment *x = opts->x;
 	struct line_set *l = calloc(1, sizeof(*l));
 	int rc = 0;
 
@@ -179,9 +219,9 @@ line_set_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct
 	if (l == NULL)
 		return -ENOMEM;
 	arena_init(&l->mem, 1u << 20);
-	l->proxy = p;
+	l->proxy = opts->proxy;
 	l->x = x;
-	l->seed = seed;
+	l->seed = opts->seed;
 	l->faults = calloc(x->fault_count + 1, sizeof(*l->faults));
 	if (l->faults == NULL)
 		rc = -ENOMEM;
@@ -193,7 +233,7 @@ line_set_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct
 		rc = l->faults[i].shared == NULL ? -ENOMEM : 0;
 	}
 	for (; rc == 0 && l->count < x->line_count; l->count++)
-		rc = open_one(l, l->count, values, error);
+		rc = open_one(l, l->count, opts, values, error);
 	if (rc < 0) {
 		line_set_free(l);
 		return rc;
@@ -226,6 +266,7 @@ line_set_free(struct line_set *l)
 		if (l->lines[i].conf == NULL)
 			continue;
 		take_down(l, i);
+		http_conf_unref(l->lines[i].http);
 		if (l->lines[i].port_lock >= 0)
 			close(l->lines[i].port_lock);
 	}
@@ -303,6 +344,13 @@ line_set_heal(struct line_set *l)
 		rc = rc == 0 ? one : rc;
 	}
 	return rc;
+}
+
+const struct http_conf *
+line_set_http(const struct line_set *l, uint32_t line)
+{
+	fl_assert(line < l->count);
+	return l->lines[line].http;
 }
 
 unsigned

@@ -11,16 +11,25 @@
 #include "run/experiment.h"
 #include "run/subst.h"
 
-#define LINE_SET_ERROR_MAX 256
+#define LINE_SET_ERROR_MAX 512
 
+struct http_keep;
+struct http_news;
 struct line_set;
+struct line_set_opts {
+	struct proxy *proxy;
+	const struct experiment *x;
+	uint64_t seed;
+	struct http_keep *keep;         /* live objects of HTTP lines */
+	struct http_news *news;         /* what their policies tell */
+	const char *beside;             /* the experiment's file: files that HTTP lines name are looked for there */
+};
 /*
  * line_set_open - open all lines; their addresses are known then.
  * values     ports and directories; its `lines` are filled in here, from an arena that lives as long as the result
  * returns    0, or -errno with error (LINE_SET_ERROR_MAX bytes)
  */
-int line_set_open(struct proxy *p, const struct experiment *x, uint64_t seed, struct subst_values *values, struct line_set **ret_lines,
-    char *error);
+int line_set_open(const struct line_set_opts *opts, struct subst_values *values, struct line_set **ret_lines, char *error);
 void line_set_free(struct line_set *l);       /* closes what is open; NULL is fine */
 
 const char *line_set_address(const struct line_set *l, uint32_t line);        /* "127.0.0.1:34567" */
@@ -35,6 +44,8 @@ int line_set_down(struct line_set *l, uint32_t line, bool down);
 uint64_t line_set_cut(struct line_set *l, uint32_t line, bool reset);
 /* Everything off, everything up. 0 or the first -errno. */
 int line_set_heal(struct line_set *l);
+/* What an HTTP line is to the data path; NULL: a line of connections. Borrowed. */
+const struct http_conf *line_set_http(const struct line_set *l, uint32_t line);
 /* How often the line was opened. */
 unsigned line_set_lives(const struct line_set *l, uint32_t line);
 /* Sums since the start, over times it was down. */

@@ -92,6 +92,8 @@ metric_say(enum metric_unit unit, double value, char *buf, size_t buf_bytes)
 		snprintf(buf, buf_bytes, "unknown");
 	} else if (isinf(value)) {
 		snprintf(buf, buf_bytes, "never");
+	} else if (unit == UNIT_DURATION && value < 1) {
+		snprintf(buf, buf_bytes, "0 s");
 	} else if (unit == UNIT_DURATION) {
 		snprintf(buf, buf_bytes, "%s", units_duration(text, sizeof(text), (fl_ns)value));
 	} else if (unit == UNIT_SHARE) {

@@ -239,6 +239,26 @@ put_errors(const struct result_load *l, struct buf *out)
 }
 
 static void
+put_calls(const struct run_result *r, struct buf *out)
+{
+	for (uint32_t i = 0; i < r->line_count; i++) {
+		const struct result_line *l = &r->lines[i];
+		if (l->did_count == 0)
+			continue;
+		buf_puts(out, "<p class=small style=\"margin:10px 0 0\"><b>line ");
+		words_safe(l->name, out);
+		buf_puts(out, "</b> ");
+		for (uint32_t k = 0; k < l->did_count; k++) {
+			buf_puts(out, k > 0 ? ", " : "");
+			words_safe(l->did[k].text, out);
+			buf_putc(out, ' ');
+			words_safe(l->did[k].name, out);
+		}
+		buf_puts(out, "</p>");
+	}
+}
+
+static void
 put_side(const struct contrast_side *s, struct buf *out)
 {
 	buf_puts(out, "<div class=card><div class=kicker>");
@@ -265,6 +285,7 @@ put_side(const struct contrast_side *s, struct buf *out)
 	words_count(s->r->load.ok, out);
 	buf_puts(out, " ended well.</p>");
 	put_errors(&s->r->load, out);
+	put_calls(s->r, out);
 	buf_puts(out, "<p style=\"margin:12px 0 0\"><a href=\"./");
 	words_safe(s->name, out);
 	buf_puts(out, "/report.html\">The whole report of this variant</a></p></div>");

@@ -338,16 +338,39 @@ put_counter(const struct result_counter *c, struct buf *out)
 	buf_puts(out, "</div>");
 }
 
+static void
+put_calls(const struct result_line *l, struct buf *out)
+{
+	buf_puts(out, "<div class=card><h3>Calls on line ");
+	words_safe(l->name, out);
+	buf_puts(out, "</h3><table><tbody>");
+	for (uint32_t i = 0; i < l->did_count; i++) {
+		buf_puts(out, "<tr><td>");
+		words_safe(l->did[i].name, out);
+		buf_puts(out, "</td><td class=n>");
+		words_safe(l->did[i].text, out);
+		buf_puts(out, "</td></tr>");
+	}
+	buf_puts(out, "</tbody></table></div>");
+}
+
 void
 page_tables_numbers(const struct run_result *r, struct buf *out)
 {
-	if (!r->load.open && r->counter_count == 0)
+	bool any = r->load.open || r->counter_count > 0;
+
+	for (uint32_t i = 0; i < r->line_count; i++)
+		any = any || r->lines[i].did_count > 0;
+	if (!any)
 		return;
 	buf_puts(out, "<h2>Numbers</h2><div class=cols>");
 	if (r->load.open)
 		put_metrics(r, out);
 	for (uint32_t i = 0; i < r->counter_count; i++)
 		put_counter(&r->counters[i], out);
+	for (uint32_t i = 0; i < r->line_count; i++)
+		if (r->lines[i].did_count > 0)
+			put_calls(&r->lines[i], out);
 	buf_puts(out, "</div>");
 }
 

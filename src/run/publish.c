@@ -7,6 +7,7 @@
 #include "io/dir.h"
 #include "io/file.h"
 #include "run/events.h"
+#include "run/line_say.h"
 #include "run/load_say.h"
 #include "run/report.h"
 #include <errno.h>
@@ -113,6 +114,8 @@ describe_lines(const struct experiment *x, const struct rig *rig, struct arena *
 			.c2s_bytes = c.received_bytes[FL_C2S],
 			.s2c_bytes = c.received_bytes[FL_S2C],
 		};
+		if (line_set_http(rig->lines, i) != NULL && line_say(line_set_http(rig->lines, i), mem, &lines[i].did, &lines[i].did_count) < 0)
+			return -ENOMEM;
 		for (int k = LINE_CLOSE_NONE + 1; k < LINE_CLOSE_COUNT; k++) {
 			if (c.closed[k] == 0)
 				continue;

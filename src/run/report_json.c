@@ -316,6 +316,7 @@ put_system(struct jsonw *w, const struct run_result *r)
 		put_uint(w, "connections", r->lines[i].connections);
 		put_uint(w, "c2s_bytes", r->lines[i].c2s_bytes);
 		put_uint(w, "s2c_bytes", r->lines[i].s2c_bytes);
+		put_pairs(w, "did", r->lines[i].did, r->lines[i].did_count, "what", "times");
 		jsonw_end(w);
 	}
 	jsonw_end(w);

@@ -129,6 +129,8 @@ struct result_process {
 struct result_line {
 	const char *name, *listen, *upstream;
 	uint64_t connections, c2s_bytes, s2c_bytes;
+	const struct result_pair *did;          /* of an HTTP line: "retries" -> "1,204" */
+	uint32_t did_count;
 };
 
 struct run_result {

@@ -4,6 +4,8 @@
 
 #include "io/dir.h"
 #include "io/port.h"
+#include "run/http_keep.h"
+#include "run/http_news.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,13 +85,34 @@ reserve_ports(struct rig *r)
 }
 
 static int
+fail(int rc, const char *what, char *error)
+{
+	if (rc < 0)
+		snprintf(error, RIG_ERROR_MAX, "%s: %s", what, strerror(-rc));
+	return rc;
+}
+
+static int
 start_plane(struct rig *r)
 {
 	struct proxy_opts opts = { .conns_max = CONNS_MAX, .events_max = EVENTS_PER_WORKER };
 	int rc = resolver_new(RESOLVER_THREADS, &r->resolver);
 
+	if (rc == 0)
+		rc = http_keep_new(&r->keep);
+	if (rc == 0)
+		rc = http_news_new(&r->news);
 	opts.resolver = r->resolver;
 	return rc < 0 ? rc : proxy_new(&opts, &r->proxy);
+}
+
+static int
+open_lines(struct rig *r, const struct rig_opts *opts, char *error)
+{
+	struct line_set_opts lo = { .proxy = r->proxy, .x = r->x, .seed = opts->seed, .keep = r->keep, .news = r->news };
+
+	lo.beside = arena_printf(&r->mem, "%s/experiment.yaml", opts->here);
+	return lo.beside == NULL ? fail(-ENOMEM, "the lines", error) : line_set_open(&lo, &r->values, &r->lines, error);
 }
 
 static int
@@ -121,14 +144,6 @@ fill_jobs(struct rig *r)
 	return rc;
 }
 
-static int
-fail(int rc, const char *what, char *error)
-{
-	if (rc < 0)
-		snprintf(error, RIG_ERROR_MAX, "%s: %s", what, strerror(-rc));
-	return rc;
-}
-
 int
 rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 {
@@ -151,7 +166,7 @@ rig_up(struct rig *r, const struct rig_opts *opts, char *error)
 	if (rc == 0)
 		rc = fail(start_plane(r), "the data plane cannot be started", error);
 	if (rc == 0)
-		rc = line_set_open(r->proxy, r->x, opts->seed, &r->values, &r->lines, error);
+		rc = open_lines(r, opts, error);
 	if (rc == 0)
 		rc = fail(system_new(r->x, &r->values, r->dir.logs, r->set, &r->system), "the processes", error);
 	if (rc == 0)
@@ -166,6 +181,8 @@ rig_down(struct rig *r, bool keep_data)
 	resolver_stop(r->resolver);
 	proxy_free(r->proxy);
 	resolver_free(r->resolver);
+	http_keep_free(r->keep);
+	http_news_free(r->news);        /* with the proxy the last of those are gone who could tell */
 	process_set_free(r->set);
 	system_free(r->system);
 	for (uint32_t i = 0; i < r->port_count; i++)

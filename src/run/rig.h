@@ -30,6 +30,8 @@ struct rig {
 	struct process_set *set;
 	struct resolver *resolver;
 	struct proxy *proxy;
+	struct http_keep *keep;         /* of HTTP lines */
+	struct http_news *news;
 	struct line_set *lines;
 	struct system *system;
 	struct subst_values values;

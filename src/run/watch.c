@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "io/clock.h"
+#include "run/http_news.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 
 #define TURN_NS (50 * FL_MS)
 #define MEMORY_EVERY (500 * FL_MS)
+#define POLICY_MARKS_MAX 24             /* in the report; all of them are in the events */
 
 int
 watch_init(struct watch *w, bool verbose)
@@ -160,6 +162,22 @@ look_at_load(struct watch *w)
 		observe_slot(&w->obs, &slot);
 }
 
+/* What policies told: a breaker opened, an instance was ejected. */
+static void
+look_at_policies(struct watch *w)
+{
+	struct http_news_item n;
+	char text[400];
+
+	while (w->rig.news != NULL && http_news_take(w->rig.news, &n, NULL)) {
+		snprintf(text, sizeof(text), "%s to %s: %s", n.from, n.to, n.why);
+		observe_say(&w->obs, n.at, fl_who_name(n.who), n.name, text);
+		if (w->phase == OBSERVE_DURING && w->policy_marks++ < POLICY_MARKS_MAX)
+			observe_mark(&w->obs, n.at, strcmp(n.to, "open") == 0 || strcmp(n.to, "ejected") == 0, "%s %s: %s", fl_who_name(n.who),
+			    n.name, n.to);
+	}
+}
+
 void
 watch_signals(struct watch *w)
 {
@@ -216,6 +234,7 @@ watch_turn(struct watch *w, fl_ns until)
 		observe_probe(&w->obs, r.tag, w->phase, &r);
 	look_at_load(w);
 	look_at_memory(w, now);
+	look_at_policies(w);
 	watch_signals(w);
 	if (w->phase == OBSERVE_DURING && watch_going(w) && observe_tripped(&w->obs, now, why))
 		watch_stop(w, JUDGE_GUARD, "abort_if: %s", why);

@@ -30,6 +30,7 @@ struct watch {
 	bool is_ready[EXPERIMENT_PROCESSES_MAX];
 	struct load *load;              /* NULL: none */
 	struct counters *counters;      /* NULL: none */
+	uint32_t policy_marks;
 	fl_ns load_start;
 	fl_ns memory_next;
 	enum judge_stop stop;

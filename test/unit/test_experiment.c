@@ -4,6 +4,8 @@
 
 #include "base/units.h"
 #include "run/doubt.h"
+#include "run/exp_line.h"
+#include "run/http_ask.h"
 #include "run/experiment.h"
 #include "run/timeline.h"
 
@@ -20,6 +22,7 @@
 	"    upstream: \"127.0.0.1:{port:redis}\"\n" \
 	"load: {type: redis, line: front, duration: 5s}\n"
 
+#define CART(rest) "name: t\nlines: {c: {protocol: http, " rest "}}\n"
 #define WEB(rest) "name: t\nlines: {l: {upstream: \"h:1\"}}\nload: {type: http, line: l, duration: 5s, " rest "}\n"
 
 /* A file that is wrong, and all that is said about it; the file is called x. */
@@ -420,6 +423,17 @@ static const struct {
 	  "x:4:19: found \"5s\", expected a share such as 30% or 0.3" },
 	{ WEB("rate: 5") "counters: {a: \"h:1/stats\"}\n",
 	  "x:4:16: found \"h:1/stats\", expected a URL such as http://127.0.0.1:8080/health" },
+	{ CART("upstream: \"h:1\", policies: {breakr: true}") "load: {type: http, line: c, rate: 5, duration: 5s}\n",
+	  "x:2:57: found the key \"breakr\", expected one of pass_deadline, priority, refuse_status, timeout, retry, budget, hedge, breaker, "
+	  "bulkhead, rate_limit, adaptive, shed, fallback, enforce; did you mean \"breaker\"?" },
+	{ CART("upstreams: [\"h:{prt:a}\"]") "load: {type: http, line: c, rate: 5, duration: 5s}\n",
+	  "x:2:42: found {prt:a}, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace; did you mean \"port\"?" },
+	{ CART("upstream: \"{line:c}\"") "load: {type: http, line: c, rate: 5, duration: 5s}\n",
+	  "x:2:40: found {line:...} in a line, expected an address or {port:NAME}" },
+	{ "name: t\nlines: {c: {protocol: htp, upstream: \"h:1\"}}\nload: {type: http, line: c, rate: 5, duration: 5s}\n",
+	  "x:2:23: found \"htp\", expected one of tcp, http; did you mean \"http\"?" },
+	{ WEB("rate: 5") "faults: [{at: 1s, for: 1s, on: l, type: http_abort}]\n",
+	  "x:4:41: found http_abort, which acts on HTTP messages, but line l is not an HTTP line" },
 };
 
 static struct experiment *
@@ -570,6 +584,36 @@ test_everything_that_can_be_said(void **state)
 }
 
 static void
+test_an_http_line(void **state)
+{
+	static const char *const lines[] = { NULL };
+	static const uint16_t ports[] = { 1234, 2345 };
+	struct experiment *x = right(
+	    CART("listen: \"127.0.0.1:{port:front}\", upstreams: [\"127.0.0.1:{port:a}\", {address: \"127.0.0.1:9\", weight: 2}], "
+	    "key: client, connections_max: 7, policies: {bulkhead: 5}, routes: [{name: r, match: {path: \"/{{x}\"}}]")
+	    "load: {type: http, line: c, rate: 5, duration: 5s}\n"
+	    "faults: [{at: 1s, for: 1s, on: c, type: http_abort}]\n");
+	struct subst_values v = { .port_names = x->ports, .line_names = lines, .ports = ports, .dir = "/d", .here = "/h", .program = "/p" };
+	struct http_doc *doc;
+	struct doc_diag d;
+	(void)state;
+
+	assert_non_null(x->lines[0].http);
+	assert_string_equal(x->lines[0].listen, "127.0.0.1:{port:front}");
+	assert_string_equal(x->lines[0].upstream, "127.0.0.1:{port:a}, 127.0.0.1:9");
+	assert_int_equal(x->lines[0].key, LINE_KEY_CLIENT);
+	assert_int_equal(x->lines[0].conns_max, 7);
+	doc_diag_init(&d, "x");
+	assert_int_equal(exp_line_http(&x->lines[0], &v, "/x/y.yaml", &d, &doc), 0);
+	assert_int_equal(doc->upstreams[0].count, 2);
+	assert_string_equal(doc->upstreams[0].instances[0].address, strcmp(x->ports[0], "a") == 0 ? "127.0.0.1:1234" : "127.0.0.1:2345");
+	assert_string_equal(doc->routes[0].path, "/{x}");
+	http_doc_free(doc);
+	doc_diag_fini(&d);
+	experiment_free(x);
+}
+
+static void
 test_json_is_yaml(void **state)
 {
 	struct experiment *x = right("{\"name\": \"j\", \"duration\": \"1s\", \"lines\": {\"m\": {\"upstream\": \"g:1\"}, "
@@ -697,6 +741,7 @@ main(void)
 		cmocka_unit_test(test_each_mistake_has_its_place),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything_that_can_be_said),
+		cmocka_unit_test(test_an_http_line),
 		cmocka_unit_test(test_json_is_yaml),
 		cmocka_unit_test(test_timeline_is_in_order),
 		cmocka_unit_test(test_a_lease_ends_a_fault),

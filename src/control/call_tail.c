@@ -24,6 +24,8 @@ call_tail_init(struct call_tail *t, struct lines *lines, struct log *log, fl_ns 
 	t->ring = calloc(CALL_TAIL_MAX, sizeof(*t->ring));
 	if (t->ring == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < CALL_TAIL_MAX * sizeof(*t->ring); i += 4096)
+		((volatile char *)t->ring)[i] = 0;      /* touched now, not as calls come */
 	return access_log_new(log, &t->log);
 }
 

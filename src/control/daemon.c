@@ -35,7 +35,7 @@
 #define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
-#define RECORDS_MAX 8192u               /* of calls, for each worker, between two looks */
+#define RECORDS_MAX 4096u               /* of calls, for each worker, between two looks */
 #define DRAIN_LOOK (20 * FL_MS)
 
 struct daemon {

@@ -186,8 +186,8 @@ put_instances(struct cli_table *t, const struct doc_node *line, const struct doc
 void
 cli_http_tables(const struct doc_node *lines, const struct doc_node *before, double seconds, bool terminal, struct buf *out)
 {
-	static const char *const header[] = { "HTTP LINE", ">CALLS", ">P50", ">P99", ">5XX", ">REFUSED", ">RETRIES", ">HEDGES", ">DEGRADED", ">ACTIVE",
-		"INSTANCES UP", "POLICIES" };
+	static const char *const header[] = { "HTTP LINE", ">CALLS", ">P50", ">P99", ">5XX", ">REFUSED", ">RETRIES", ">HEDGES", ">DEGRADED",
+		">ACTIVE", "INSTANCES UP", "POLICIES" };
 	static const char *const instance_header[] = { "INSTANCES OF", "ADDRESS", "STATE", "BREAKER", ">CALLS", ">FAILED", ">INFLIGHT",
 		">CONNECTIONS", ">LATENCY" };
 	struct cli_table t, instances;

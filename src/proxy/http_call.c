@@ -32,7 +32,7 @@ forward(struct worker *w, struct http_exchange *ex, struct http_try *t, const ch
 	ex->dechunk = ex->version_minor == 0 && t->framing == H1_CHUNKED;
 	if (ex->dechunk)
 		h1_body_start(&ex->payload, a, 0);
-	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE;
+	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE || t->tunnel;
 	size_t n = http_msg_answer(ex, p, a, ex->close_after, t->fallback, h->compose, sizeof(h->compose) - HTTP_REPLY_COPY_MAX);
 	if (n > sizeof(h->compose) - HTTP_REPLY_COPY_MAX) {
 		http_side_close(w, ex->conn, LINE_CLOSE_SERVER_ERROR, true);
@@ -160,9 +160,9 @@ take_fallback(struct worker *w, struct http_exchange *ex)
 	fl_call_fallback_done(&ex->call, good, http_now(w));
 }
 
-/* Only the payload of a chunked answer. */
+/* Only the payload of an answer: for a client that knows no chunks, and for the copy. */
 static void
-put_payload(struct worker *w, struct http_exchange *ex, const char *p, size_t n, bool to_client)
+put_payload(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 {
 	struct h1_span span;
 	enum h1_verdict v = H1_MORE;
@@ -172,9 +172,9 @@ put_payload(struct worker *w, struct http_exchange *ex, const char *p, size_t n,
 			break;
 		if (span.kind != H1_SPAN_PAYLOAD || span.bytes == 0)
 			continue;
-		if (to_client)
+		if (ex->dechunk)
 			http_reply_put(w, ex, p + at, span.bytes);
-		else if (ex->copy != NULL)
+		if (ex->copy != NULL)
 			http_reply_copy_more(w, ex, p + at, span.bytes);
 	}
 }
@@ -268,33 +268,62 @@ answer_done(struct worker *w, struct http_exchange *ex, struct http_try *t)
 	http_call_drive(w, ex);
 }
 
+/* Pass the ends of a tunnel's two directions on, each behind the bytes that came before it; the last one ends the exchange. */
+void
+http_call_tunnel(struct worker *w, struct http_exchange *ex)
+{
+	struct http_conn *c = ex->conn;
+	struct http_try *t = ex->winner;
+	fl_assert(t->tunnel && t->conn != NULL && c->state == AT_EXCHANGE);
+	if (c->eof && !t->shut && c->held_n == 0 && !http_out_busy(&t->conn->out)) {
+		t->shut = true;
+		io_shutdown(w->io, t->conn->sock);
+	}
+	if (t->body_done && !c->shut && !http_out_busy(&c->out)) {
+		c->shut = true;
+		io_shutdown(w->io, c->sock);
+	}
+	if (t->shut && c->shut)
+		answer_done(w, ex, t);
+	else
+		http_side_flow(w, c);
+}
+
+/* What the call is to think of an answer: good, and another attempt's chance is over; or not, and maybe there is another. */
+static void
+judge(struct worker *w, struct http_exchange *ex, struct http_try *t, const char *p)
+{
+	const struct h1_head *a = &w->http->answer;
+	fl_ns now = http_now(w), after = retry_after(a, p);
+	enum fl_outcome outcome = status_outcome(t->status, after > 0);
+	bool again = status_retryable(ex->route->policies, t->status);
+	if (outcome == FL_OK && !again) {
+		http_reply_copy_begin(w, ex, t, p);
+		ex->committed = true;
+		fl_call_commit(&ex->call, t->index, now);
+		return;
+	}
+	struct fl_attempt_result r = { .outcome = outcome == FL_OK ? FL_FAILED : outcome, .sent = FL_ANSWERED,
+		.retryable = again && is_whole(ex), .no_retry = h1_has(a, H1_ID_X_NO_RETRY), .retry_after = after, .latency = t->first_byte };
+	http_try_vote(w, t, outcome, HTTP_FAIL_BAD);
+	fl_call_done(&ex->call, t->index, &r, now);
+	/* Something else may still answer: then this one is not for the client. */
+	t->unwanted = ex->call.end == FL_END_OPEN;
+}
+
 static void
 on_head(struct worker *w, struct http_try *t, const char *p, bool more)
 {
 	struct http_exchange *ex = t->ex;
-	const struct http_policies *pol = ex->route->policies;
-	const struct h1_head *a = &w->http->answer;
-	fl_ns now = http_now(w);
 	http_stats_time(&ex->cell->times[HTTP_PHASE_FIRST_BYTE], t->first_byte);
 	if (t->fallback) {
 		ex->degraded = true;
 		forward(w, ex, t, p, more);
 	} else {
-		fl_ns after = retry_after(a, p);
-		enum fl_outcome outcome = status_outcome(t->status, after > 0);
-		bool again = status_retryable(pol, t->status);
-		if (outcome == FL_OK && !again) {
-			http_reply_copy_begin(w, ex, t, p);
-			ex->committed = true;
-			fl_call_commit(&ex->call, t->index, now);
-		} else {
-			struct fl_attempt_result r = { .outcome = outcome == FL_OK ? FL_FAILED : outcome, .sent = FL_ANSWERED,
-				.retryable = again && is_whole(ex), .no_retry = h1_has(a, H1_ID_X_NO_RETRY), .retry_after = after,
-				.latency = t->first_byte };
-			http_try_vote(w, t, outcome, HTTP_FAIL_BAD);
-			fl_call_done(&ex->call, t->index, &r, now);
-		}
-		ex->winner = t;                         /* for now: http_call_drive() asks for its bytes */
+		judge(w, ex, t, p);
+		if (t->unwanted)
+			return;
+		ex->winner = t;                         /* for now: http_call_drive() asks for its bytes (3) */
 		ex->head_p = p;
 		ex->head_more = more;
 		http_call_drive(w, ex);
@@ -302,15 +331,26 @@ on_head(struct worker *w, struct http_try *t, const char *p, bool more)
 		if (!ex->answering || ex->winner != t) {
 			if (ex->winner == t)
 				ex->winner = NULL;
-			http_try_end(w, t);             /* its answer is not wanted */
+			t->unwanted = true;
 			return;
 		}
 	}
 	if (t->body_done && t->phase != HTTP_TRY_OVER) {
 		http_reply_copy_end(w, ex);
 		answer_done(w, ex, t);
+	} else if (t->tunnel) {
+		http_side_later(w, ex->conn);           /* the client may have sent more already */
 	}
-	http_side_arm(w, ex->conn);
+	http_side_arm(w, ex->conn, 0);
+}
+
+static void
+on_given_back(struct worker *w, struct http_try *t)
+{
+	struct http_conn *c = t->ex->conn;
+	http_call_drive(w, t->ex);
+	if (c->state == AT_EXCHANGE)
+		http_side_arm(w, c, 0);
 }
 
 static void
@@ -320,24 +360,23 @@ on_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 	struct http_conn *c = ex->conn;
 	if (ex->winner != t || !ex->answering)
 		return;
-	if (ex->copy != NULL)
-		put_payload(w, ex, p, n, false);
-	if (ex->dechunk) {
-		if (ex->composed > 0)
-			http_reply_put(w, ex, NULL, 0);
-		put_payload(w, ex, p, n, true);
-	} else {
+	if (ex->composed > 0 && ex->dechunk)
+		http_reply_put(w, ex, NULL, 0);
+	if (ex->dechunk || ex->copy != NULL)
+		put_payload(w, ex, p, n);
+	if (!ex->dechunk)
 		http_reply_put(w, ex, p, n);
-	}
 	if (c->state >= AT_CLOSING)
 		return;
-	if (t->body_done) {
+	if (t->tunnel) {
+		http_call_tunnel(w, ex);
+	} else if (t->body_done) {
 		http_reply_copy_end(w, ex);
 		answer_done(w, ex, t);
-	} else if (http_out_busy(&c->out)) {
-		http_try_flow(w, t, false);
 	}
-	http_side_arm(w, c);
+	if (t->phase != HTTP_TRY_OVER && http_out_busy(&c->out))
+		http_try_flow(w, t, false);
+	http_side_arm(w, c, 0);
 }
 
 static void
@@ -348,7 +387,7 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 	/* A kept connection that was closed at the same moment: nobody has seen the request, or it may be repeated. */
 	if (why == HTTP_FAIL_BROKE && ex->winner != t && is_whole(ex) && (ex->call.info.idempotent || !t->any_sent) && http_try_again(w, t) == 0) {
 		http_side_count(&ex->cell->resent, 1);
-		http_side_arm(w, c);
+		http_side_arm(w, c, 0);
 		return;
 	}
 	http_try_vote(w, t, FL_FAILED, why);
@@ -368,7 +407,7 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
 	}
 	http_call_drive(w, ex);
-	http_side_arm(w, c);
+	http_side_arm(w, c, 0);
 }
 
 static void
@@ -380,14 +419,17 @@ on_writable(struct worker *w, struct http_try *t)
 		ex->connect = http_now(w) - t->started;
 		http_stats_time(&ex->cell->times[HTTP_PHASE_CONNECT], ex->connect);
 	}
+	if (t->tunnel && c->state == AT_EXCHANGE)
+		http_call_tunnel(w, ex);
 	if (c->held_n > 0)
 		http_side_later(w, c);
 	else
 		http_side_flow(w, c);
-	http_side_arm(w, c);
+	http_side_arm(w, c, 0);
 }
 
-const struct http_try_ops http_call_ops = { .interim = on_interim, .head = on_head, .body = on_body, .failed = on_failed, .writable = on_writable };
+const struct http_try_ops http_call_ops = { .interim = on_interim, .head = on_head, .given_back = on_given_back, .body = on_body,
+	.failed = on_failed, .writable = on_writable };
 
 void
 http_call_drive(struct worker *w, struct http_exchange *ex)
@@ -437,7 +479,7 @@ granted_message(void *owner, const struct message *m)
 	fl_call_granted(&ex->call, ex->grant_res, &ex->grant_why, http_now(w));
 	http_call_drive(w, ex);
 	if (c->state == AT_EXCHANGE)
-		http_side_arm(w, c);
+		http_side_arm(w, c, 0);
 }
 
 /* In the thread that gave a permit back. */
@@ -574,6 +616,10 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	if (v == H1_BAD) {
 		ex->client_keeps = false;
 		c->close_next = true;
+		if (ex->answering && !ex->answered) {
+			http_side_close(w, c, LINE_CLOSE_CLIENT_ERROR, true);
+			return n;
+		}
 		if (!ex->answering)
 			http_reply_own(w, ex, h1_body_status(&ex->body), h1_body_error(&ex->body), NULL);
 		ex->answered = true;
@@ -645,6 +691,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (h->upgrade)
 		ex->call.info.idempotent = false;
 	if (h->method == H1_CONNECT) {
+		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
 	}
@@ -660,7 +707,6 @@ void
 http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 {
 	struct http_exchange *ex = c->ex;
-	const struct http_limits *l = &ex->line->conf->limits;
 	enum fl_limit limit = FL_LIMIT_NONE;
 	for (unsigned i = 0; i <= ex->call.attempts; i++) {
 		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
@@ -672,12 +718,17 @@ http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 		if (c->state != AT_EXCHANGE)
 			return;
 	}
-	if (ex->answering && !ex->answered && (ex->winner == NULL || !ex->winner->tunnel) && now >= ex->call.deadline.at) {
+	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback && now >= ex->call.deadline.at) {
 		fl_call_limit(&ex->call, ex->call.deadline.limit);
 		http_side_close(w, c, LINE_CLOSE_SERVER_ERROR, true);
 		return;
 	}
-	if (!ex->body_done && l->body_timeout > 0 && now >= c->since + l->body_timeout && c->held_n == 0) {
+	if (now >= http_side_body_due(ex)) {
+		ex->client_keeps = false;
+		if (ex->answering && !ex->answered) {
+			http_side_close(w, c, LINE_CLOSE_CLIENT_ERROR, true);
+			return;
+		}
 		if (!ex->answering)
 			http_reply_own(w, ex, 408, "the request's body did not come in time", NULL);
 		ex->answered = true;

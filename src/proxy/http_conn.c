@@ -160,7 +160,7 @@ settle_one(struct worker *w, struct http_conn *c)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {
 		http_side_flow(w, c);
-		http_side_arm(w, c);
+		http_side_arm(w, c, 0);
 	}
 }
 
@@ -252,8 +252,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		return;
 	}
 	if (c->state == AT_EXCHANGE && ex->winner != NULL && ex->winner->tunnel) {
-		if (ex->winner->conn != NULL && !http_out_busy(&ex->winner->conn->out))
-			io_shutdown(w->io, ex->winner->conn->sock);
+		http_call_tunnel(w, ex);
 		return;
 	}
 	if (c->state == AT_EXCHANGE && !ex->body_done && c->held_n == 0) {
@@ -336,8 +335,11 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		if (http_out_sent(w, &c->out, c->sock, ev->res) < 0) {
 			http_side_close(w, c, LINE_CLOSE_CLIENT_RESET, true);
 		} else if (!http_out_busy(&c->out)) {
-			if (c->ex != NULL && c->ex->winner != NULL)
+			if (c->ex != NULL && c->ex->winner != NULL && c->ex->winner->conn != NULL) {
 				http_try_flow(w, c->ex->winner, true);
+				if (c->ex->winner->tunnel)
+					http_call_tunnel(w, c->ex);
+			}
 			http_side_later(w, c);
 		}
 		break;
@@ -346,7 +348,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 	}
 	if (c->state < AT_CLOSING) {
 		http_side_flow(w, c);
-		http_side_arm(w, c);
+		http_side_arm(w, c, 0);
 	}
 }
 
@@ -376,7 +378,7 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 		http_side_later(w, c);
 	}
 	if (c->state < AT_CLOSING)
-		http_side_arm(w, c);
+		http_side_arm(w, c, now + FL_MS);
 }
 
 int
@@ -433,8 +435,8 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	list_add_tail(&wl->https, &c->link);
 	line_count(&wl->cell->active, 1);
 	if (!tls)
-		io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
-	http_side_arm(w, c);
+		http_side_flow(w, c);
+	http_side_arm(w, c, 0);
 }
 
 void

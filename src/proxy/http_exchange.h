@@ -40,6 +40,8 @@ struct http_try {
 	uint8_t phase;
 	bool fallback;                  /* to the fallback's cluster */
 	bool voted, reused, any_sent, any_received, tunnel, head_sent;
+	bool shut;                      /* tunnel: the client's end was passed on */
+	bool unwanted;                  /* the answer is nobody's: the connection is given back when it is whole and in hand */
 	fl_ns started, phase_at, moved_at;
 	fl_ns first_byte;               /* from started; 0: not yet */
 	uint64_t body_at;               /* bytes of the request's body (as on the wire) that were given to the connection */

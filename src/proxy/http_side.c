@@ -38,23 +38,30 @@ http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n)
 		http_side_close(w, c, r == -EPIPE || r == -ECONNRESET ? LINE_CLOSE_CLIENT_RESET : LINE_CLOSE_CLIENT_ERROR, true);
 }
 
+fl_ns
+http_side_body_due(const struct http_exchange *ex)
+{
+	const struct http_conn *c = ex->conn;
+	fl_ns limit = ex->line->conf->limits.body_timeout;
+	return ex->body_done || limit == 0 || !c->reading ? FL_NEVER : c->since + limit;
+}
+
 static fl_ns
 exchange_due(const struct http_exchange *ex)
 {
-	const struct http_conn *c = ex->conn;
-	const struct http_limits *l = &ex->line->conf->limits;
 	enum fl_limit limit;
 	fl_ns due = ex->finished ? FL_NEVER : ex->until;
-	if (ex->answering && !ex->answered && (ex->winner == NULL || !ex->winner->tunnel))
+	if (ex->released)
+		return FL_NEVER;                        /* it is about to be freed */
+	/* The fallback may be what answers when the call's own time is over. */
+	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback)
 		due = FL_MIN(due, ex->call.deadline.at);
 	for (unsigned i = 0; i < ex->call.attempts; i++)
 		if (ex->tries[i] != NULL)
 			due = FL_MIN(due, http_try_due(ex->tries[i], &limit));
 	if (ex->fallback != NULL)
 		due = FL_MIN(due, http_try_due(ex->fallback, &limit));
-	if (!ex->body_done && l->body_timeout > 0)
-		due = FL_MIN(due, c->since + l->body_timeout);
-	return due;
+	return FL_MIN(due, http_side_body_due(ex));
 }
 
 fl_ns
@@ -72,9 +79,9 @@ http_side_due(const struct http_conn *c)
 
 /* Lazily: a timer that is early asks again when it fires. */
 void
-http_side_arm(struct worker *w, struct http_conn *c)
+http_side_arm(struct worker *w, struct http_conn *c, fl_ns least)
 {
-	fl_ns due = http_side_due(c);
+	fl_ns due = FL_MAX(http_side_due(c), least);
 	if (!heap_armed(&c->timer.node) || due < c->timer.node.at)
 		worker_timer(w, &c->timer, due);
 }
@@ -93,7 +100,11 @@ http_side_flow(struct worker *w, struct http_conn *c)
 		bool relays = ex->winner != NULL && ex->winner->tunnel;
 		want = (relays || !ex->body_done) && c->held_n == 0;
 	}
-	if (want && !c->eof)
+	want = want && !c->eof;
+	if (want && !c->reading && c->state == AT_EXCHANGE)
+		c->since = http_now(w);                 /* time while we did not want to hear it does not count */
+	c->reading = want;
+	if (want)
 		io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
 	else
 		io_recv_stop(w->io, c->sock);

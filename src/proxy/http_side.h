@@ -29,6 +29,7 @@ struct http_conn {
 	uint32_t requests, dropped;
 	uint8_t state, reason;
 	bool eof, tls, close_next, spoken, shut;
+	bool reading;                   /* receiving is wanted: what does not come is the client's fault */
 };
 
 /* One writer: a plain add that readers may see at any time. */
@@ -43,9 +44,11 @@ void http_side_later(struct worker *w, struct http_conn *c);
 void http_side_close(struct worker *w, struct http_conn *c, enum line_close reason, bool reset);
 /* Bytes for the client. A broken connection shows itself when it is read. */
 void http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n);
-/* When its next time limit passes; arm the timer for it. */
+/* When its next time limit passes; arm the timer for it, but not before `least`: a limit that has passed is not looked at twice. */
 fl_ns http_side_due(const struct http_conn *c);
-void http_side_arm(struct worker *w, struct http_conn *c);
+void http_side_arm(struct worker *w, struct http_conn *c, fl_ns least);
+/* Does a limit of the client's body apply, and when does it end? */
+fl_ns http_side_body_due(const struct http_exchange *ex);
 /* Receive while there is use for it. */
 void http_side_flow(struct worker *w, struct http_conn *c);
 /* Keep what could not be used yet, behind what is held. */

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define TUNNEL_IDLE (3600 * FL_SEC)     /* WebSockets are quiet for long */
 #define COPY_MAX (32 * 1024)            /* a body up to this goes out in one piece with its head */
 
 static void try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
@@ -260,8 +261,10 @@ http_try_due(const struct http_try *t, enum fl_limit *ret_limit)
 	if (t->phase == HTTP_TRY_OVER)
 		return FL_NEVER;
 	struct fl_timeouts limits = t->ex->route->policies->plan.timeouts;
-	if (t->tunnel)
+	if (t->tunnel) {
 		limits.per_try = 0;
+		limits.idle = limits.idle > 0 ? FL_MAX(limits.idle, TUNNEL_IDLE) : 0;
+	}
 	/* While the client keeps the request's body back, the instance cannot move. */
 	if (t->phase == HTTP_TRY_SENDING && http_try_wants(t))
 		limits.idle = 0;
@@ -329,12 +332,25 @@ take_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 		fail(w, t, HTTP_FAIL_BAD);
 }
 
+/* What is in hand of an answer's body that nobody wants: if it is all of it, the connection is as good as before. */
+static void
+end_unwanted(struct worker *w, struct http_try *t, const char *p, size_t n)
+{
+	size_t taken = n;
+	if (!t->body_done && !t->tunnel && n > 0)
+		t->body_done = h1_body_feed(&t->body, p, n, &taken) == H1_OK;
+	t->keep_alive = t->keep_alive && taken == n;
+	http_try_end(w, t);
+	w->http->ops->given_back(w, t);
+}
+
 /* The head is whole: w->http->answer, at p. */
 static void
 take_head(struct worker *w, struct http_try *t, const char *p, size_t n)
 {
 	const struct h1_head *a = &w->http->answer;
-	size_t rest = n - a->head_bytes;
+	uint32_t head_bytes = a->head_bytes;
+	size_t rest = n - head_bytes;
 	t->status = a->status;
 	t->framing = a->framing;
 	t->tunnel = a->framing == H1_TUNNEL;
@@ -346,8 +362,10 @@ take_head(struct worker *w, struct http_try *t, const char *p, size_t n)
 		t->keep_alive = false;
 	enter(t, HTTP_TRY_BODY, http_now(w));
 	w->http->ops->head(w, t, p, rest > 0 && !t->body_done);
-	if (t->phase != HTTP_TRY_OVER && rest > 0 && !t->body_done)
-		take_body(w, t, p + a->head_bytes, rest);
+	if (t->unwanted)
+		end_unwanted(w, t, p + head_bytes, rest);
+	else if (t->phase != HTTP_TRY_OVER && rest > 0 && !t->body_done)
+		take_body(w, t, p + head_bytes, rest);
 }
 
 /* Bytes of the answer, before its body. */

@@ -23,6 +23,8 @@ struct http_try_ops {
 	/* The head of the answer is in w->http->answer, its bytes begin at p. Interim ones (1xx but 101) come one by one before it. */
 	void (*interim)(struct worker *w, struct http_try *t, const char *p);
 	void (*head)(struct worker *w, struct http_try *t, const char *p, bool more);     /* more: body() follows at once */
+	/* head() said that the answer is unwanted, and the connection was given back or closed. */
+	void (*given_back)(struct worker *w, struct http_try *t);
 	/* n bytes of the body, as on the wire; the body walker has taken them. t->body_done: those were the last. */
 	void (*body)(struct worker *w, struct http_try *t, const char *p, size_t n);
 	void (*failed)(struct worker *w, struct http_try *t, enum http_fail why);

@@ -259,8 +259,7 @@ test_unread_answers(void **state)
 	char big[100000];
 	(void)state;
 	rig_begin(&b, PLAIN);
-	int c = rig_dial(&b), small = 4096;
-	setsockopt(c, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	int c = rig_dial(&b);
 	for (int i = 0; i < 200; i++)
 		rig_say(c, RIG_GET("/"));
 	int s = rig_take(&b, 0);
@@ -326,7 +325,7 @@ test_change(void **state)
 	/* Many changes under load. */
 	for (int i = 0; i < 50; i++) {
 		rig_say(c, RIG_GET("/x"));
-		rig_change(&b, i % 2 ? "upstream: $1\n" : "upstream: $1\npolicies: {bulkhead: 3, retry: 2, breaker: true}\n");
+		rig_change(&b, i % 2 ? "upstream: $1\n" : "upstream: $1\npolicies: {bulkhead: 3, retry: 2}\n");
 		rig_serve(z, "GET /x ", RIG_OK(1, "x"));
 		rig_expect(c, 200, "x");
 	}

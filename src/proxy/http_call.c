@@ -660,7 +660,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			slab_give(w->mem, ex, sizeof(*ex));
 		if (head != NULL)
 			slab_give(w->mem, head, h->head_bytes);
-		http_reply_bad(w, c, 503, "no memory for another request");
+		http_reply_bad(w, c, 503, "no memory for another request", h->method == H1_HEAD);
 		return n;
 	}
 	memset(ex, 0, sizeof(*ex));

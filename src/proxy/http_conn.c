@@ -51,7 +51,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			return at;
 		c->scan = (struct h1_scan){ 0 };
 		if (v == H1_BAD) {
-			http_reply_bad(w, c, h->head.status, h->head.error);
+			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
 		at += http_call_begin(w, c, p + at, n - at);
@@ -262,7 +262,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		return;
 	}
 	if (c->state == AT_READING && c->held_n > 0) {
-		http_reply_bad(w, c, 400, "the request ended early");
+		http_reply_bad(w, c, 400, "the request ended early", false);
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
@@ -365,7 +365,7 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			break;
 		case AT_READING:
 			if (c->held_n > 0)
-				http_reply_bad(w, c, 408, "the request's head did not come in time");
+				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
 				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 			break;

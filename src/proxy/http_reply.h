@@ -10,8 +10,8 @@
 
 /* An answer of ours; why: who refused, or NULL. */
 void http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why);
-/* A request that is not even one: say so, and end the connection. */
-void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text);
+/* A request that is not even one, or that there is no room for: say so, and end the connection. head_only: it was HEAD. */
+void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text, bool head_only);
 /* Bytes of an answer, behind the head that was composed. */
 void http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
 /* Fallbacks: the last good answer, a fixed one. false: there is none. */

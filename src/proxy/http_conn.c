@@ -156,6 +156,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	}
 	if (c->state < AT_CLOSING)
 		conn_advance(w, c);
+	/* The last bytes of a tunnel have gone on: its end may follow. */
+	if (c->state == AT_EXCHANGE && c->eof && c->held_n == 0 && c->ex->winner != NULL && c->ex->winner->tunnel && c->ex->winner->conn != NULL)
+		http_call_tunnel(w, c->ex);
 	if (c->state == AT_LINGER)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {

@@ -243,7 +243,7 @@ head_came(struct web_client *c)
 		if (m->status == 100)
 			c->go_on_at = 0;
 		mark_hit(MARK_WEB_INTERIM, 1);
-		wire_in_start(m, true, q->head_only);
+		wire_in_start(m, true, q->head_only && q->head_sent > 0);
 		return;
 	}
 	c->go_on_at = 0;
@@ -283,7 +283,7 @@ take(struct web_client *c, const uint8_t *p, size_t n)
 		if (c->waiting_count == 0)
 			world_fail(c->web->world, "client %u gets %zu bytes that it did not ask for", c->number, n);
 		if (!wire_in_begun(&c->in))
-			wire_in_start(&c->in, true, c->waiting[0]->head_only);
+			wire_in_start(&c->in, true, c->waiting[0]->head_only && c->waiting[0]->head_sent > 0);
 		bool had_head = c->in.state != WIRE_HEAD;
 		size_t k = wire_in_feed(&c->in, p, n, take_body, c);
 		if (c->in.state == WIRE_BAD)

@@ -226,7 +226,7 @@ web_check_whole(struct web *x, struct web_request *q, const struct wire_in *m)
 		return;
 	}
 	/* A server that just closes where its close is the end has said all. */
-	if (a->framing == WIRE_UNTIL_END && a->spoiled && m->body_bytes < a->body_bytes)
+	if (a->framing == WIRE_UNTIL_END && a->ended && m->body_bytes < a->body_bytes)
 		return;
 	if (m->body_bytes != a->body_bytes)
 		world_fail(x->world, "(1) request %llu: %llu bytes are told to be the whole answer %llu, which has %llu",
@@ -257,11 +257,22 @@ was_idle(const struct web *x, const struct web_client *c, const struct web_facts
 	return x->world->now - c->quiet_since >= f->idle_timeout;
 }
 
+/* An answer to it was broken off, by its server or on the way. (Its head may not have come so far.) */
+static bool
+server_broke_off(const struct web *x, const struct web_request *q)
+{
+	if (q->answer != NULL)
+		return q->answer->spoiled || q->answer->wire->broken;
+	for (uint64_t i = 0; i < x->answer_count; i++)
+		if (x->answers[i]->request == q && (x->answers[i]->spoiled || x->answers[i]->wire->broken))
+			return true;
+	return false;
+}
+
 void
 web_check_loss(struct web *x, struct web_request *q, bool reset)
 {
 	const struct web_client *c = q->client;
-	const struct web_answer *a = q->answer;
 	struct web_facts f = web_facts_of(q);
 
 	q->lost = true;
@@ -273,9 +284,10 @@ web_check_loss(struct web *x, struct web_request *q, bool reset)
 		return;
 	if (q->sent == 0 && (c->fin_sent || x->world->now - q->begun >= FL_MIN(f.head_timeout, f.body_timeout)))
 		return;
-	if (a != NULL && (a->spoiled || a->wire->broken))
+	if (server_broke_off(x, q))
 		return;
 	world_fail(x->world, "(2) request %llu (%s %s, %s) has got %s of %s, and there is no reason: after %.3f ms, status %u, server %s",
 	    (unsigned long long)q->id, q->method, q->target, q->sent ? "said whole" : "half said", q->begun_answer ? "a part" : "nothing",
-	    q->begun_answer ? "an answer" : "one", (double)(x->world->now - q->begun) / 1e6, q->status, a != NULL ? "did its part" : "unknown");
+	    q->begun_answer ? "an answer" : "one", (double)(x->world->now - q->begun) / 1e6, q->status,
+	    q->answer != NULL ? "did its part" : "unknown");
 }

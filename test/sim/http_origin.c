@@ -39,7 +39,9 @@ sins(const struct origin_conn *k, enum web_sin sin)
 static void
 gone(struct origin_conn *k)
 {
-	if (k->answer != NULL && k->answering)
+	const struct flow *f = end_out(k->end);
+
+	if (k->answer != NULL && (k->answering || k->tunnel || f->read < f->written))
 		k->answer->spoiled = true;
 	k->over = true;
 }
@@ -49,10 +51,13 @@ break_off(struct origin_conn *k, bool reset)
 {
 	world_note(web_of(k)->world, "server %lld: breaks wire %lld off, reset %lld", k->server->number, k->end->wire->id, reset);
 	gone(k);
-	if (reset)
+	if (reset) {
 		end_reset(k->end);
-	else
+	} else {
+		if (k->answer != NULL)
+			k->answer->ended = true;
 		end_close(k->end);
+	}
 }
 
 static void
@@ -294,7 +299,7 @@ begin_answer(struct origin_conn *k)
 	if (sins(k, WEB_SHORT) && !a->no_body) {
 		declared += (uint64_t)rnd_log(&k->rnd, 1, 5000);
 		a->spoiled = true;
-	} else if (sins(k, WEB_EXTRA)) {
+	} else if (sins(k, WEB_EXTRA) && !k->tunnel) {
 		said += (uint64_t)rnd_log(&k->rnd, 1, 5000);
 	}
 	put_head(k, a, a->framing, declared, head, sizeof(head));

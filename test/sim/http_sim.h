@@ -75,6 +75,7 @@ struct web_answer {
 	bool no_body;
 	uint64_t key, body_bytes;       /* what a client that gets all of it has got */
 	bool spoiled;                   /* the server broke it off, or it was never going to be whole */
+	bool ended;                     /* by a close, as if that were all */
 	struct wire *wire;
 };
 

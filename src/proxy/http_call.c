@@ -10,6 +10,7 @@
 #include "proxy/http_call.h"
 #include "base/assert.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
 #include "proxy/http_shape.h"
 
@@ -581,7 +582,7 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 	ex->draws = conf->seed;
 	if (conf->trace)
 		http_msg_read_trace(ex, p, h, ex->draws);
-	ex->client = needs_peer(conf, ex->route) ? http_side_peer(w, c) : NULL;
+	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
 }
 

@@ -19,6 +19,7 @@
 #include "proxy/http_call.h"
 #include "proxy/http_end.h"
 #include "proxy/http_gate.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
 
 #include <errno.h>
@@ -218,7 +219,7 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 		break;
 	}
 	if (head.family == PROXY_HEADER_IP4 || head.family == PROXY_HEADER_IP6) {
-		const struct io_addr *a = http_side_peer(w, c);
+		const struct io_addr *a = http_peer(w, c);
 		if (a != NULL) {
 			memset(c->peer, 0, sizeof(*c->peer));
 			if (head.family == PROXY_HEADER_IP4) {
@@ -355,7 +356,7 @@ conn_bend(struct worker *w, struct http_conn *c)
 	struct decide_conn key = { .key = c->key, .ordinal = c->ordinal };
 	if (c->out.bend == NULL && !http_out_has_faults(set, FL_S2C))
 		return;
-	const struct io_addr *peer = http_side_peer(w, c);
+	const struct io_addr *peer = http_peer(w, c);
 	key.has_ip = peer != NULL && addr_ip16(peer, key.ip);
 	int r = http_out_faults(w, &c->out, c->sock, set, FL_S2C, &key, &who, conn_faults_told, c);
 	if (r < 0)

@@ -34,7 +34,8 @@ gate_ended(struct worker *w, void *owner, bool reset)
 static const struct http_gate_ops gate_ops = { gate_moved, gate_ended };
 
 bool
-http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_head *message, const struct http_frame *frame, const char *head, size_t n)
+http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_head *message, const struct http_frame *frame, const char *head,
+    size_t n)
 {
 	struct http_who who = http_shape_who(ex);
 	ex->gate = http_gate_new(w, ex->plan, ex->faults, &who, head, n, message, frame);

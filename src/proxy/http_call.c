@@ -686,12 +686,13 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 
 /* What faults on the way to the client do to this one; one that answers at once leaves nothing to be asked. */
 static void
-shape(struct worker *w, struct http_exchange *ex, const char *p, const struct h1_head *h)
+shape(struct worker *w, struct http_exchange *ex)
 {
 	http_shape_begin(w, ex);
 	if (ex->faults == NULL)
 		return;
-	ex->plan = http_shape_draw(w, ex, p, h, FL_S2C, 0);
+	fl_assert(w->http->head_of == ex);
+	ex->plan = http_shape_draw(w, ex, ex->head, &w->http->head, FL_S2C, 0);
 	if (ex->plan == NULL || ex->plan->abort == NULL || ex->plan->abort_when != HTTP_FAULT_BEFORE)
 		return;
 	ex->own = ex->answered = true;
@@ -748,12 +749,12 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
-	} else {
-		shape(w, ex, p, h);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)
 		used += http_call_body(w, ex, p + used, n - used);
+	if (!ex->answered)
+		shape(w, ex);
 	http_call_drive(w, ex);
 	return used;
 }

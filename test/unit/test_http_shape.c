@@ -129,7 +129,8 @@ test_ends(void **state)
 	struct faults f;
 	struct rig_msg *m = calloc(1, sizeof(*m));
 	(void)state;
-	BEGIN(&b, &f, "upstream: $0\n", "{type: http_reset, scope: {path: /head}}", "{type: http_truncate, scope: {path: /cut}, attributes: {bytes: 4}}",
+	BEGIN(&b, &f, "upstream: $0\n", "{type: http_reset, scope: {path: /head}}",
+	    "{type: http_truncate, scope: {path: /cut}, attributes: {bytes: 4}}",
 	    "{type: http_reset, scope: {path: /body}, attributes: {at: body, bytes: 3, how: fin}}");
 	int c = rig_dial(&b), s;
 	rig_say(c, RIG_GET("/head"));
@@ -172,7 +173,8 @@ test_upstream_reset(void **state)
 	struct rig_bed b;
 	struct faults f;
 	(void)state;
-	BEGIN(&b, &f, "upstream: $0\noutlier: false\npolicies: {budget: false, breaker: false, retry: {attempts: 3, backoff: {base: 1ms, max: 2ms}}}\n",
+	BEGIN(&b, &f, "upstream: $0\noutlier: false\n"
+	    "policies: {budget: false, breaker: false, retry: {attempts: 3, backoff: {base: 1ms, max: 2ms}}}\n",
 	    "{type: http_reset, stream: upstream, toxicity: 0.5}");
 	int c = rig_dial(&b), s = -1;
 	unsigned retried = 0, good = 0;
@@ -322,7 +324,8 @@ test_stream(void **state)
 	struct rig_bed b;
 	struct faults f;
 	(void)state;
-	BEGIN(&b, &f, "upstream: $0\n", "{type: latency, attributes: {latency: 30ms}}", "{type: latency, stream: upstream, attributes: {latency: 30ms}}");
+	BEGIN(&b, &f, "upstream: $0\n", "{type: latency, attributes: {latency: 30ms}}",
+	    "{type: latency, stream: upstream, attributes: {latency: 30ms}}");
 	int c = rig_dial(&b);
 	fl_ns start = clock_mono();
 	rig_say(c, RIG_GET("/1"));

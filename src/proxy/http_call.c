@@ -518,7 +518,7 @@ static bool
 needs_peer(const struct http_conf *conf, const struct http_route *r)
 {
 	const struct cluster_conf *c = cluster_conf_of(r->cluster);
-	return conf->forwarded || conf->log_share > 0 || c->send_proxy != 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
+	return conf->forwarded || conf->log_share > 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
 }
 
 static void

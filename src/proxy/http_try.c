@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -153,7 +154,11 @@ ask_of(struct worker *w, struct http_exchange *ex, const struct cluster *c, unsi
 static int
 connect_it(struct worker *w, struct http_try *t)
 {
-	int r = upconn_get(w, t->instance, &t->user, t->ex->client, &t->conn);
+	struct proxy_header whose;
+	bool told = cluster_conf_of(t->instance->cluster)->send_proxy != 0;
+	if (told)
+		http_peer_header(t->ex->conn, &whose);
+	int r = upconn_get(w, t->instance, &t->user, told ? &whose : NULL, &t->conn);
 	if (r < 0)
 		return r;
 	t->reused = r == 1;

@@ -16,6 +16,7 @@ struct upconn_pools {
 	struct list idle;       /* all of the worker, the oldest first */
 	struct wtimer sweep;
 	uint32_t idle_count;
+	uint32_t used, enough;  /* connections there are; when there are so many, an idle one ends for each new one */
 };
 
 int
@@ -27,6 +28,7 @@ upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools)
 		return -ENOMEM;
 	}
 	list_init(&p->idle);
+	p->enough = conns_max - conns_max / 8;
 	*ret_upools = p;
 	return 0;
 }
@@ -112,6 +114,7 @@ upconn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		http_out_free(w, &c->out);
 		greeting_free(w, c);
 		pool_give(&w->upools->conns, c);
+		w->upools->used--;
 		return;
 	}
 	if (c->closing)
@@ -162,7 +165,10 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 	} else {
 		atomic_fetch_add_explicit(&i->conns, 1, memory_order_relaxed);
 	}
-	struct upconn *c = pool_take(&w->upools->conns, NULL);
+	struct upconn_pools *p = w->upools;
+	if (p->used >= p->enough && p->idle_count > 0)
+		upconn_drop(w, list_entry(p->idle.next, struct upconn, age), false);
+	struct upconn *c = pool_take(&p->conns, NULL);
 	int r = -ENFILE;
 	if (c != NULL) {
 		list_init(&c->link);
@@ -179,6 +185,7 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		atomic_fetch_sub_explicit(&i->conns, 1, memory_order_relaxed);
 		return r;
 	}
+	p->used++;
 	c->instance = cluster_hold(i);
 	c->user = user;
 	c->opened = io_now(w->io);

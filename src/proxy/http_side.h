@@ -45,6 +45,10 @@ void http_side_later(struct worker *w, struct http_conn *c);
 void http_side_close(struct worker *w, struct http_conn *c, enum line_close reason, bool reset);
 /* Bytes for the client. A broken connection shows itself when it is read. */
 void http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n);
+/* More of an answer must wait. Is it a fault that makes it wait? Is all that was put out? */
+bool http_side_busy(const struct http_conn *c);
+bool http_side_held(const struct http_exchange *ex);
+bool http_side_idle(const struct http_conn *c);
 /* When its next time limit passes; arm the timer for it, but not before `least`: a limit that has passed is not looked at twice. */
 fl_ns http_side_due(const struct http_conn *c);
 void http_side_arm(struct worker *w, struct http_conn *c, fl_ns least);

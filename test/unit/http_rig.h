@@ -446,12 +446,15 @@ rig_serve(int fd, const char *begins, const char *answer)
 #define RIG_OK(body_bytes, body) "HTTP/1.1 200 OK\r\ncontent-length: " #body_bytes "\r\n\r\n" body
 #define RIG_GET(path) "GET " path " HTTP/1.1\r\nhost: test\r\n\r\n"
 
-/* Sums of a route, by its place. */
+/* Sums of a route, by its place, when no call is under way any more: a call is counted just after its answer was sent. */
 static inline struct http_sum
 rig_sum(const struct rig_bed *b, unsigned route)
 {
 	struct http_sum s;
-	http_stats_sum(b->conf->http->routes[route].stats, &s);
+	fl_ns end = clock_mono() + FL_SEC;
+	do
+		http_stats_sum(b->conf->http->routes[route].stats, &s);
+	while (s.active > 0 && clock_mono() < end);
 	return s;
 }
 

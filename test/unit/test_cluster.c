@@ -7,6 +7,8 @@
 
 #define HEALTH "health: {http: /health, interval: 20ms, timeout: 2s, rise: 1, fall: 2}\n"
 
+#define EJECT "outlier: {consecutive: 2, ejection: 1h, ejection_max: 1h}\n"
+
 /* So many calls on one connection: how many each server had. Others than 200 end the test. */
 static void
 calls(const struct rig_bed *b, unsigned n, unsigned ret_had[RIG_SERVERS])
@@ -426,12 +428,12 @@ test_reload_remembers(void **state)
 	struct rig_bed b;
 	unsigned had[RIG_SERVERS];
 	(void)state;
-	rig_begin(&b, "upstreams: ['$0', '$1', '$2']\nbalance: round_robin\noutlier: {consecutive: 2, ejection: 1h, ejection_max: 1h}\n" HEALTH);
+	rig_begin(&b, "upstreams: ['$0', '$1', '$2']\nbalance: round_robin\n" EJECT HEALTH);
 	struct peers *ps = peers_start(&b, 4);
 	PEERS_UNTIL(peers_report(&b, 0).health == 1 && peers_report(&b, 1).health == 1 && peers_report(&b, 2).health == 1);
 	peers_tell(ps, 0, PEER_ILL);
 	PEERS_UNTIL(peers_report(&b, 0).health == -1);
-	rig_change(&b, "upstreams: ['$0', '$1', '$2', '$3']\nbalance: round_robin\noutlier: {consecutive: 2, ejection: 1h, ejection_max: 1h}\n" HEALTH);
+	rig_change(&b, "upstreams: ['$0', '$1', '$2', '$3']\nbalance: round_robin\n" EJECT HEALTH);
 	assert_int_equal(peers_report(&b, 0).health, -1);
 	calls(&b, 30, had);
 	assert_int_equal(had[0], 0);
@@ -482,7 +484,8 @@ static void
 test_reload_under_load(void **state)
 {
 	static const char *const texts[] = { "upstreams: ['$0', '$1']\n", "upstreams: ['$1', '$2']\npool: {idle: 1}\n",
-		"upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH, "upstreams: ['$3']\n", "upstreams: ['$0', '$3']\noutlier: true\npolicies: {breaker: true}\n" };
+		"upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH, "upstreams: ['$3']\n",
+		"upstreams: ['$0', '$3']\noutlier: true\npolicies: {breaker: true}\n" };
 	struct rig_bed b = { .specs = NULL };
 	atomic_bool stop = false;
 	struct caller callers[3];

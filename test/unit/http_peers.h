@@ -208,6 +208,8 @@ peers_get(int fd, const char *extra)
 	rig_say(fd, ask);
 	struct rig_msg *m = rig_answer_to(fd, false);
 	int who = m->status == 200 && m->body_bytes == 1 ? m->body[0] - '0' : -m->status;
+	if (m->status == 200 && who < 0)
+		fail_msg("an answer of %zu bytes: %s%s", m->body_bytes, m->head, m->body != NULL ? m->body : "");
 	rig_msg_free(m);
 	return who;
 }

@@ -281,11 +281,11 @@ rig_head(int fd, struct rig_msg *m)
 	return true;
 }
 
-/* The value of a header, or NULL; in a static buffer. */
+/* The value of a header, or NULL; in a buffer of the thread. */
 static inline const char *
 rig_field(const struct rig_msg *m, const char *name)
 {
-	static char value[4096];
+	static _Thread_local char value[4096];
 	size_t k = strlen(name);
 	for (const char *p = strstr(m->head, "\r\n"); p != NULL && p[2] != '\r'; p = strstr(p + 2, "\r\n")) {
 		if (strncasecmp(p + 2, name, k) != 0 || p[2 + k] != ':')

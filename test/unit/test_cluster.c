@@ -517,7 +517,7 @@ test_reload_under_load(void **state)
 			fail_msg("%u of %u calls failed, one with %d", callers[i].bad, callers[i].good + callers[i].bad, callers[i].status);
 		good += callers[i].good;
 	}
-	assert_true(good >= 400);
+	assert_in_range(good, 400, 1000000);
 	peers_stop(ps);
 	rig_end(&b);
 }

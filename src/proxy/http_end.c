@@ -40,6 +40,7 @@ record(struct worker *w, const struct http_exchange *ex, fl_ns now)
 	snprintf(r->route_name, sizeof(r->route_name), "%.31s", ex->route->name);
 	if (ex->tried_count > 0)
 		snprintf(r->instance, sizeof(r->instance), "%.47s", ex->tried[ex->tried_count - 1]->text);
+	memcpy(r->broke, ex->broke, sizeof(r->broke));
 	if (ex->client != NULL)
 		addr_format(ex->client, r->client, sizeof(r->client));
 	const char *sp = memchr(ex->head, ' ', ex->head_bytes), *q = sp != NULL ? memchr(sp + 1, ' ',

@@ -3,6 +3,7 @@
 #include "proxy/http_end.h"
 #include "base/rng.h"
 #include "proxy/http_reply.h"
+#include "proxy/http_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,9 @@ http_end_exchange(struct worker *w, struct http_exchange *ex)
 	for (unsigned i = 0; i < ex->tried_count; i++)
 		cluster_let_go(ex->tried[i]);
 	http_reply_copy_drop(w, ex);
+	http_gate_free(w, ex->gate);
+	http_shape_drop(w, ex->plan);
+	http_fault_set_unref(ex->faults);
 	if (ex->kept != NULL)
 		slab_give(w->mem, ex->kept, ex->kept_room);
 	slab_give(w->mem, ex->head, ex->head_bytes);

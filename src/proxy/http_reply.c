@@ -1,25 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 /* http_reply.c - what goes to the client. */
 #include "proxy/http_reply.h"
+#include "base/assert.h"
 #include "base/rng.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_shape.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define STALE_EXTRA 1024                /* what an entry grows by when it is given */
+
+/* ---- faults ---- */
+
+static void
+gate_moved(struct worker *w, void *owner)
+{
+	struct http_exchange *ex = owner;
+	struct http_conn *c = ex->conn;
+	if (c->state < AT_CLOSING && !http_side_busy(c) && ex->winner != NULL)
+		http_try_flow(w, ex->winner, true);
+	http_side_later(w, c);
+}
+
+static void
+gate_ended(struct worker *w, void *owner, bool reset)
+{
+	struct http_exchange *ex = owner;
+	http_side_close(w, ex->conn, reset ? LINE_CLOSE_FAULT_RESET : LINE_CLOSE_FAULT_CLOSED, reset);
+}
+
+static const struct http_gate_ops gate_ops = { gate_moved, gate_ended };
+
+bool
+http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_head *message, const struct http_frame *frame, const char *head,
+    size_t n)
+{
+	struct http_who who = http_shape_who(ex);
+	ex->gate = http_gate_new(w, ex->plan, ex->faults, &who, head, n, message, frame);
+	if (ex->gate == NULL) {
+		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
+		return false;
+	}
+	http_gate_open(ex->gate, &ex->conn->out, ex->conn->sock, &gate_ops, ex);
+	return true;
+}
+
+/* A whole answer of ours that faults shape. */
+static void
+give_shaped(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
+{
+	struct h1_head *a = &w->http->answer;
+	struct h1_scan scan = { 0 };
+	struct h1_limits lim = { .head_bytes_max = HTTP_COMPOSE_BYTES };
+	struct h1_edit edits[HTTP_FAULT_EDITS_MAX];
+	enum h1_verdict v = h1_response(p, n, &lim, &scan, (enum h1_method)ex->method, a);
+	fl_assert(v == H1_OK);
+	struct http_frame f = http_gate_frame(ex->plan, a, false);
+	ex->close_after |= f.lies;
+	struct h1_out o = { .edits = edits, .edit_count = http_fault_edits(ex->plan, edits), .close = ex->close_after,
+		.keep_alive = !ex->close_after && ex->version_minor == 0, .reframe = f.reframe, .framing = f.framing, .length = f.length };
+	size_t room = h1_write_response(p, a, &o, NULL, 0);
+	char *head = room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
+	if (head == NULL) {
+		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
+		return;
+	}
+	h1_write_response(p, a, &o, head, room);
+	if (http_reply_shape(w, ex, a, &f, head, room)) {
+		if (n > a->head_bytes && http_gate_put(w, ex->gate, p + a->head_bytes, n - a->head_bytes) < 0)
+			http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
+		http_gate_deafen(ex->gate);
+		http_gate_run(w, ex->gate);
+	}
+	slab_give(w->mem, head, room);
+}
+
+/* A whole answer of ours. */
+static void
+give(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
+{
+	ex->response_bytes += n;
+	if (ex->plan != NULL && ex->gate == NULL)
+		give_shaped(w, ex, p, n);
+	else
+		http_side_put(w, ex->conn, p, n);
+}
+
+void
+http_reply_abort(struct worker *w, struct http_exchange *ex)
+{
+	char text[HTTP_SHAPE_ABORT_BYTES];
+	size_t n = http_shape_abort(ex->plan, ex->method == H1_HEAD, text);
+	ex->close_after = http_side_must_close(ex);
+	ex->status = ex->plan->abort_status;
+	ex->answering = true;
+	ex->answer_at = http_now(w);
+	give(w, ex, text, n);
+}
+
+/* ---- answers of our own ---- */
 
 void
 http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why)
 {
-	struct http_conn *c = ex->conn;
 	struct http_worker *h = w->http;
 	ex->close_after = http_side_must_close(ex);
 	size_t n = http_msg_own(ex, status, text, why, ex->close_after, ex->method == H1_HEAD, h->compose, sizeof(h->compose));
 	ex->status = (uint16_t)status;
 	ex->own = true;
 	ex->answering = ex->answered = true;
-	ex->response_bytes += n;
 	ex->answer_at = http_now(w);
-	http_side_put(w, c, h->compose, n);
+	give(w, ex, h->compose, n);
 }
 
 /* A request that is not even one. */
@@ -77,43 +170,61 @@ stale_key(const struct http_exchange *ex, uint64_t key[2])
 	key[1] = b;
 }
 
+/* An entry of the cache, of n bytes at p, as an answer to this request, into out; returns its length, 0: it is no good. */
+static size_t
+write_stale(struct worker *w, struct http_exchange *ex, const char *p, size_t n, fl_ns age, char *out, size_t cap)
+{
+	struct h1_head *a = &w->http->answer;
+	struct h1_scan scan = { 0 };
+	struct h1_edit edits[2];
+	char text[32];
+	if (h1_response(p, n, &(struct h1_limits){ 0 }, &scan, H1_GET, a) != H1_OK)
+		return 0;
+	snprintf(text, sizeof(text), "%lld", (long long)(age / FL_SEC));
+	h1_edit_init(&edits[0], H1_EDIT_SET, "age", text);
+	h1_edit_init(&edits[1], H1_EDIT_SET, "x-faultline-degraded", "stale");
+	size_t body = n - a->head_bytes;
+	struct h1_out o = { .edits = edits, .edit_count = 2, .close = ex->close_after, .keep_alive = !ex->close_after && ex->version_minor == 0,
+		.reframe = true, .framing = H1_LENGTH, .length = body };
+	size_t k = h1_write_response(p, a, &o, out, cap);
+	if (ex->method == H1_HEAD)
+		body = 0;
+	if (k + body > cap)
+		return 0;
+	memcpy(out + k, p + a->head_bytes, body);
+	ex->status = a->status;
+	return k + body;
+}
+
 /* The last good answer to the same request line, from the cache. */
 bool
 http_reply_stale(struct worker *w, struct http_exchange *ex)
 {
 	const struct http_policies *p = ex->route->policies;
-	struct http_worker *h = w->http;
 	uint64_t key[2];
-	size_t n;
+	size_t n = 0, k = 0, room = 0;
 	fl_ns age, now = http_now(w);
 	if (p->stale == NULL || (ex->method != H1_GET && ex->method != H1_HEAD))
 		return false;
 	stale_key(ex, key);
-	if (fl_stale_get(p->stale, key[0], key[1], h->compose, sizeof(h->compose) / 2, now, &n, &age) != 0)
-		return false;
-	struct h1_scan scan = { 0 };
-	struct h1_edit edits[2];
-	char text[32], *out = h->compose + sizeof(h->compose) / 2;
-	if (h1_response(h->compose, n, &(struct h1_limits){ 0 }, &scan, H1_GET, &h->answer) != H1_OK)
-		return false;
-	ex->close_after = http_side_must_close(ex);
-	snprintf(text, sizeof(text), "%lld", (long long)(age / FL_SEC));
-	h1_edit_init(&edits[0], H1_EDIT_SET, "age", text);
-	h1_edit_init(&edits[1], H1_EDIT_SET, "x-faultline-degraded", "stale");
-	size_t body = n - h->answer.head_bytes;
-	struct h1_out o = { .edits = edits, .edit_count = 2, .close = ex->close_after, .keep_alive = !ex->close_after && ex->version_minor == 0,
-		.reframe = true, .framing = H1_LENGTH, .length = body };
-	size_t k = h1_write_response(h->compose, &h->answer, &o, out, sizeof(h->compose) / 2);
-	if (k > sizeof(h->compose) / 2)
-		return false;
-	ex->status = h->answer.status;
-	ex->answering = ex->answered = ex->degraded = true;
-	ex->answer_at = now;
-	ex->response_bytes += k + body;
-	http_side_put(w, ex->conn, out, k);
-	if (ex->method != H1_HEAD)
-		http_side_put(w, ex->conn, h->compose + h->answer.head_bytes, body);
-	return true;
+	if (fl_stale_get(p->stale, key[0], key[1], NULL, 0, now, &n, &age) == -ENOSPC)
+		room = n + STALE_EXTRA;
+	char *got = room > 0 && room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
+	char *out = got != NULL ? slab_alloc(w->mem, room) : NULL;
+	if (out != NULL && fl_stale_get(p->stale, key[0], key[1], got, room, now, &n, &age) == 0) {
+		ex->close_after = http_side_must_close(ex);
+		k = write_stale(w, ex, got, n, age, out, room);
+	}
+	if (k > 0) {
+		ex->answering = ex->answered = ex->degraded = true;
+		ex->answer_at = now;
+		give(w, ex, out, k);
+	}
+	if (out != NULL)
+		slab_give(w->mem, out, room);
+	if (got != NULL)
+		slab_give(w->mem, got, room);
+	return k > 0;
 }
 
 bool
@@ -130,8 +241,7 @@ http_reply_canned(struct worker *w, struct http_exchange *ex)
 	ex->status = k->status;
 	ex->answering = ex->answered = ex->degraded = true;
 	ex->answer_at = http_now(w);
-	ex->response_bytes += n;
-	http_side_put(w, ex->conn, h->compose, n);
+	give(w, ex, h->compose, n);
 	return true;
 }
 

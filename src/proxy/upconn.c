@@ -70,6 +70,7 @@ upconn_drop(struct worker *w, struct upconn *c, bool reset)
 		unidle(w, c);
 	c->user = NULL;
 	c->closing = true;
+	http_out_stop(w, &c->out);
 	io_close(w->io, c->sock, reset);
 }
 
@@ -88,10 +89,39 @@ upconn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	if (ev->kind == IO_CONNECT && ev->res == 0)
 		c->connecting = false;
+	struct io_event told = *ev;
+	if (ev->kind == IO_SENT)
+		told.res = http_out_sent(w, &c->out, c->sock, ev->res);
 	if (c->user != NULL)
-		c->user->event(w, c->user, c, ev);
+		c->user->event(w, c->user, c, &told);
 	else
 		upconn_drop(w, c, false);               /* (2) */
+}
+
+bool
+upconn_has_idle(const struct worker *w, const struct instance *i)
+{
+	return !list_empty(&i->seats[w->index].idle);
+}
+
+/* What held bytes back has let them go, or a fault ends the connection: as though the network had said so. */
+static void
+faults_told(struct worker *w, void *ud, int res)
+{
+	struct upconn *c = ud;
+	struct io_event ev = { .kind = res < 0 ? IO_RECV : IO_SENT, .res = res };
+	if (c->closing)
+		return;
+	if (c->user != NULL)
+		c->user->event(w, c->user, c, &ev);
+	else if (res < 0)
+		upconn_drop(w, c, res == -ECONNRESET);
+}
+
+int
+upconn_faults(struct worker *w, struct upconn *c, struct fault_set *set, const struct decide_conn *key, const struct http_who *who)
+{
+	return http_out_faults(w, &c->out, c->sock, set, FL_C2S, key, who, faults_told, c);
 }
 
 /* Close what has been idle for too long. */

@@ -16,7 +16,10 @@
 
 struct upconn;
 
-/* Who a connection is lent to; the first member of its object. Events are those of the socket, but never IO_CLOSED. */
+/*
+ * Who a connection is lent to; the first member of its object. Events are those of the socket, but never IO_CLOSED. IO_SENT: there may
+ * be room in conn->out again; res -errno: it is broken. IO_RECV with an error may also be a fault's doing.
+ */
 struct upconn_user {
 	void (*event)(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
 };
@@ -45,6 +48,10 @@ void upconn_pools_free(struct upconn_pools *p);             /* after the io; NUL
  *            allowed; -errno
  */
 int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn);
+/* Is there an idle one? */
+bool upconn_has_idle(const struct worker *w, const struct instance *i);
+/* The faults of the line's stream towards the server act on it, from now on. 0 or -errno: a fault ends it. */
+int upconn_faults(struct worker *w, struct upconn *c, struct fault_set *set, const struct decide_conn *key, const struct http_who *who);
 /* Give it back after a whole answer: kept if it may be reused. Receiving must be stopped or wanted by nobody; no send in flight. */
 void upconn_release(struct worker *w, struct upconn *c, bool reusable);
 /* Close it. The user sees no more of it. */

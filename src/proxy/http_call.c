@@ -584,6 +584,7 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 		http_msg_read_trace(ex, p, h, ex->draws);
 	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
+	http_reply_key(ex, p, h);
 }
 
 static bool

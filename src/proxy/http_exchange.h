@@ -118,6 +118,8 @@ struct http_exchange {
 	fl_ns start, queue, connect, first_byte, answer_at;    /* queue, connect, first_byte: -1 none */
 	uint64_t request_bytes, response_bytes;
 	/* a copy for the stale cache */
+	uint64_t stale_key[2];
+	bool personal;                  /* the request says who asks: its answer is for nobody else */
 	char *copy;
 	uint32_t copy_n, copy_room;
 	/* faults */

@@ -13,6 +13,7 @@ import random
 import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 
@@ -456,6 +457,68 @@ def test_pipeline(t):
     line.stop(t, "pipeline")
 
 
+# ---- what is given in place of an answer ----
+
+def ask(line, target, fields=b"", host=b"a.example", method=b"GET"):
+    """(status, fields, body) of one request."""
+    out = talk(line, [b"%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % (method, target, host) + fields + b"\r\n"])
+    reader = Reader(Replay(out))
+    first, got = reader.head()
+    return int(first[9:12]), dict(got), b"" if method == b"HEAD" else reader.body(got, True)
+
+
+def test_stale(t):
+    """Answers from before are for who could have got them then, and for nobody else."""
+    def serve(backend, s, reader, _number):
+        while True:
+            first, fields, _ = backend.request(reader)
+            if backend.dead:
+                raise Torn(b"")
+            path = first.split(b" ")[1]
+            text = b"%s of %s for %s" % (path, dict(fields)[b"host"], dict(fields).get(b"accept-encoding", b"all"))
+            extra = backend.extra.get(path, b"")
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(text), extra, text))
+    backend = Backend(serve)
+    backend.dead = False
+    backend.extra = {b"/set": b"Set-Cookie: a=b\r\n", b"/no-store": b"Cache-Control: max-age=5, no-store\r\n", b"/private": b"cache-control: Private=\"x\"\r\n", b"/vary": b"Vary: Accept, X-User\r\n",
+                     b"/any": b"Vary: *\r\n", b"/again": b"Cache-Control: must-revalidate\r\n", b"/fine": b"Cache-Control: max-age=5, public\r\nVary: accept-encoding\r\n"}
+    line = Line(backend, extra="    policies: {fallback: {stale: true}}\n")
+    paths = [b"/plain?q", *backend.extra]
+    for path in paths:
+        t.equal("%r before" % path, ask(line, path)[0], 200)
+    ask(line, b"/fine", b"Accept-Encoding: gzip\r\n")
+    ask(line, b"/cookie", b"Cookie: id=alice\r\n")
+    ask(line, b"/auth", b"Authorization: Basic YTpi\r\n")
+    backend.dead = True
+    status, fields, body = ask(line, b"/plain?q")
+    t.equal("stale", (status, fields.get(b"x-faultline-degraded"), body), (200, b"stale", b"/plain?q of a.example for all"))
+    t.equal("absolute", ask(line, b"http://a.example/plain?q", host=b"b")[2], body)
+    status, fields, _ = ask(line, b"/plain?q", method=b"HEAD")
+    t.equal("HEAD", (status, fields.get(b"content-length")), (200, b"29"))
+    t.equal("by its coding", ask(line, b"/fine", b"Accept-Encoding: gzip\r\n")[2], b"/fine of a.example for gzip")
+    t.equal("and without", ask(line, b"/fine")[2], b"/fine of a.example for all")
+    for name, got in (("another host", ask(line, b"/plain?q", host=b"b.example")), ("another query", ask(line, b"/plain?r")), ("another coding", ask(line, b"/plain?q", b"Accept-Encoding: br\r\n")),
+                      ("somebody", ask(line, b"/plain?q", b"Authorization: Basic YTpi\r\n")), ("a cookie", ask(line, b"/cookie", b"Cookie: id=bob\r\n")), ("nobody", ask(line, b"/cookie")),
+                      ("what somebody got", ask(line, b"/auth")), ("another method", ask(line, b"/plain?q", method=b"POST"))):
+        t.equal("not for " + name, got[0], 502)
+    for path in paths[1:-1]:
+        t.equal("not kept: %r" % path, ask(line, path)[0], 502)
+    line.stop(t, "stale")
+
+
+def test_fallbacks(t):
+    """A fixed answer of any size that may be configured."""
+    for n in (0, 10, 100000, 170000, 1000000):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"x" * n)
+            f.flush()
+            line = Line(upstream="'127.0.0.1:1'", extra="    policies: {fallback: {status: 203, file: %s}}\n" % f.name)
+            status, fields, body = ask(line, b"/a")
+            t.equal("%d bytes" % n, (status, fields.get(b"x-faultline-degraded"), len(body)), (203, b"fallback", n))
+            t.equal("%d bytes, HEAD" % n, ask(line, b"/a", method=b"HEAD")[1].get(b"content-length"), b"%d" % n)
+            line.stop(t, "fallback")
+
+
 def test_rows_bare(t):
     """The rows of the table against the second opinion: what one accepts the other does."""
     for row in rows():
@@ -468,6 +531,6 @@ def test_rows_bare(t):
 
 
 if __name__ == "__main__":
-    tests = (test_rows_bare, test_smuggling, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline)
+    tests = (test_rows_bare, test_smuggling, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline, test_stale, test_fallbacks)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

@@ -223,8 +223,8 @@ on_interim(struct worker *w, struct http_try *t, const char *p)
 	struct http_exchange *ex = t->ex;
 	struct http_worker *h = w->http;
 	struct h1_out o = { 0 };
-	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts. */
-	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1)
+	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts; not to one that does not read, or a flood of them would fill us. */
+	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1 || http_out_busy(&ex->conn->out))
 		return;
 	size_t n = h1_write_response(p, &h->answer, &o, h->compose, sizeof(h->compose));
 	if (n <= sizeof(h->compose))
@@ -596,6 +596,7 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 		http_msg_read_trace(ex, p, h, ex->draws);
 	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
+	http_reply_key(ex, p, h);
 }
 
 static bool

@@ -243,6 +243,16 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	slab_give(w->mem, held, room);
 }
 
+/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	return true;
+}
+
 static void
 conn_ended(struct worker *w, struct http_conn *c, int res)
 {
@@ -264,7 +274,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
 		return;
 	}
-	if (c->state == AT_READING && c->held_n > 0) {
+	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
 		http_reply_bad(w, c, 400, "the request ended early");
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);

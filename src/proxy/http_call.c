@@ -56,6 +56,7 @@ forward(struct worker *w, struct http_exchange *ex, struct http_try *t, const ch
 	if (ex->dechunk)
 		h1_body_start(&ex->payload, a, 0);
 	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE || t->tunnel;
+	ex->conn->till_end = ex->dechunk || t->framing == H1_CLOSE;
 	struct http_frame frame = { .reframe = ex->dechunk, .framing = H1_CLOSE };
 	if (ex->plan != NULL) {
 		if (ex->plan->abort != NULL) {
@@ -640,14 +641,28 @@ running_try(const struct http_exchange *ex)
 	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
 }
 
+/* The body could not be given to the try. */
+static void
+not_given(struct worker *w, struct http_try *t, int res)
+{
+	if (res != -ENOMEM) {
+		http_try_flow(w, t, true);              /* the connection is broken: reading tells why */
+		return;
+	}
+	/* Some of it is lost, and what follows must not close the gap. */
+	http_try_drop(w, t);
+	on_failed(w, t, HTTP_FAIL_OVERLOAD);
+}
+
 /* Give all that run what has come of the body and was kept. */
 static void
 pump_all(struct worker *w, struct http_exchange *ex)
 {
 	for (unsigned i = 0; i <= ex->call.attempts; i++) {
 		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
-		if (t != NULL && t->conn != NULL && http_try_pump(w, t) < 0)
-			http_try_flow(w, t, true);      /* reading tells why */
+		int r = t != NULL && t->conn != NULL ? http_try_pump(w, t) : 0;
+		if (r < 0)
+			not_given(w, t, r);
 	}
 }
 
@@ -705,8 +720,9 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	ex->body_bytes += taken;
 	ex->request_bytes += taken;
 	if (!ex->keeps) {
-		if (http_try_feed(w, t, p, taken) < 0)
-			http_try_flow(w, t, true);      /* reading tells why */
+		int r = http_try_feed(w, t, p, taken);
+		if (r < 0)
+			not_given(w, t, r);
 		return taken;
 	}
 	if (!keep_body(w, ex, p, taken)) {

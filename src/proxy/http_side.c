@@ -87,9 +87,16 @@ http_side_due(const struct http_conn *c)
 	const struct http_limits *l = &c->wline->http->conf->limits;
 	switch (c->state) {
 	case AT_GREETING: return c->opened + (c->wline->conf->wire != NULL ? c->wline->conf->wire->greeting_timeout : 10 * FL_SEC);
-	case AT_READING: return c->held_n > 0 ? c->since + l->head_timeout : l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
+	case AT_READING:
+		if (c->held_n > 0 && http_out_idle(&c->out))
+			return c->since + l->head_timeout;
+		return l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
 	case AT_EXCHANGE: return exchange_due(c->ex);
-	case AT_LINGER: return c->out.bend != NULL && !http_out_idle(&c->out) ? FL_NEVER : c->since + HTTP_SIDE_LINGER;
+	case AT_LINGER:
+		if (http_out_idle(&c->out))
+			return c->since + HTTP_SIDE_LINGER;
+		/* The client still reads its answer; a fault may want it to take long. */
+		return c->out.bend != NULL || l->idle_timeout == 0 ? FL_NEVER : c->since + FL_MAX(l->idle_timeout, HTTP_SIDE_LINGER);
 	default: return FL_NEVER;
 	}
 }

@@ -226,8 +226,9 @@ answered(struct web_client *c)
 	wire_in_start(&c->in, true, false);
 	c->in.head_bytes = 0;
 	c->quiet_since = now(c);
+	bool served = q->status == 200 || (q->status == 203 && web_facts_of(q).rehearses);
 	if (c->probe)
-		c->line->served_in_a_row = q->status == 200 ? c->line->served_in_a_row + 1 : 0;
+		c->line->served_in_a_row = served ? c->line->served_in_a_row + 1 : 0;
 }
 
 static void

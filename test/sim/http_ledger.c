@@ -254,7 +254,10 @@ conn_excused(const struct web *x, const struct web_client *c)
 static bool
 was_idle(const struct web *x, const struct web_client *c, const struct web_facts *f)
 {
-	return x->world->now - c->quiet_since >= f->idle_timeout;
+	const struct net_trouble *t = &x->swarm->trouble;
+
+	/* The proxy counts from when it has sent, and is told of a request when that has arrived. */
+	return x->world->now - c->quiet_since + 2 * t->delay_ns_max >= f->idle_timeout;
 }
 
 /* An answer to it was broken off, by its server or on the way. (Its head may not have come so far.) */

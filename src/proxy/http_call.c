@@ -522,6 +522,20 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 	}
 }
 
+void
+http_call_abandon(struct worker *w, struct http_exchange *ex)
+{
+	fl_ns now = http_now(w);
+	ex->answered = true;
+	if (ex->fallback != NULL && ex->call.fallback_on) {
+		http_try_vote(w, ex->fallback, FL_CANCELLED, HTTP_FAIL_BROKE);
+		http_try_drop(w, ex->fallback);
+		fl_call_fallback_done(&ex->call, false, now);
+	}
+	fl_call_abandon(&ex->call, now);
+	http_call_drive(w, ex);
+}
+
 static void
 granted_message(void *owner, const struct message *m)
 {
@@ -711,9 +725,7 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, h1_body_status(&ex->body), h1_body_error(&ex->body), NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, http_now(w));
-		http_call_drive(w, ex);
+		http_call_abandon(w, ex);
 		return n;
 	}
 	ex->body_done = v == H1_OK;
@@ -862,8 +874,7 @@ http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, 408, "the request's body did not come in time", NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, now);
+		http_call_abandon(w, ex);
 	}
 	http_call_drive(w, ex);
 }

@@ -148,11 +148,7 @@ settle_one(struct worker *w, struct http_conn *c)
 	/* A connection that is gone takes its exchange along: what still runs is called off. */
 	if (c->ex != NULL && c->state >= AT_CLOSING && !c->ex->released) {
 		c->ex->holds = false;
-		c->ex->answered = true;
-		if (c->ex->fallback != NULL && c->ex->call.fallback_on)
-			fl_call_fallback_done(&c->ex->call, false, http_now(w));
-		fl_call_abandon(&c->ex->call, http_now(w));
-		http_call_drive(w, c->ex);
+		http_call_abandon(w, c->ex);
 	}
 	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */

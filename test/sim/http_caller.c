@@ -33,7 +33,7 @@ static void
 lose_all(struct web_client *c, bool reset, bool checked)
 {
 	for (unsigned i = 0; i < c->waiting_count; i++) {
-		if (checked)
+		if (checked && i == 0)                  /* with the first, those behind it are lost */
 			web_check_loss(c->web, c->waiting[i], reset);
 		c->waiting[i]->lost = true;
 	}
@@ -307,7 +307,7 @@ tunnel_ended(struct web_client *c)
 	const struct web_answer *a = q->answer;
 
 	q->answered = true;
-	if (c->tunnel_got != a->body_bytes && !a->spoiled)
+	if (c->tunnel_got != a->body_bytes && !a->spoiled && !c->cut)
 		world_fail(c->web->world, "the tunnel of request %llu ends after %llu of %llu bytes", (unsigned long long)q->id,
 		    (unsigned long long)c->tunnel_got, (unsigned long long)a->body_bytes);
 	if (c->waiting_count > 0)

@@ -253,8 +253,9 @@ reply_failed(struct worker *w, struct http_exchange *ex)
 {
 	char say[512], text[640];
 	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
 	fl_call_explain(&ex->call, say, sizeof(say));
-	snprintf(text, sizeof(text), late || ex->broke[0] == '\0' ? "%s" : "%s (%s)", say, ex->broke);
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
 	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
 }
 

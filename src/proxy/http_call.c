@@ -135,6 +135,19 @@ is_whole(const struct http_exchange *ex)
 	return ex->body_bytes == ex->kept_n;
 }
 
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
+}
+
 /* An attempt came to nothing: tell the call, which decides what follows. */
 static void
 attempt_failed(struct worker *w, struct http_exchange *ex, unsigned index, enum http_fail why, enum fl_sent sent, const struct fl_refusal *refusal)
@@ -165,7 +178,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -438,6 +451,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 	/* A kept connection that was closed at the same moment: nobody has seen the request, or it may be repeated. */
 	if (why == HTTP_FAIL_BROKE && ex->winner != t && is_whole(ex) && (ex->call.info.idempotent || !t->any_sent) && http_try_again(w, t) == 0) {
 		http_side_count(&ex->cell->resent, 1);
+		http_side_arm(w, c, 0);
+		return;
+	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
 		http_side_arm(w, c, 0);
 		return;
 	}

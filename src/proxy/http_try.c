@@ -310,12 +310,37 @@ begin(struct worker *w, struct http_try *t)
 	return connect_it(w, t);
 }
 
+/* Pick the instance, for this attempt. */
+static int
+pick(struct worker *w, struct http_try *t, bool others, struct fl_refusal *ret_why)
+{
+	struct http_exchange *ex = t->ex;
+	struct cluster *c = t->fallback ? ex->route->policies->fallback_cluster : ex->route->cluster;
+	struct cluster_ask ask;
+	ask_of(w, ex, c, t->index, http_now(w), &ask);
+	ask.others = others;
+	if (others)
+		ask.draw = rng_key(ask.draw, ex->tried_count);
+	int r = cluster_pick(w, c, &ask, &t->permit, &t->instance, ret_why);
+	if (r == 0 && ex->tried_count < CLUSTER_TRIED_MAX)
+		ex->tried[ex->tried_count++] = cluster_hold(t->instance);
+	return r;
+}
+
+/* Others took the last connections to it meanwhile: as though it had not been picked. */
+static void
+pool_is_full(struct worker *w, struct http_try *t, struct fl_refusal *ret_why)
+{
+	*ret_why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL,
+		.n = { (double)atomic_load(&t->instance->conns), t->instance->conns_max } };
+	snprintf(ret_why->name, sizeof(ret_why->name), "%.100s", t->instance->text);
+	http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_CONNECT);
+}
+
 int
 http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool fallback, struct fl_refusal *ret_why, struct http_try **ret_try)
 {
-	struct cluster *c = fallback ? ex->route->policies->fallback_cluster : ex->route->cluster;
 	fl_ns now = http_now(w);
-	struct cluster_ask ask;
 	struct http_try *t = slab_alloc(w->mem, sizeof(*t));
 	if (t == NULL)
 		return -ENOMEM;
@@ -326,23 +351,26 @@ http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool 
 	t->fallback = fallback;
 	t->phase = HTTP_TRY_OVER;
 	t->started = now;
-	ask_of(w, ex, c, index, now, &ask);
-	int r = cluster_pick(w, c, &ask, &t->permit, &t->instance, ret_why);
+	int r = pick(w, t, false, ret_why);
 	if (r < 0) {
 		slab_give(w->mem, t, sizeof(*t));
 		return r;
 	}
-	if (ex->tried_count < CLUSTER_TRIED_MAX)
-		ex->tried[ex->tried_count++] = cluster_hold(t->instance);
-	*ret_try = t;
 	enter(t, HTTP_TRY_CONNECTING, now);
 	r = begin(w, t);
-	if (r < 0)
+	if (r == -EAGAIN) {
+		t->phase = HTTP_TRY_OVER;
+		pool_is_full(w, t, ret_why);
+		http_try_free(w, t);
+		return -EAGAIN;
+	}
+	*ret_try = t;
+	if (r < 0) {
 		say_broke(w, t, HTTP_FAIL_CONNECT, r);
-	if (r < 0)
 		t->phase = HTTP_TRY_OVER;               /* (1); the owner reports it as HTTP_FAIL_CONNECT */
-	else if (r == 1 && send_request(w, t) < 0)
+	} else if (r == 1 && send_request(w, t) < 0) {
 		http_try_drop(w, t);
+	}
 	return 0;
 }
 
@@ -401,6 +429,33 @@ http_try_again(struct worker *w, struct http_try *t)
 	if (r < 0)
 		t->phase = HTTP_TRY_OVER;
 	return r < 0 ? r : 0;
+}
+
+int
+http_try_elsewhere(struct worker *w, struct http_try *t)
+{
+	struct fl_refusal why;
+	fl_assert(t->phase == HTTP_TRY_OVER && t->conn == NULL);
+	while (t->ex->tried_count < CLUSTER_TRIED_MAX) {
+		http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
+		if (pick(w, t, true, &why) < 0)
+			return -EAGAIN;
+		t->voted = t->reused = t->head_sent = false;
+		t->body_at = 0;
+		enter(t, HTTP_TRY_CONNECTING, http_now(w));
+		int r = connect_it(w, t);
+		if (r >= 0) {
+			if (r == 1 && send_request(w, t) < 0)
+				http_try_drop(w, t);
+			return t->phase != HTTP_TRY_OVER || http_try_again(w, t) == 0 ? 0 : -EPIPE;
+		}
+		t->phase = HTTP_TRY_OVER;
+		if (r == -EAGAIN)
+			http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_CONNECT);
+		else
+			say_broke(w, t, HTTP_FAIL_CONNECT, r);
+	}
+	return -EAGAIN;
 }
 
 enum fl_sent

@@ -10,6 +10,7 @@
 #include "proxy/http_call.h"
 #include "base/assert.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
 #include "proxy/http_shape.h"
 
@@ -235,8 +236,8 @@ on_interim(struct worker *w, struct http_try *t, const char *p)
 	struct http_exchange *ex = t->ex;
 	struct http_worker *h = w->http;
 	struct h1_out o = { 0 };
-	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts. */
-	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1)
+	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts; not to one that does not read, or a flood of them would fill us. */
+	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1 || http_out_busy(&ex->conn->out))
 		return;
 	size_t n = h1_write_response(p, &h->answer, &o, h->compose, sizeof(h->compose));
 	if (n <= sizeof(h->compose))
@@ -611,8 +612,9 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 	ex->draws = conf->seed;
 	if (conf->trace)
 		http_msg_read_trace(ex, p, h, ex->draws);
-	ex->client = needs_peer(conf, ex->route) ? http_side_peer(w, c) : NULL;
+	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
+	http_reply_key(ex, p, h);
 }
 
 static bool
@@ -715,12 +717,13 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 
 /* What faults on the way to the client do to this one; one that answers at once leaves nothing to be asked. */
 static void
-shape(struct worker *w, struct http_exchange *ex, const char *p, const struct h1_head *h)
+shape(struct worker *w, struct http_exchange *ex)
 {
 	http_shape_begin(w, ex);
 	if (ex->faults == NULL)
 		return;
-	ex->plan = http_shape_draw(w, ex, p, h, FL_S2C, 0);
+	fl_assert(w->http->head_of == ex);
+	ex->plan = http_shape_draw(w, ex, ex->head, &w->http->head, FL_S2C, 0);
 	if (ex->plan == NULL || ex->plan->abort == NULL || ex->plan->abort_when != HTTP_FAULT_BEFORE)
 		return;
 	ex->own = ex->answered = true;
@@ -777,12 +780,12 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
-	} else {
-		shape(w, ex, p, h);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)
 		used += http_call_body(w, ex, p + used, n - used);
+	if (!ex->answered)
+		shape(w, ex);
 	http_call_drive(w, ex);
 	return used;
 }

@@ -221,7 +221,7 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 		break;
 	}
 	if (head.family == PROXY_HEADER_IP4 || head.family == PROXY_HEADER_IP6) {
-		const struct io_addr *a = http_side_peer(w, c);
+		const struct io_addr *a = http_peer(w, c);
 		if (a != NULL) {
 			struct io_addr any = { .len = sizeof(any.in), .in.sin_family = AF_INET };
 			if (head.family == PROXY_HEADER_IP4) {
@@ -241,6 +241,16 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	c->held_n = c->held_room = 0;
 	greeted(w, c, held + bytes, rest);
 	slab_give(w->mem, held, room);
+}
+
+/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	return true;
 }
 
 static void
@@ -264,7 +274,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
 		return;
 	}
-	if (c->state == AT_READING && c->held_n > 0) {
+	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
 		http_reply_bad(w, c, 400, "the request ended early");
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
@@ -355,7 +365,7 @@ conn_bend(struct worker *w, struct http_conn *c)
 	struct decide_conn key = { .key = c->key, .ordinal = c->ordinal };
 	if (c->out.bend == NULL && !http_out_has_faults(set, FL_S2C))
 		return;
-	const struct io_addr *peer = http_side_peer(w, c);
+	const struct io_addr *peer = http_peer(w, c);
 	key.has_ip = peer != NULL && addr_ip16(peer, key.ip);
 	int r = http_out_faults(w, &c->out, c->sock, set, FL_S2C, &key, &who, conn_faults_told, c);
 	if (r < 0)

@@ -119,6 +119,8 @@ struct http_exchange {
 	uint64_t request_bytes, response_bytes;
 	char broke[96];                 /* what was wrong with the last attempt that broke; "": nothing, or a time limit */
 	/* a copy for the stale cache */
+	uint64_t stale_key[2];
+	bool personal;                  /* the request says who asks: its answer is for nobody else */
 	char *copy;
 	uint32_t copy_n, copy_room;
 	/* faults */

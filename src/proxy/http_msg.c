@@ -196,6 +196,39 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 
 /* ---- answers ---- */
 
+static bool
+offered(const char *p, const struct h1_head *h, const char *name, size_t n)
+{
+	for (unsigned i = 0; i < h->field_count; i++) {
+		const struct h1_field *f = &h->fields[i];
+		const char *s = p + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word))
+			if (word.len == n && h1_same_name(s + word.at, name, n))
+				return true;
+	}
+	return false;
+}
+
+bool
+http_msg_switches(const char *p, const struct h1_head *request, const char *q, const struct h1_head *answer)
+{
+	bool any = false;
+	for (unsigned i = 0; i < answer->field_count; i++) {
+		const struct h1_field *f = &answer->fields[i];
+		const char *s = q + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word)) {
+			if (!offered(p, request, s + word.at, word.len))
+				return false;
+			any = true;
+		}
+	}
+	return any;
+}
+
 static void
 add_timing(struct edits *e, const struct http_exchange *ex, char timing[160])
 {
@@ -221,6 +254,11 @@ http_msg_answer(const struct http_exchange *ex, const char *p, const struct h1_h
 	add_faults(&e, ex->plan);
 	struct h1_out o = { .edits = e.list, .edit_count = e.count, .upgrade = h->status == 101, .close = close && h->status != 101,
 		.keep_alive = !close && ex->version_minor == 0, .reframe = frame->reframe, .framing = frame->framing, .length = frame->length };
+	/* Chunks are not for a client of HTTP/1.0, not even to be spoken of (RFC 9112 6.1). */
+	if (ex->version_minor == 0 && h->chunked && !o.reframe) {
+		o.reframe = true;
+		o.framing = H1_CLOSE;
+	}
 	return h1_write_response(p, h, &o, out, cap);
 }
 

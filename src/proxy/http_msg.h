@@ -23,6 +23,8 @@ size_t http_msg_answer(const struct http_exchange *ex, const char *p, const stru
 /* An answer of our own, with a short text. why: NULL, or who refused. */
 size_t http_msg_own(const struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why, bool close, bool head_only,
     char *out, size_t cap);
+/* Does the answer (101) switch to nothing but protocols that the request offered? */
+bool http_msg_switches(const char *p, const struct h1_head *request, const char *q, const struct h1_head *answer);
 size_t http_msg_canned(const struct http_canned *c, bool close, bool head_only, bool old_client, char *out, size_t cap);
 
 #endif

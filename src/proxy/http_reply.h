@@ -20,6 +20,8 @@ bool http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h
 void http_reply_abort(struct worker *w, struct http_exchange *ex);
 /* Bytes of an answer, behind the head that was composed. */
 void http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
+/* What an answer is kept under, and whether it may be: of the request's head, at p. */
+void http_reply_key(struct http_exchange *ex, const char *p, const struct h1_head *h);
 /* Fallbacks: the last good answer, a fixed one. false: there is none. */
 bool http_reply_stale(struct worker *w, struct http_exchange *ex);
 bool http_reply_canned(struct worker *w, struct http_exchange *ex);

@@ -2,6 +2,7 @@
 /* http_shape.c - what the faults of a line do to a request. */
 #include "proxy/http_shape.h"
 #include "base/rng.h"
+#include "proxy/http_peer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ http_shape_draw(struct worker *w, struct http_exchange *ex, const char *p, const
 	const struct io_addr *peer;
 	if (!http_fault_has(ex->faults, dir))
 		return NULL;
-	peer = http_side_peer(w, ex->conn);
+	peer = http_peer(w, ex->conn);
 	v.has_ip = peer != NULL && addr_ip16(peer, v.ip);
 	memcpy(v.trace, ex->trace, sizeof(v.trace));
 	http_fault_plan(ex->faults, &v, dir, io_now(w->io), &drawn);
@@ -89,7 +90,7 @@ struct decide_conn
 http_shape_attempt(struct worker *w, struct http_exchange *ex, unsigned attempt)
 {
 	struct decide_conn c = { .key = rng_key(rng_key(ex->conn->key, ex->number), attempt), .ordinal = ex->conn->ordinal };
-	const struct io_addr *peer = http_side_peer(w, ex->conn);
+	const struct io_addr *peer = http_peer(w, ex->conn);
 	c.has_ip = peer != NULL && addr_ip16(peer, c.ip);
 	return c;
 }

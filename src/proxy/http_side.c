@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_side.c - the client's side of an HTTP line: sending, receiving, time limits. */
 #include "proxy/http_side.h"
-#include "proxy/http_gate.h"
 #include "proxy/http_try.h"
 
 #include <errno.h>
@@ -48,12 +47,6 @@ bool
 http_side_busy(const struct http_conn *c)
 {
 	return http_out_busy(&c->out) || (c->ex != NULL && c->ex->gate != NULL && http_gate_busy(c->ex->gate));
-}
-
-bool
-http_side_held(const struct http_exchange *ex)
-{
-	return ex->gate != NULL && http_gate_busy(ex->gate);
 }
 
 bool
@@ -169,12 +162,4 @@ http_side_must_close(const struct http_exchange *ex)
 	const struct http_limits *l = &c->wline->http->conf->limits;
 	return !ex->client_keeps || !ex->body_done || c->close_next || c->eof || c->wline->draining || c->wline->closing ||
 	    (l->requests_max > 0 && c->requests >= l->requests_max);
-}
-
-const struct io_addr *
-http_side_peer(struct worker *w, struct http_conn *c)
-{
-	if (c->peer == NULL && (c->peer = slab_alloc(w->mem, sizeof(*c->peer))) != NULL && io_peer_addr(c->sock, c->peer) < 0)
-		c->peer->len = 0;
-	return c->peer;
 }

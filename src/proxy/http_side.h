@@ -4,6 +4,7 @@
 #define PROXY_HTTP_SIDE_H
 
 #include "proxy/http_exchange.h"
+#include "proxy/http_gate.h"
 
 #define HTTP_SIDE_LINGER (2 * FL_SEC)
 #define HTTP_SIDE_HELD_MAX (SLAB_BLOCK_MAX / 2)
@@ -47,7 +48,7 @@ void http_side_close(struct worker *w, struct http_conn *c, enum line_close reas
 void http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n);
 /* More of an answer must wait. Is it a fault that makes it wait? Is all that was put out? */
 bool http_side_busy(const struct http_conn *c);
-bool http_side_held(const struct http_exchange *ex);
+static inline bool http_side_held(const struct http_exchange *ex) { return ex->gate != NULL && http_gate_busy(ex->gate); }
 bool http_side_idle(const struct http_conn *c);
 /* When its next time limit passes; arm the timer for it, but not before `least`: a limit that has passed is not looked at twice. */
 fl_ns http_side_due(const struct http_conn *c);
@@ -60,7 +61,5 @@ void http_side_flow(struct worker *w, struct http_conn *c);
 void http_side_hold(struct worker *w, struct http_conn *c, const char *p, size_t n);
 /* After the answer of this exchange the connection ends. */
 bool http_side_must_close(const struct http_exchange *ex);
-/* The client's address; NULL: no memory. */
-const struct io_addr *http_side_peer(struct worker *w, struct http_conn *c);
 
 #endif

@@ -670,6 +670,14 @@ take_head(struct worker *w, struct http_try *t, const char *p, size_t n)
 		take_body(w, t, p + head_bytes, rest);
 }
 
+/* A tunnel that nobody asked for would take the client's next requests past every rule; one before the request is whole, the rest of it. */
+static bool
+may_switch(struct worker *w, struct http_try *t, const char *p)
+{
+	struct http_exchange *ex = t->ex;
+	return ex->upgrade && all_sent(t) && http_msg_switches(ex->head, request_head(w, ex), p, &w->http->answer);
+}
+
 /* Bytes of the answer, before its body. */
 static void
 take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
@@ -702,6 +710,10 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 			break;
 		}
 		t->scan = (struct h1_scan){ 0 };
+		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
+			fail(w, t, HTTP_FAIL_BAD);
+			break;
+		}
 		if (!h1_is_interim(&w->http->answer)) {
 			take_head(w, t, p, n);
 			break;

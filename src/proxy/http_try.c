@@ -711,7 +711,8 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 		}
 		t->scan = (struct h1_scan){ 0 };
 		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
-			fail(w, t, HTTP_FAIL_BAD);
+			w->http->answer.error = "a switch of protocols that nobody asked for";
+			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}
 		if (!h1_is_interim(&w->http->answer)) {

@@ -98,6 +98,7 @@ put_sum(struct jsonw *w, const struct http_sum *s)
 	put_uint(w, "hedges", s->hedges);
 	put_uint(w, "hedges_won", s->hedges_won);
 	put_uint(w, "fallbacks", s->fallbacks);
+	put_uint(w, "resent", s->resent);
 	put_uint(w, "degraded", s->degraded);
 	put_uint(w, "faults", s->faults);
 	put_uint(w, "client_gone", s->client_gone);

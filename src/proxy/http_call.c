@@ -124,7 +124,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -473,7 +473,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WAITS_MAX 100                   /* looks, for a connection that another worker closes */
 #define TUNNEL_IDLE (3600 * FL_SEC)     /* WebSockets are quiet for long */
 #define COPY_MAX (32 * 1024)            /* a body up to this goes out in one piece with its head */
 
@@ -30,7 +31,6 @@ struct http_hold {
 
 static void try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
 static void fault_answers(struct worker *w, struct wtimer *timer, fl_ns now);
-static void fault_lets_connect(struct worker *w, struct wtimer *timer, fl_ns now);
 static void fault_ends(struct worker *w, struct wtimer *timer, fl_ns now);
 static const struct http_gate_ops gate_ops;
 
@@ -197,6 +197,8 @@ say_broke(struct worker *w, struct http_try *t, enum http_fail why, int res)
 	size_t n = sizeof(t->ex->broke);
 	if (why == HTTP_FAIL_BAD)
 		snprintf(to, n, "not HTTP: %s", t->phase == HTTP_TRY_BODY ? h1_body_error(&t->body) : w->http->answer.error);
+	else if (why == HTTP_FAIL_POOL)
+		snprintf(to, n, "all connections to it are in use");
 	else if (why == HTTP_FAIL_OVERLOAD)
 		snprintf(to, n, "no memory for an answer");
 	else if (tls[0] != '\0')
@@ -230,7 +232,10 @@ ask_of(struct worker *w, struct http_exchange *ex, const struct cluster *c, unsi
 		ask->hash = hash_of(w, ex, conf->hash_header);
 }
 
-/* 1: there, the request may be sent; 0: on its way; -errno. */
+static int hold_back(struct worker *w, struct http_try *t, fl_ns delay, void (*then)(struct worker *w, struct wtimer *timer, fl_ns now));
+static void connect_again(struct worker *w, struct wtimer *timer, fl_ns now);
+
+/* 1: there, the request may be sent; 0: on its way; -EAGAIN: the instance has as many as it may; -errno. */
 static int
 connect_now(struct worker *w, struct http_try *t)
 {
@@ -241,6 +246,8 @@ connect_now(struct worker *w, struct http_try *t)
 	if (told)
 		http_peer_header(t->ex->conn, &whose);
 	int r = upconn_get(w, t->instance, &t->user, told ? &whose : NULL, &t->conn);
+	if (r == -EBUSY)                        /* another worker closes one: look again when it has */
+		return t->waits++ < WAITS_MAX ? hold_back(w, t, FL_MS, connect_again) : -EAGAIN;
 	if (r < 0)
 		return r;
 	t->reused = r == 1;
@@ -295,7 +302,7 @@ connect_it(struct worker *w, struct http_try *t)
 	if (ex->fault_id == 0)
 		ex->fault_id = by->id;
 	http_out_tell(w, &who, by, c.refuse ? "refuse" : "connect_delay", FL_C2S, ex->number, c.refuse ? c.refuse_reset : c.delay_ns);
-	return c.refuse ? -ECONNREFUSED : hold_back(w, t, c.delay_ns, fault_lets_connect);
+	return c.refuse ? -ECONNREFUSED : hold_back(w, t, c.delay_ns, connect_again);
 }
 
 /* The first step: what faults want before anything is done, or a connection. As connect_now(). */
@@ -327,14 +334,13 @@ pick(struct worker *w, struct http_try *t, bool others, struct fl_refusal *ret_w
 	return r;
 }
 
-/* Others took the last connections to it meanwhile: as though it had not been picked. */
-static void
-pool_is_full(struct worker *w, struct http_try *t, struct fl_refusal *ret_why)
+void
+http_try_pool_full(const struct http_try *t, struct fl_refusal *ret_why)
 {
+	const struct instance *i = t->ex->tried[t->ex->tried_count - 1];
 	*ret_why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL,
-		.n = { (double)atomic_load(&t->instance->conns), t->instance->conns_max } };
-	snprintf(ret_why->name, sizeof(ret_why->name), "%.100s", t->instance->text);
-	http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_CONNECT);
+		.n = { (double)atomic_load(&i->conns), i->conns_max } };
+	snprintf(ret_why->name, sizeof(ret_why->name), "%.100s", i->text);
 }
 
 int
@@ -359,8 +365,9 @@ http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool 
 	enter(t, HTTP_TRY_CONNECTING, now);
 	r = begin(w, t);
 	if (r == -EAGAIN) {
+		/* Others took the last connections to it meanwhile: as though it had not been picked. */
 		t->phase = HTTP_TRY_OVER;
-		pool_is_full(w, t, ret_why);
+		http_try_pool_full(t, ret_why);
 		http_try_free(w, t);
 		return -EAGAIN;
 	}
@@ -593,14 +600,16 @@ fault_answers(struct worker *w, struct wtimer *timer, fl_ns now)
 }
 
 static void
-fault_lets_connect(struct worker *w, struct wtimer *timer, fl_ns now)
+connect_again(struct worker *w, struct wtimer *timer, fl_ns now)
 {
 	struct http_try *t = FL_CONTAINER_OF(timer, struct http_hold, timer)->t;
 	(void)now;
 	let_go(w, t);
 	int r = connect_now(w, t);
+	if (r == -EAGAIN)
+		http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_POOL);      /* it has done nothing wrong */
 	if (r < 0)
-		fail(w, t, HTTP_FAIL_CONNECT, r);
+		fail(w, t, r == -EAGAIN ? HTTP_FAIL_POOL : HTTP_FAIL_CONNECT, r);
 	else if (r == 1 && (r = send_request(w, t)) < 0)
 		fail(w, t, HTTP_FAIL_BROKE, r);
 }

@@ -16,6 +16,7 @@ enum http_fail {
 	HTTP_FAIL_BAD,                  /* the answer is not HTTP */
 	HTTP_FAIL_TIMEOUT,              /* call.limit says which */
 	HTTP_FAIL_OVERLOAD,             /* no memory here */
+	HTTP_FAIL_POOL,                 /* as many connections as the instance may have, all in use */
 };
 
 /* Called from within the events of a try's connection. After failed() and any call that drops it, the try is not touched again. */
@@ -63,6 +64,8 @@ int http_try_elsewhere(struct worker *w, struct http_try *t);
 enum fl_sent http_try_sent(const struct http_try *t);
 /* When the next time limit ends it, and which. */
 fl_ns http_try_due(const struct http_try *t, enum fl_limit *ret_limit);
+/* Why HTTP_FAIL_POOL. */
+void http_try_pool_full(const struct http_try *t, struct fl_refusal *ret_why);
 /* Dropped or ended, and voted. */
 void http_try_free(struct worker *w, struct http_try *t);
 

@@ -168,6 +168,8 @@ def test_terminate(t):
             s.sendall(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")
             t.check("a client without TLS", not read_all(s).startswith(b"HTTP/"))
         t.check("is counted", p.closed("one", "client_tls"))
+        events = [json.loads(line) for line in p.daemon.get("/v1/events?line=one").text.splitlines()]
+        t.check("with the reason", any(e["what"] == "tls_failed" and e.get("text") for e in events), events)
         with tls_dial(p.listen["one"], trusting, "a.example") as s:
             ask(s)
             session = s.session
@@ -219,6 +221,24 @@ def test_clients_show_certificates(t):
                 except (OSError, http.client.HTTPException):
                     served = False
                 t.equal("%s where certificates are: %s" % (who, line), served, good)
+    web.close()
+
+
+def test_handshakes_are_bounded(t):
+    web = Web()
+    with Place({"one": http_line(web.address, tls={"cert": "a.both"})}, config={"workers": 1, "limits": {"handshakes": 3}}) as p:
+        silent = []
+        for _ in range(5):
+            try:
+                silent.append(dial(p.listen["one"]))
+            except ConnectionResetError:        # refused before connect() has looked
+                pass
+        t.check("more than three at once are refused", p.closed("one", "full", 2))
+        for s in silent:
+            s.close()
+        t.check("when they are gone", p.closed("one", "client_tls", 3))
+        with tls_dial(p.listen["one"], p.ca.trusting(), "a.example") as s:
+            t.equal("others are served", ask(s)[0], 200)
     web.close()
 
 
@@ -516,7 +536,7 @@ def test_wrong_configurations(t):
 
 
 def main():
-    return Suite().run([test_terminate, test_pipelined, test_clients_show_certificates, test_reload, test_reload_under_load, test_originate,
+    return Suite().run([test_terminate, test_pipelined, test_clients_show_certificates, test_handshakes_are_bounded, test_reload, test_reload_under_load, test_originate,
                         test_originate_mutual, test_silent_handshake, test_checks, test_proxy_headers, test_haproxy, test_nginx,
                         test_wrong_configurations])
 

@@ -287,7 +287,7 @@ test_reload(void **state)
 static void
 test_families(void **state)
 {
-	static char text[80][16];
+	static char text[80][32];
 	const char *const both[] = { "::1", ips[1], "::2", ips[0] };
 	const char *list[80];
 	static struct cluster_report reports[128];

@@ -235,8 +235,8 @@ def test_handshakes_are_bounded(t):
         for _ in range(5):
             try:
                 silent.append(dial(p.listen["a"]))
-            except ConnectionResetError:        # refused before connect() has looked
-                pass
+            except ConnectionResetError:
+                pass  # refused so soon that connect() saw it
         t.check("more than three at once are refused", p.closed("a", "full", 2))
         for s in silent:
             s.close()

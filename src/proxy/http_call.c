@@ -124,7 +124,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -134,6 +134,19 @@ static bool
 is_whole(const struct http_exchange *ex)
 {
 	return ex->body_bytes == ex->kept_n;
+}
+
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
 }
 
 /* An attempt came to nothing: tell the call, which decides what follows. */
@@ -166,7 +179,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -254,8 +267,9 @@ reply_failed(struct worker *w, struct http_exchange *ex)
 {
 	char say[512], text[640];
 	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
 	fl_call_explain(&ex->call, say, sizeof(say));
-	snprintf(text, sizeof(text), late || ex->broke[0] == '\0' ? "%s" : "%s (%s)", say, ex->broke);
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
 	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
 }
 
@@ -441,6 +455,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		http_side_arm(w, c, 0);
 		return;
 	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
+		http_side_arm(w, c, 0);
+		return;
+	}
 	http_try_vote(w, t, FL_FAILED, why);
 	if (t == ex->winner && ex->answering) {
 		answer_cut(w, ex);
@@ -455,7 +473,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);

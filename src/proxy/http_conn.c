@@ -193,8 +193,9 @@ greeted(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (wire != NULL && wire->tls_server != NULL && !c->tls) {
 		c->tls = true;
 		io_recv_stop(w->io, c->sock);
-		if (io_start_tls_server(w->io, c->sock, wire->tls_server, p, n) < 0)
-			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
+		int r = io_start_tls_server(w->io, c->sock, wire->tls_server, p, n);
+		if (r < 0)
+			http_side_close(w, c, r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD, true);
 		return;
 	}
 	c->state = AT_READING;
@@ -384,6 +385,14 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 }
 
 static void
+tell_tls_failed(struct worker *w, const struct http_conn *c)
+{
+	struct proxy_event e = { .at = http_now(w), .conn_ordinal = c->ordinal, .conn_key = c->key, .dir = FL_C2S, .what = "tls_failed",
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, c->wline->line->name, io_tls_error(c->sock));
+}
+
+static void
 conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct http_conn *c = FL_CONTAINER_OF(sink, struct http_conn, sink);
@@ -395,6 +404,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	case IO_CONNECT:                                /* the TLS handshake */
 		if (ev->res < 0) {
+			tell_tls_failed(w, c);
 			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
 			return;
 		}
@@ -489,7 +499,7 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	if (r < 0) {
 		if (c != NULL)
 			pool_give(&w->http->conns, c);
-		refuse(w, wl, token, c == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+		refuse(w, wl, token, c == NULL || r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
 	c->wline = wl;

@@ -282,7 +282,7 @@ pick_random(struct pick *p)
 	return last;
 }
 
-/* The next of the order that was made at creation; whoever cannot be used is passed over. */
+/* The next of the order that was made at creation. Whoever cannot be used loses its turn, so that not its neighbour gets it each time. */
 static int
 pick_turn(struct pick *p)
 {
@@ -290,9 +290,9 @@ pick_turn(struct pick *p)
 	struct fl_instance_view v;
 	if (b->points == 0)
 		return -1;
-	uint64_t turn = atomic_fetch_add_explicit(&p->b->turn, 1, memory_order_relaxed);
 	for (uint32_t k = 0; k < b->points; k++) {
-		unsigned i = b->ring[(turn + k) % b->points].instance;
+		uint64_t turn = atomic_fetch_add_explicit(&p->b->turn, 1, memory_order_relaxed);
+		unsigned i = b->ring[turn % b->points].instance;
 		/* Slow start: an instance that is half warm takes half of its turns. */
 		if (i < p->n && fits(p, i, &v) &&
 		    rng_unit(draw(p)) < fl_balance_warmth(&b->o, v.back_at, p->ask->now))

@@ -15,6 +15,7 @@
 #include "proxy/http_shape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define KEPT_SMALL 16384                /* bodies up to this are kept even if nothing will be repeated: one push with the head */
@@ -247,6 +248,17 @@ retry_after(const struct h1_head *a, const char *p)
 	return s * FL_SEC;
 }
 
+/* No attempt has an answer for the client. */
+static void
+reply_failed(struct worker *w, struct http_exchange *ex)
+{
+	char say[512], text[640];
+	bool late = ex->call.limit != FL_LIMIT_NONE;
+	fl_call_explain(&ex->call, say, sizeof(say));
+	snprintf(text, sizeof(text), late || ex->broke[0] == '\0' ? "%s" : "%s (%s)", say, ex->broke);
+	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
+}
+
 /* The outcome is known: tell the client. */
 static void
 deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
@@ -265,7 +277,7 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 			forward(w, ex, t, ex->head_p, ex->head_more);
 			break;
 		}
-		http_reply_own(w, ex, ex->call.limit != FL_LIMIT_NONE ? 504 : 502, fl_call_explain(&ex->call, say, sizeof(say)), NULL);
+		reply_failed(w, ex);
 		break;
 	case FL_END_REFUSED:
 		http_reply_own(w, ex, ex->call.refusal.by == FL_WHO_RATE_LIMIT ? 429 : p->refuse_status,
@@ -557,7 +569,7 @@ static bool
 needs_peer(const struct http_conf *conf, const struct http_route *r)
 {
 	const struct cluster_conf *c = cluster_conf_of(r->cluster);
-	return conf->forwarded || conf->log_share > 0 || c->send_proxy != 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
+	return conf->forwarded || conf->log_share > 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
 }
 
 static void
@@ -687,12 +699,13 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 
 /* What faults on the way to the client do to this one; one that answers at once leaves nothing to be asked. */
 static void
-shape(struct worker *w, struct http_exchange *ex, const char *p, const struct h1_head *h)
+shape(struct worker *w, struct http_exchange *ex)
 {
 	http_shape_begin(w, ex);
 	if (ex->faults == NULL)
 		return;
-	ex->plan = http_shape_draw(w, ex, p, h, FL_S2C, 0);
+	fl_assert(w->http->head_of == ex);
+	ex->plan = http_shape_draw(w, ex, ex->head, &w->http->head, FL_S2C, 0);
 	if (ex->plan == NULL || ex->plan->abort == NULL || ex->plan->abort_when != HTTP_FAULT_BEFORE)
 		return;
 	ex->own = ex->answered = true;
@@ -749,12 +762,12 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
-	} else {
-		shape(w, ex, p, h);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)
 		used += http_call_body(w, ex, p + used, n - used);
+	if (!ex->answered)
+		shape(w, ex);
 	http_call_drive(w, ex);
 	return used;
 }

@@ -101,6 +101,8 @@ conn_free(struct worker *w, struct http_conn *c)
 		slab_give(w->mem, c->held, c->held_room);
 	if (c->peer != NULL)
 		slab_give(w->mem, c->peer, sizeof(*c->peer));
+	if (c->said != NULL)
+		slab_give(w->mem, c->said, sizeof(*c->said));
 	pool_give(&w->http->conns, c);
 }
 
@@ -221,20 +223,17 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	if (head.family == PROXY_HEADER_IP4 || head.family == PROXY_HEADER_IP6) {
 		const struct io_addr *a = http_peer(w, c);
 		if (a != NULL) {
-			memset(c->peer, 0, sizeof(*c->peer));
+			struct io_addr any = { .len = sizeof(any.in), .in.sin_family = AF_INET };
 			if (head.family == PROXY_HEADER_IP4) {
-				c->peer->len = sizeof(c->peer->in);
-				c->peer->in.sin_family = AF_INET;
-				memcpy(&c->peer->in.sin_addr, head.client.ip, 4);
-				c->peer->in.sin_port = htons(head.client.port);
+				memcpy(&any.in.sin_addr, head.client.ip, 4);
+				any.in.sin_port = htons(head.client.port);
 			} else {
-				c->peer->len = sizeof(c->peer->in6);
-				c->peer->in6.sin6_family = AF_INET6;
-				memcpy(&c->peer->in6.sin6_addr, head.client.ip, 16);
-				c->peer->in6.sin6_port = htons(head.client.port);
+				addr_from_ip16(head.client.ip, head.client.port, &any);
 			}
+			*c->peer = any;
 		}
 	}
+	http_peer_said(w, c, &head);
 	c->spoken = true;
 	char *held = c->held;
 	uint32_t room = c->held_room, rest = c->held_n - (uint32_t)bytes;

@@ -117,6 +117,7 @@ struct http_exchange {
 	uint16_t status;
 	fl_ns start, queue, connect, first_byte, answer_at;    /* queue, connect, first_byte: -1 none */
 	uint64_t request_bytes, response_bytes;
+	char broke[96];                 /* what was wrong with the last attempt that broke; "": nothing, or a time limit */
 	/* a copy for the stale cache */
 	uint64_t stale_key[2];
 	bool personal;                  /* the request says who asks: its answer is for nobody else */

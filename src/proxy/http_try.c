@@ -12,9 +12,11 @@
 #include "base/rng.h"
 #include "proxy/http_gate.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_shape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TUNNEL_IDLE (3600 * FL_SEC)     /* WebSockets are quiet for long */
@@ -186,6 +188,26 @@ http_try_flow(struct worker *w, struct http_try *t, bool on)
 
 /* ---- start and end ---- */
 
+/* Why it broke, for people: what TLS says, or else the system; or what is wrong with the answer. */
+static void
+say_broke(struct worker *w, struct http_try *t, enum http_fail why, int res)
+{
+	const char *tls = t->conn != NULL ? io_tls_error(t->conn->sock) : "", *at = t->phase == HTTP_TRY_BODY ? "the answer's body" : "an answer";
+	char *to = t->ex->broke;
+	size_t n = sizeof(t->ex->broke);
+	if (why == HTTP_FAIL_BAD)
+		snprintf(to, n, "not HTTP: %s", t->phase == HTTP_TRY_BODY ? h1_body_error(&t->body) : w->http->answer.error);
+	else if (why == HTTP_FAIL_OVERLOAD)
+		snprintf(to, n, "no memory for an answer");
+	else if (tls[0] != '\0')
+		snprintf(to, n, "TLS: %s", tls);
+	else if (why == HTTP_FAIL_CONNECT)
+		snprintf(to, n, "no connection: %s", strerror(-res));
+	else
+		snprintf(to, n, "%s within %s", res < 0 ? strerror(-res) : "the connection ended", at);
+}
+
+
 /* What ring hash goes by: a header, or the client's address. */
 static uint64_t
 hash_of(struct worker *w, struct http_exchange *ex, const char *header)
@@ -214,7 +236,11 @@ connect_now(struct worker *w, struct http_try *t)
 {
 	struct http_exchange *ex = t->ex;
 	struct fault_set *faults = ex->conn->wline->conf->faults;
-	int r = upconn_get(w, t->instance, &t->user, ex->client, &t->conn);
+	struct proxy_header whose;
+	bool told = cluster_conf_of(t->instance->cluster)->send_proxy != 0;
+	if (told)
+		http_peer_header(t->ex->conn, &whose);
+	int r = upconn_get(w, t->instance, &t->user, told ? &whose : NULL, &t->conn);
 	if (r < 0)
 		return r;
 	t->reused = r == 1;
@@ -311,6 +337,8 @@ http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool 
 	*ret_try = t;
 	enter(t, HTTP_TRY_CONNECTING, now);
 	r = begin(w, t);
+	if (r < 0)
+		say_broke(w, t, HTTP_FAIL_CONNECT, r);
 	if (r < 0)
 		t->phase = HTTP_TRY_OVER;               /* (1); the owner reports it as HTTP_FAIL_CONNECT */
 	else if (r == 1 && send_request(w, t) < 0)
@@ -421,8 +449,9 @@ http_try_free(struct worker *w, struct http_try *t)
 /* ---- receiving ---- */
 
 static void
-fail(struct worker *w, struct http_try *t, enum http_fail why)
+fail(struct worker *w, struct http_try *t, enum http_fail why, int res)
 {
+	say_broke(w, t, why, res);
 	http_try_drop(w, t);
 	w->http->ops->failed(w, t, why);
 }
@@ -464,7 +493,7 @@ take_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 	if (taken > 0 || t->body_done)
 		w->http->ops->body(w, t, p, taken);
 	if (v == H1_BAD && t->phase != HTTP_TRY_OVER)
-		fail(w, t, HTTP_FAIL_BAD);
+		fail(w, t, HTTP_FAIL_BAD, 0);
 }
 
 /* What is in hand of an answer's body that nobody wants: if it is all of it, the connection is as good as before. */
@@ -516,9 +545,9 @@ fault_lets_connect(struct worker *w, struct wtimer *timer, fl_ns now)
 	let_go(w, t);
 	int r = connect_now(w, t);
 	if (r < 0)
-		fail(w, t, HTTP_FAIL_CONNECT);
-	else if (r == 1 && send_request(w, t) < 0)
-		fail(w, t, HTTP_FAIL_BROKE);
+		fail(w, t, HTTP_FAIL_CONNECT, r);
+	else if (r == 1 && (r = send_request(w, t)) < 0)
+		fail(w, t, HTTP_FAIL_BROKE, r);
 }
 
 static void
@@ -527,7 +556,7 @@ fault_ends(struct worker *w, struct wtimer *timer, fl_ns now)
 	struct http_try *t = FL_CONTAINER_OF(timer, struct http_hold, timer)->t;
 	(void)now;
 	let_go(w, t);
-	fail(w, t, HTTP_FAIL_BROKE);
+	fail(w, t, HTTP_FAIL_BROKE, 0);
 }
 
 /* What a gate held goes on. */
@@ -538,8 +567,9 @@ gate_moved(struct worker *w, void *owner)
 	if (t->conn == NULL || t->faulted)
 		return;
 	t->any_sent |= http_gate_begun(t->gate);
-	if (http_try_wants(t) && http_try_pump(w, t) < 0)
-		fail(w, t, HTTP_FAIL_BROKE);
+	int r = http_try_wants(t) ? http_try_pump(w, t) : 0;
+	if (r < 0)
+		fail(w, t, HTTP_FAIL_BROKE, r);
 	else if (t->conn != NULL && http_try_wants(t))
 		w->http->ops->writable(w, t);
 }
@@ -603,7 +633,7 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 	uint32_t held_room = 0;
 	if (t->held_n > 0) {
 		if (!hold(w, t, p, n)) {
-			fail(w, t, HTTP_FAIL_OVERLOAD);
+			fail(w, t, HTTP_FAIL_OVERLOAD, 0);
 			return;
 		}
 		/* Ours for this turn: what happens may end the try. */
@@ -617,16 +647,16 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 		enum h1_verdict v = h1_response(p, n, &lim, &t->scan, (enum h1_method)ex->method, &w->http->answer);
 		if (v == H1_MORE) {
 			if (n > 0 && !hold(w, t, p, n))
-				fail(w, t, HTTP_FAIL_OVERLOAD);
+				fail(w, t, HTTP_FAIL_OVERLOAD, 0);
 			break;
 		}
 		if (v == H1_BAD) {
-			fail(w, t, HTTP_FAIL_BAD);
+			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}
 		t->scan = (struct h1_scan){ 0 };
 		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
-			fail(w, t, HTTP_FAIL_BAD);
+			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}
 		if (!h1_is_interim(&w->http->answer)) {
@@ -662,20 +692,21 @@ try_received(struct worker *w, struct http_try *t, const struct io_event *ev)
 		w->http->ops->body(w, t, "", 0);
 		return;
 	}
-	fail(w, t, HTTP_FAIL_BROKE);
+	fail(w, t, HTTP_FAIL_BROKE, ev->res);
 }
 
 static void
 try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev)
 {
 	struct http_try *t = FL_CONTAINER_OF(u, struct http_try, user);
+	int r;
 	fl_assert(t->conn == c);
 	switch (ev->kind) {
 	case IO_CONNECT:
 		if (ev->res < 0)
-			fail(w, t, HTTP_FAIL_CONNECT);
-		else if (send_request(w, t) < 0)
-			fail(w, t, HTTP_FAIL_BROKE);
+			fail(w, t, HTTP_FAIL_CONNECT, ev->res);
+		else if ((r = send_request(w, t)) < 0)
+			fail(w, t, HTTP_FAIL_BROKE, r);
 		else
 			w->http->ops->writable(w, t);
 		break;
@@ -686,8 +717,8 @@ try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struc
 			if (t->phase != HTTP_TRY_BODY)
 				io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
 		} else if (!http_out_busy(&c->out)) {
-			if (http_try_pump(w, t) < 0)
-				fail(w, t, HTTP_FAIL_BROKE);
+			if ((r = http_try_pump(w, t)) < 0)
+				fail(w, t, HTTP_FAIL_BROKE, r);
 			else
 				w->http->ops->writable(w, t);
 		}

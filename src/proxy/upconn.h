@@ -11,6 +11,7 @@
 #ifndef PROXY_UPCONN_H
 #define PROXY_UPCONN_H
 
+#include "proto/proxy_header.h"
 #include "proxy/cluster.h"
 #include "proxy/http_out.h"
 
@@ -32,6 +33,7 @@ struct upconn {
 	struct http_out out;
 	struct list link;                       /* of the instance's idle ones */
 	struct list age;                        /* of the worker's idle ones, the oldest first */
+	struct upconn_greeting *greeting;       /* to be sent before anything else; NULL: none (any more) */
 	fl_ns opened, idle_since;
 	uint32_t requests;                      /* made on it, this one too */
 	bool connecting, closing, reused;
@@ -43,11 +45,12 @@ void upconn_pools_free(struct upconn_pools *p);             /* after the io; NUL
 
 /*
  * upconn_get - a connection to the instance, lent to user.
- * header     to be sent first on a new connection (PROXY protocol): the client's end; NULL: none
+ * header     whose connection it is, for instances that are told by the PROXY protocol; NULL: not known, or our own
  * returns    1: it is there (used before: it may turn out to be dead); 0: connecting, IO_CONNECT follows; -EAGAIN: as many as
  *            allowed; -errno
  */
-int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn);
+int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct proxy_header *header,
+    struct upconn **ret_conn);
 /* Is there an idle one? */
 bool upconn_has_idle(const struct worker *w, const struct instance *i);
 /* The faults of the line's stream towards the server act on it, from now on. 0 or -errno: a fault ends it. */

@@ -120,8 +120,10 @@ admit(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	double cost = c->info.cost > 0 ? c->info.cost : 1;
-	if (p->fallback != NULL && fl_fallback_rehearses(p->fallback, c->info.key)) {
-		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, &c->refusal) == 0;
+	struct fl_refusal full;
+	/* Once: after one that failed we are here again. */
+	if (p->fallback != NULL && !c->rehearsal && fl_fallback_rehearses(p->fallback, c->info.key)) {
+		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, &full) == 0;
 		c->fallback_on = c->rehearsal;
 		if (c->rehearsal) {
 			c->state = FALL_BACK;

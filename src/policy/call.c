@@ -240,8 +240,8 @@ may_hedge(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	c->hedge_at = FL_NEVER;
-	if (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED)
-		return false;
+	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
+		return false;                   /* the owner may have changed its mind since the attempt began */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
 	c->hedges++;
@@ -426,7 +426,7 @@ finish(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 static enum fl_do
 run(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
-	if (c->hedge_at <= now && c->flying == 1 && c->state == RUNNING && may_hedge(c, now)) {
+	if (c->hedge_at <= now && may_hedge(c, now)) {
 		if (start_attempt(c, true, now, todo) == FL_DO_ATTEMPT)
 			return FL_DO_ATTEMPT;
 	}

@@ -27,6 +27,7 @@ static const char *const sentences[FL_REASON_COUNT] = {
 	[FL_REASON_NONE] = "refused",
 	[FL_REASON_BREAKER_OPEN] = "is open: %.0f of %.0f calls failed or were too slow (%.0f %%; surely more than %.0f %%, limit %.0f %%)",
 	[FL_REASON_BREAKER_PROBING] = "is half-open: %.0f of %.0f probes are under way",
+	[FL_REASON_BREAKER_PROBE] = "is open: a probe failed or did not report (opened %.0f times in a row)",
 	[FL_REASON_BREAKER_FORCED] = "was forced open",
 	[FL_REASON_RATE] = "lets %.6g a second through, %.0f at once",
 	[FL_REASON_BULKHEAD_FULL] = "is full: %.0f of %.0f in flight, %.0f of %.0f waiting",

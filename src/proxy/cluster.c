@@ -180,7 +180,7 @@ instance_new(struct cluster *c, const struct cluster_upstream *u, const struct i
 	if (c->outlier != NULL) {
 		char name[FL_NAME_MAX];
 		snprintf(name, sizeof(name), "%.60s %.60s", c->conf.name, i->text);     /* as its breaker's: of which line it is */
-		fl_outlier_add(c->outlier, &i->host, name);
+		fl_outlier_add(c->outlier, &i->host, name, u->priority);
 		i->has_host = true;
 	}
 	atomic_fetch_add(&c->parts, 1);
@@ -239,6 +239,8 @@ set_new(struct cluster *c, const struct set *now, const struct set *before)
 			i = i != NULL ? cluster_hold(i) : instance_new(c, &c->upstreams[u], a, old != NULL ? old->core : NULL);
 			if (i == NULL)
 				goto fail;
+			if (set_find(now, a) == NULL && old == NULL && (now != NULL || before != NULL))
+				atomic_store(&i->back_at, INT64_MAX);   /* it joins those that are there */
 			ids[s->count] = i->id;
 			weights[s->count] = i->weight;
 			s->items[s->count++] = i;
@@ -287,7 +289,7 @@ cluster_new(const struct cluster_conf *conf, struct cluster *before, struct clus
 		snprintf(name, sizeof(name), "%.100s", conf->name);
 		o.name = name;
 		o.listener = conf->listener;
-		o.panic_share = conf->panic;
+		o.panic_share = 1 - conf->panic;
 		o.seed = conf->seed;
 		if (!conf->outlier_on) {
 			o.consecutive = 0;
@@ -459,6 +461,7 @@ struct view {
 	const struct set *set;
 	fl_ns now;
 	bool breakers;                          /* an open breaker makes an instance unusable */
+	uint32_t panic;                         /* groups where it does not */
 };
 
 static bool
@@ -474,30 +477,67 @@ breaker_ready(const struct instance *i, fl_ns now)
 	return i->core->breaker == NULL || fl_breaker_ready(i->core->breaker, now);
 }
 
+static unsigned
+group_of(const struct instance *i)
+{
+	return FL_MIN(i->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
+}
+
+/* Since when it takes calls, for slow start: it joined, or came back from an ejection. Only kept where that is asked for. */
+static fl_ns
+back_at(const struct cluster *c, struct instance *i, fl_ns now)
+{
+	fl_ns back = atomic_load_explicit(&i->back_at, memory_order_relaxed);
+	if (c->conf.balance.slow_start == 0)
+		return INT64_MIN;
+	if (back == INT64_MAX)                  /* seen for the first time */
+		atomic_store_explicit(&i->back_at, back = now, memory_order_relaxed);
+	return c->outlier != NULL ? FL_MAX(back, fl_outlier_back_at(&i->host)) : back;
+}
+
 static void
 see(void *ud, unsigned n, struct fl_instance_view *ret)
 {
 	const struct view *v = ud;
 	struct instance *i = v->set->items[n];
-	fl_ns back = atomic_load_explicit(&i->back_at, memory_order_relaxed);
+	bool ready = (v->panic >> group_of(i) & 1) != 0 || !v->breakers || breaker_ready(i, v->now);
 	*ret = (struct fl_instance_view){ .weight = i->weight, .inflight = (unsigned)atomic_load_explicit(&i->inflight, memory_order_relaxed),
 		.latency = atomic_load_explicit(&i->core->latency, memory_order_relaxed), .priority = i->priority, .local = i->local,
-		.usable = is_usable(v->c, i, v->now) && (!v->breakers || breaker_ready(i, v->now)), .back_at = back };
+		.usable = ready && is_usable(v->c, i, v->now), .back_at = back_at(v->c, i, v->now) };
+	if (v->c->conf.balance.kind == FL_EWMA)
+		ret->latency = fl_balance_faded(ret->latency, atomic_load_explicit(&i->core->latency_at, memory_order_relaxed), v->now,
+		    v->c->conf.ewma_half_life);
 }
 
 /*
- * More than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so all carry. All of
- * them open is what a breaker is for: the call is refused.
+ * The groups in which fewer than `panic` of the instances have a breaker that is ready, but some: the few that are closed cannot carry
+ * everything, so all carry, unless all groups together can. All of them open is what a breaker is for: the call is refused.
  */
-static bool
+static uint32_t
 breakers_panic(const struct cluster *c, const struct set *s, fl_ns now)
 {
-	unsigned open = 0;
+	unsigned all[FL_BALANCE_PRIORITIES_MAX] = { 0 }, fit[FL_BALANCE_PRIORITIES_MAX] = { 0 };
+	unsigned ready = 0, groups = 0;
+	double together = 0;
+	uint32_t panic = 0;
 	if (!c->conf.breaker_on || s->count < 2)
-		return false;
-	for (unsigned i = 0; i < s->count; i++)
-		open += !breaker_ready(s->items[i], now);
-	return open < s->count && (double)open > c->conf.panic * s->count;
+		return 0;
+	for (unsigned i = 0; i < s->count; i++) {
+		bool is = breaker_ready(s->items[i], now);
+		all[group_of(s->items[i])]++;
+		fit[group_of(s->items[i])] += is;
+		ready += is;
+	}
+	if (ready == 0 || ready == s->count)
+		return 0;
+	for (unsigned g = 0; g < FL_BALANCE_PRIORITIES_MAX; g++) {
+		groups += all[g] > 0;
+		together += all[g] > 0 ? FL_MIN(1.0, c->conf.balance.overprovision * fit[g] / all[g]) : 0;
+	}
+	for (unsigned g = 0; g < FL_BALANCE_PRIORITIES_MAX; g++)
+		if (fit[g] > 0 && fit[g] < c->conf.panic * all[g] && (groups == 1 || together < 1))
+			panic |= 1u << g;
+	return panic;
 }
 
 static void
@@ -539,8 +579,7 @@ cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask,
 	struct fl_refusal why = { .by = FL_WHO_NONE };
 	unsigned tried[CLUSTER_TRIED_MAX * 2], count = 0, asked = 0;
 	fl_ns soonest = FL_NEVER;
-	bool panic = breakers_panic(c, s, ask->now);
-	struct view v = { c, s, ask->now, !panic };
+	struct view v = { c, s, ask->now, true, breakers_panic(c, s, ask->now) };
 	for (unsigned k = 0; k < ask->tried_count; k++)
 		for (unsigned i = 0; i < s->count && count < CLUSTER_TRIED_MAX; i++)
 			if (s->items[i] == ask->tried[k])
@@ -557,7 +596,7 @@ cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask,
 		if (i < 0)
 			break;
 		asked++;
-		if (take(w, s->items[i], panic, ask->now, ret_permit, &why) == 0) {
+		if (take(w, s->items[i], (v.panic >> group_of(s->items[i]) & 1) != 0, ask->now, ret_permit, &why) == 0) {
 			struct instance *it = cluster_hold(s->items[i]);
 			atomic_fetch_add_explicit(&it->inflight, 1, memory_order_relaxed);
 			line_count(&it->seats[w->index].picked, 1);
@@ -583,7 +622,7 @@ cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permi
 	if (k->breaker != NULL && permit->generation != 0)
 		fl_breaker_record(k->breaker, w->index, permit, r->outcome, r->latency, now);
 	if (c->outlier != NULL)
-		fl_outlier_record(c->outlier, &i->host, r->outcome, now);
+		fl_outlier_record(c->outlier, &i->host, r->outcome, r->began, now);
 	if (r->outcome == FL_OK) {
 		double was = atomic_load_explicit(&k->latency, memory_order_relaxed);
 		fl_ns at = atomic_load_explicit(&k->latency_at, memory_order_relaxed);

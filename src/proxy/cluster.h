@@ -106,7 +106,7 @@ struct instance {
 	bool has_host;
 	struct fl_outlier_host host;            /* in the cluster's outlier */
 	struct instance_core *core;
-	_Atomic int64_t back_at;                /* when it joined, for slow start */
+	_Atomic int64_t back_at;                /* when it joined, for slow start; INT64_MIN: with the first set; INT64_MAX: just now */
 	atomic_bool draining;                   /* by hand, or because it is no longer in the set */
 	_Alignas(64) atomic_int_fast32_t inflight;      /* calls */
 	atomic_int_fast32_t conns;              /* connections, idle ones too */
@@ -153,7 +153,7 @@ int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *
 struct cluster_result {
 	enum fl_outcome outcome;
 	bool connect_failed, timed_out;
-	fl_ns latency;
+	fl_ns began, latency;
 };
 void cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now);
 struct instance *cluster_hold(struct instance *i);

@@ -2,18 +2,20 @@
 /*
  * adaptive.h - adaptive concurrency: a limit on calls in flight that follows what the dependency can carry.
  *
- * In each window the median latency of successes is held against a baseline, the least median seen. Above tolerance x baseline calls
- * must be queueing somewhere, and the limit shrinks in proportion (gradient; after Netflix concurrency-limits and Envoy); else it
- * grows by its square root, but only while it is used. What overload says about itself (429, time-outs) shrinks it at once,
+ * In each window the median latency of successes is held against a baseline, the least median seen. Surely (95 %) above tolerance x
+ * baseline, calls must be queueing somewhere, and the limit shrinks in proportion (gradient; after Netflix concurrency-limits and
+ * Envoy); else it grows by its square root, but only while it is used. What overload says about itself (429, time-outs) shrinks it at once,
  * multiplicatively, once a window (AIMD; Chiu and Jain, 1989).
  *
  * The traps of others, and what is done about them
- *  (1) Drift: a baseline that follows the average learns overload. This one rises only when the limit stands at its minimum, no more
+ *  (1) Drift: a baseline that follows the average learns overload, one that follows the minimum learns luck. This one falls only to
+ *      what the median surely was at most, and rises only when the limit stands at its minimum, no more
  *      than that is in flight, and latency is still high, that is, when it cannot be our own queue.
  *  (2) Samples of calls that were admitted before the limit last fell say nothing about the lower one: permits carry the epoch, and
  *      stale ones are dropped, failures and all, so that one wave of time-outs shrinks the limit once.
  *  (3) Latencies of failures never enter.
- *  (4) No traffic is shed to measure a baseline.
+ *  (4) No healthy traffic is shed to measure a baseline. Only when the limit was reached and latency above the baseline for 50 windows
+ *      in a row, the limit is halved for one, to see whether the queue is our own: for who begins under overload.
  *
  * The clock must be finer than the latency: below 1 us latencies look the same.
  */

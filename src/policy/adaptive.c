@@ -18,6 +18,8 @@
 
 #define SAMPLES 128             /* kept of a window: a reservoir of the first, then every nth */
 #define BASELINE_RISE 1.05      /* a window, while at the minimum and still slow */
+#define PROBE_AFTER 50          /* windows in a row in which the limit was reached and calls queued: then look lower for one */
+#define QUEUES 1.2              /* times the baseline */
 #define LATENCY_MIN FL_US       /* a cached tick may see no time pass at all */
 
 struct fl_adaptive {
@@ -30,6 +32,8 @@ struct fl_adaptive {
 	fl_ns window_at, backed_off;
 	uint64_t seen, windows, overloads;
 	int64_t most;                           /* in flight within the window */
+	uint32_t queued;                        /* windows in a row, for PROBE_AFTER */
+	double resume;                          /* the limit after a look lower; 0: there is none under way */
 	fl_ns samples[SAMPLES];
 	bool at_min;
 	struct fl_adaptive_opts o;
@@ -139,23 +143,51 @@ tell(const struct fl_adaptive *a, bool at_min, const char *why, fl_ns now)
 	a->o.listener.event(a->o.listener.ud, &e);
 }
 
+/*
+ * Who begins under overload has never seen the service without a queue. After so many windows with one, half the limit shows for one
+ * window whether it is our own; then all is as before, with a baseline that may be lower. Under the lock; true: nothing more to do.
+ */
+static bool
+look_lower(struct fl_adaptive *a, double latency, fl_ns at)
+{
+	double was = a->resume;
+	if (was > 0) {
+		a->resume = 0;
+		set_limit(a, was, at);
+		begin_window(a, at);
+		return true;
+	}
+	a->queued = latency > QUEUES * a->baseline && a->most >= (int64_t)a->limit_exact ? a->queued + 1 : 0;
+	if (a->queued < PROBE_AFTER || a->limit_exact < a->o.min + 1.0)
+		return false;
+	a->queued = 0;
+	a->resume = a->limit_exact;
+	set_limit(a, a->limit_exact / 2, at);
+	begin_window(a, at);
+	return true;
+}
+
 /* A window has ended. Under the lock. */
 static void
 adapt(struct fl_adaptive *a, fl_ns at)
 {
-	unsigned n = (unsigned)FL_MIN(a->seen, SAMPLES);
+	/* Bounds between which the true median is with a probability of 95 %: few samples shall not make it seem to jump. */
+	unsigned n = (unsigned)FL_MIN(a->seen, SAMPLES), middle = n / 2, off = (unsigned)sqrt(n);
 	qsort(a->samples, n, sizeof(a->samples[0]), by_size);
-	double now = (double)a->samples[n / 2], limit = a->limit_exact;
-	a->latency = now;
+	double surely = (double)a->samples[middle - FL_MIN(off, middle)], at_most = (double)a->samples[FL_MIN(middle + off, n - 1)];
+	double limit = a->limit_exact;
+	a->latency = (double)a->samples[middle];
 	a->windows++;
-	if (a->baseline == 0 || now < a->baseline)
-		a->baseline = now;
-	double gradient = a->o.tolerance * a->baseline / now;
+	if (a->baseline == 0 || at_most < a->baseline)
+		a->baseline = at_most;
+	if (look_lower(a, a->latency, at))
+		return;
+	double gradient = a->o.tolerance * a->baseline / surely;
 	gradient = FL_MIN(FL_MAX(gradient, 0.5), 1.0);
 	if (gradient < 1) {
 		/* (1) of the header. More than the minimum in flight, as when the limit is not enforced, may well be our own queue. */
 		if (limit <= a->o.min + 0.5 && a->most <= (int64_t)a->o.min)
-			a->baseline = FL_MIN(a->baseline * BASELINE_RISE, now);
+			a->baseline = FL_MIN(a->baseline * BASELINE_RISE, a->latency);
 		set_limit(a, limit + a->o.smoothing * (limit * gradient - limit), at);
 	} else if ((double)a->most >= limit / 2) {
 		set_limit(a, limit + a->o.smoothing * sqrt(limit), at);
@@ -198,6 +230,7 @@ fl_adaptive_release(struct fl_adaptive *a, uint32_t epoch, enum fl_outcome outco
 		a->overloads++;
 		if (a->backed_off == INT64_MIN || now - a->backed_off >= a->o.window) {
 			a->backed_off = now;
+			a->resume *= a->o.backoff;
 			set_limit(a, a->limit_exact * a->o.backoff, now);
 		}
 	} else {

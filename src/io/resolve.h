@@ -10,7 +10,7 @@
 
 #include "io/addr.h"
 
-#define RESOLVE_ADDRS_MAX 8
+#define RESOLVE_ADDRS_MAX 64            /* of a name; more are left out */
 
 struct resolve_answer {
 	int res;                                /* number of addresses > 0, or -errno (-ENOENT: no such name) */

@@ -208,7 +208,8 @@ test_hedge(void **state)
 	close(s);
 	/* A POST is not hedged. */
 	rig_say(c, "POST /2 HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nabc");
-	struct pollfd p[3] = { { .fd = b.servers[which], .events = POLLIN }, { .fd = z, .events = POLLIN }, { .fd = b.servers[!which], .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = b.servers[which], .events = POLLIN }, { .fd = z, .events = POLLIN },
+		{ .fd = b.servers[!which], .events = POLLIN } };
 	assert_true(poll(p, 3, RIG_PATIENCE_S * 1000) > 0);
 	s = p[0].revents ? rig_take(&b, which) : z;
 	rig_msg_free(rig_request(s));

@@ -720,10 +720,6 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 		}
 		t->scan = (struct h1_scan){ 0 };
 		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
-<<<<<<< HEAD
-			w->http->answer.error = "a switch of protocols that nobody asked for";
-=======
->>>>>>> main
 			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}

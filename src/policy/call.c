@@ -120,8 +120,10 @@ admit(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	double cost = c->info.cost > 0 ? c->info.cost : 1;
-	if (p->fallback != NULL && fl_fallback_rehearses(p->fallback, c->info.key)) {
-		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, &c->refusal) == 0;
+	struct fl_refusal full;
+	/* Once: after one that failed we are here again. */
+	if (p->fallback != NULL && !c->rehearsal && fl_fallback_rehearses(p->fallback, c->info.key)) {
+		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, &full) == 0;
 		c->fallback_on = c->rehearsal;
 		if (c->rehearsal) {
 			c->state = FALL_BACK;
@@ -238,8 +240,8 @@ may_hedge(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	c->hedge_at = FL_NEVER;
-	if (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED)
-		return false;
+	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
+		return false;                   /* the owner may have changed its mind since the attempt began */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
 	c->hedges++;
@@ -424,7 +426,7 @@ finish(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 static enum fl_do
 run(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
-	if (c->hedge_at <= now && c->flying == 1 && c->state == RUNNING && may_hedge(c, now)) {
+	if (c->hedge_at <= now && may_hedge(c, now)) {
 		if (start_attempt(c, true, now, todo) == FL_DO_ATTEMPT)
 			return FL_DO_ATTEMPT;
 	}

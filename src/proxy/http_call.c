@@ -281,6 +281,8 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 	struct http_try *t = todo->attempt < FL_CALL_ATTEMPTS_MAX ? ex->tries[todo->attempt] : NULL;
 	char say[512];
 	ex->finished = true;
+	if (ex->answered)
+		return;                                 /* the client has left, or got as much of an answer as there is */
 	switch (todo->end) {
 	case FL_END_ANSWERED:
 		forward(w, ex, t, ex->head_p, ex->head_more);
@@ -649,6 +651,27 @@ keep_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 	return true;
 }
 
+/* The attempt that runs; the fallback's when there is none. NULL: nothing runs. */
+static struct http_try *
+running_try(const struct http_exchange *ex)
+{
+	for (unsigned i = 0; i < ex->call.attempts; i++)
+		if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
+			return ex->tries[i];
+	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
+}
+
+/* Give all that run what has come of the body and was kept. */
+static void
+pump_all(struct worker *w, struct http_exchange *ex)
+{
+	for (unsigned i = 0; i <= ex->call.attempts; i++) {
+		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
+		if (t != NULL && t->conn != NULL && http_try_pump(w, t) < 0)
+			http_try_flow(w, t, true);      /* reading tells why */
+	}
+}
+
 /* Bytes of the request's body. returns how many were used. */
 size_t
 http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
@@ -673,9 +696,8 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		ex->call.info.idempotent = false;       /* no more hedges either */
 	}
 	if (!ex->keeps) {
-		for (unsigned i = 0; i < ex->call.attempts && t == NULL; i++)
-			if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
-				t = ex->tries[i];
+		if (t == NULL)
+			t = running_try(ex);
 		if (t == NULL && ex->answered) {
 			/* Nobody wants it: it is dropped, and the connection ends behind the answer. */
 			enum h1_verdict v = h1_body_feed(&ex->body, p, n, &taken);
@@ -712,9 +734,7 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
 		return n;
 	}
-	for (unsigned i = 0; i < ex->call.attempts; i++)
-		if (ex->tries[i] != NULL && ex->tries[i]->conn != NULL && http_try_pump(w, ex->tries[i]) < 0)
-			http_try_flow(w, ex->tries[i], true);
+	pump_all(w, ex);
 	return taken;
 }
 
@@ -749,7 +769,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			slab_give(w->mem, ex, sizeof(*ex));
 		if (head != NULL)
 			slab_give(w->mem, head, h->head_bytes);
-		http_reply_bad(w, c, 503, "no memory for another request");
+		http_reply_bad(w, c, 503, "no memory for another request", h->method == H1_HEAD);
 		return n;
 	}
 	memset(ex, 0, sizeof(*ex));

@@ -53,7 +53,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			return at;
 		c->scan = (struct h1_scan){ 0 };
 		if (v == H1_BAD) {
-			http_reply_bad(w, c, h->head.status, h->head.error);
+			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
 		at += http_call_begin(w, c, p + at, n - at);
@@ -162,6 +162,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	}
 	if (c->state < AT_CLOSING)
 		conn_advance(w, c);
+	/* The last bytes of a tunnel have gone on: its end may follow. */
+	if (c->state == AT_EXCHANGE && c->eof && c->held_n == 0 && c->ex->winner != NULL && c->ex->winner->tunnel && c->ex->winner->conn != NULL)
+		http_call_tunnel(w, c->ex);
 	if (c->state == AT_LINGER)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {
@@ -276,7 +279,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		return;
 	}
 	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
-		http_reply_bad(w, c, 400, "the request ended early");
+		http_reply_bad(w, c, 400, "the request ended early", false);
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
@@ -442,7 +445,7 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			break;
 		case AT_READING:
 			if (c->held_n > 0)
-				http_reply_bad(w, c, 408, "the request's head did not come in time");
+				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
 				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 			break;

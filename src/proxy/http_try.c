@@ -123,6 +123,7 @@ send_request(struct worker *w, struct http_try *t)
 	t->head_sent = true;
 	t->any_sent = true;
 	t->body_at = with;
+	line_count(&ex->conn->wline->cell->sent_bytes[FL_C2S], n + with);
 	int r = http_out_put(w, &t->conn->out, t->conn->sock, h->compose, n + with);
 	if (r < 0)
 		return r;
@@ -155,6 +156,7 @@ http_try_feed(struct worker *w, struct http_try *t, const char *p, size_t n)
 	if (t->gate != NULL && !t->tunnel) {
 		r = feed_gate(w, t, p, n);
 	} else {
+		line_count(&t->ex->conn->wline->cell->sent_bytes[FL_C2S], n);
 		r = http_out_put(w, &t->conn->out, t->conn->sock, p, n);
 		t->body_at += n;
 	}
@@ -720,6 +722,7 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 		}
 		t->scan = (struct h1_scan){ 0 };
 		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
+			w->http->answer.error = "a switch of protocols that nobody asked for";
 			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}
@@ -743,6 +746,7 @@ try_received(struct worker *w, struct http_try *t, const struct io_event *ev)
 {
 	t->moved_at = http_now(w);
 	if (ev->res > 0) {
+		line_count(&t->ex->conn->wline->cell->received_bytes[FL_S2C], (uint64_t)ev->res);
 		t->any_received = true;
 		if (t->phase == HTTP_TRY_BODY)
 			take_body(w, t, (const char *)ev->data, (size_t)ev->res);

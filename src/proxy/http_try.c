@@ -416,7 +416,7 @@ http_try_vote(struct worker *w, struct http_try *t, enum fl_outcome outcome, enu
 		return;
 	t->voted = true;
 	struct cluster_result r = { .outcome = outcome, .connect_failed = why == HTTP_FAIL_CONNECT, .timed_out = why == HTTP_FAIL_TIMEOUT,
-		.latency = t->first_byte > 0 ? t->first_byte : now - t->started };
+		.began = t->started, .latency = t->first_byte > 0 ? t->first_byte : now - t->started };
 	cluster_done(w, t->instance, &t->permit, &r, now);
 	t->instance = NULL;
 }

@@ -123,7 +123,8 @@ static void
 breaker(struct drawing *d)
 {
 	buf_printf(d->y, "%sbreaker: {per: %s, window: %lldms, failure_rate: %lld%%, min_calls: %lld, open: %lldms, open_max: %lldms", d->indent,
-	    d->own_instances && maybe(d, 500) ? "instance" : "route", ms(d, 100, 10000), (long long)rnd_range(d->r, 5, 100), (long long)rnd_log(d->r, 1, 20),
+	    d->own_instances && maybe(d, 500) ? "instance" : "route", ms(d, 100, 10000), (long long)rnd_range(d->r, 5, 100),
+	    (long long)rnd_log(d->r, 1, 20),
 	    ms(d, 10, 3000), ms(d, 3000, 6000));
 	if (maybe(d, 300))
 		buf_printf(d->y, ", window_calls: %lld", (long long)rnd_log(d->r, 1, 50));
@@ -172,7 +173,8 @@ limits_of_load(struct drawing *d, struct web_facts *f)
 	if (s->shed && policy(d)) {
 		buf_printf(d->y, "%sshed: {target: %lldms, window: %lldms, step_up: 10%%", d->indent, ms(d, 1, 100), ms(d, 10, 500));
 		if (maybe(d, 400))
-			buf_printf(d->y, ", accepts: %lld, accepts_window: %llds", (long long)rnd_range(d->r, 1, 3), (long long)rnd_range(d->r, 1, 10));
+			buf_printf(d->y, ", accepts: %lld, accepts_window: %llds", (long long)rnd_range(d->r, 1, 3),
+			    (long long)rnd_range(d->r, 1, 10));
 		enforce(d);
 		buf_puts(d->y, "}\n");
 		f->refuses = true;

@@ -441,8 +441,8 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);
 			break;
-		default:
-			http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+		default:                                /* not by a reset: what was sent may not have arrived */
+			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
 		}
 		http_side_later(w, c);
 	}

@@ -169,7 +169,7 @@ int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *
 struct cluster_result {
 	enum fl_outcome outcome;
 	bool connect_failed, timed_out;
-	fl_ns latency;
+	fl_ns began, latency;
 };
 void cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now);
 struct instance *cluster_hold(struct instance *i);

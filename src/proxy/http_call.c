@@ -348,10 +348,15 @@ http_call_tunnel(struct worker *w, struct http_exchange *ex)
 		c->shut = true;
 		io_shutdown(w->io, c->sock);
 	}
-	if (t->shut && c->shut)
-		answer_done(w, ex, t);
-	else
+	if (!t->shut || !c->shut) {
 		http_side_flow(w, c);
+		return;
+	}
+	if (ex->gate != NULL) {
+		http_gate_finish(ex->gate);
+		http_gate_run(w, ex->gate);
+	}
+	answer_done(w, ex, t);
 }
 
 /* What the call is to think of an answer: good, and another attempt's chance is over; or not, and maybe there is another. */
@@ -829,11 +834,17 @@ http_call_faults(struct worker *w, struct http_exchange *ex)
 		if (t->conn->out.bend == NULL && !http_out_has_faults(conf->faults, FL_C2S))
 			continue;
 		struct decide_conn key = http_shape_attempt(w, ex, i);
-		if (upconn_faults(w, t->conn, conf->faults, &key, &who) < 0) {
+		int r = upconn_faults(w, t->conn, conf->faults, &key, &who);
+		bool moves = r == 0 && t->head_sent && !http_out_busy(&t->conn->out);
+		if (moves)
+			r = http_try_pump(w, t);
+		if (r < 0) {
 			http_try_drop(w, t);
 			on_failed(w, t, HTTP_FAIL_BROKE);
 			return;                         /* the exchange may be over */
 		}
+		if (moves)
+			on_writable(w, t);              /* what waited for a fault that is gone goes on */
 	}
 }
 

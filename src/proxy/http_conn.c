@@ -154,7 +154,7 @@ settle_one(struct worker *w, struct http_conn *c)
 		fl_call_abandon(&c->ex->call, http_now(w));
 		http_call_drive(w, c->ex);
 	}
-	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
+	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->state >= AT_CLOSING || c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */
 	if (c->state == AT_GONE && c->ex == NULL) {
 		conn_free(w, c);                        /* (3) */
@@ -384,6 +384,8 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 	conn_bend(w, c);
 	if (c->ex != NULL && c->state == AT_EXCHANGE)
 		http_call_faults(w, c->ex);
+	if (c->state < AT_CLOSING)
+		conn_sent(w, c, 0);                     /* what waited for a fault that is gone goes on */
 	http_side_later(w, c);
 }
 
@@ -452,8 +454,8 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);
 			break;
-		default:
-			http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+		default:                                /* not by a reset: what was sent may not have arrived */
+			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
 		}
 		http_side_later(w, c);
 	}

@@ -53,7 +53,8 @@ static void
 flush(int ep, struct conn *c, bool waiting)
 {
 	while (c->unsent > 0) {
-		ssize_t n = opt.http ? send(c->fd, http_ask + (opt.ask - c->unsent % opt.ask) % opt.ask, c->unsent % opt.ask ? c->unsent % opt.ask : opt.ask,
+		size_t part = c->unsent % opt.ask;
+		ssize_t n = opt.http ? send(c->fd, http_ask + (opt.ask - part) % opt.ask, part > 0 ? part : opt.ask,
 		                           MSG_NOSIGNAL)
 		                     : send(c->fd, block, c->unsent < sizeof(block) ? c->unsent : sizeof(block), MSG_NOSIGNAL);
 

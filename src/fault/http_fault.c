@@ -210,6 +210,12 @@ http_fault_counts_requests(const struct http_fault_set *s)
 	return s != NULL && s->counts_requests;
 }
 
+bool
+http_fault_has(const struct http_fault_set *s, enum fl_dir dir)
+{
+	return s != NULL && s->dirs[dir] != 0;
+}
+
 const struct fault_spec *
 http_fault_spec(const struct http_fault_set *s, unsigned i)
 {

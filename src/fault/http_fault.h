@@ -43,6 +43,9 @@ void http_fault_set_unref(struct http_fault_set *s);                    /* NULL 
 /* Does any of its faults count requests of the line (every, first)? Else view.ordinal may be 0. */
 bool http_fault_counts_requests(const struct http_fault_set *s);
 
+/* Has it faults of this side? */
+bool http_fault_has(const struct http_fault_set *s, enum fl_dir dir);
+
 /* A request, as its faults see it. */
 struct http_fault_view {
 	const char *p;                  /* bytes of its head */

@@ -127,6 +127,7 @@ admit(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	double cost = c->info.cost > 0 ? c->info.cost : 1;
+	/* Once: after one that failed we are here again. */
 	if (p->fallback != NULL && !c->rehearsal && fl_fallback_rehearses(p->fallback, c->info.key)) {
 		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, NULL) == 0;
 		c->fallback_on = c->rehearsal;
@@ -248,8 +249,8 @@ may_hedge(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	c->hedge_at = FL_NEVER;
-	if (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED)
-		return false;
+	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
+		return false;                   /* the owner may have changed its mind since the attempt began */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
 	return true;
@@ -445,7 +446,7 @@ static enum fl_do
 run(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
 	const struct fl_plan *p = c->plan;
-	if (c->hedge_at <= now && c->flying == 1 && c->state == RUNNING && may_hedge(c, now)) {
+	if (c->hedge_at <= now && may_hedge(c, now)) {
 		c->hedges++;
 		if (start_attempt(c, true, now, todo) == FL_DO_ATTEMPT) {
 			fl_hedge_started(p->hedge);

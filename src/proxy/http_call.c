@@ -10,12 +10,35 @@
 #include "proxy/http_call.h"
 #include "base/assert.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
+#include "proxy/http_shape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define KEPT_SMALL 16384                /* bodies up to this are kept even if nothing will be repeated: one push with the head */
+
+/* The gate goes on; with the whole answer in its hands, if that is so. */
+static void
+shaped_more(struct worker *w, struct http_exchange *ex, const struct http_try *t)
+{
+	if (t->body_done && !t->tunnel)
+		http_gate_finish(ex->gate);
+	http_gate_run(w, ex->gate);
+}
+
+/* Bytes of the answer's body, for the gate. */
+static void
+shaped_body(struct worker *w, struct http_exchange *ex, const struct http_try *t, const char *p, size_t n)
+{
+	ex->response_bytes += n;
+	if (http_gate_put(w, ex->gate, p, n) < 0)
+		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
+	else
+		shaped_more(w, ex, t);
+}
 
 /* The answer of t goes to the client: its head now, its body as it comes. */
 static void
@@ -33,9 +56,24 @@ forward(struct worker *w, struct http_exchange *ex, struct http_try *t, const ch
 	if (ex->dechunk)
 		h1_body_start(&ex->payload, a, 0);
 	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE || t->tunnel;
-	size_t n = http_msg_answer(ex, p, a, ex->close_after, t->fallback, h->compose, sizeof(h->compose) - HTTP_REPLY_COPY_MAX);
+	struct http_frame frame = { .reframe = ex->dechunk, .framing = H1_CLOSE };
+	if (ex->plan != NULL) {
+		if (ex->plan->abort != NULL) {
+			http_reply_abort(w, ex);        /* and what the instance answers goes nowhere */
+			return;
+		}
+		frame = http_gate_frame(ex->plan, a, ex->dechunk);
+		ex->close_after |= frame.lies;
+	}
+	size_t n = http_msg_answer(ex, p, a, &frame, ex->close_after, t->fallback, h->compose, sizeof(h->compose) - HTTP_REPLY_COPY_MAX);
 	if (n > sizeof(h->compose) - HTTP_REPLY_COPY_MAX) {
 		http_side_close(w, ex->conn, LINE_CLOSE_SERVER_ERROR, true);
+		return;
+	}
+	if (ex->plan != NULL) {
+		ex->response_bytes += n;
+		if (http_reply_shape(w, ex, a, &frame, h->compose, n))
+			shaped_more(w, ex, t);
 		return;
 	}
 	ex->composed = (uint32_t)n;
@@ -86,7 +124,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -96,6 +134,19 @@ static bool
 is_whole(const struct http_exchange *ex)
 {
 	return ex->body_bytes == ex->kept_n;
+}
+
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
 }
 
 /* An attempt came to nothing: tell the call, which decides what follows. */
@@ -128,7 +179,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -172,7 +223,7 @@ put_payload(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 			break;
 		if (span.kind != H1_SPAN_PAYLOAD || span.bytes == 0)
 			continue;
-		if (ex->dechunk)
+		if (ex->dechunk && ex->gate == NULL)
 			http_reply_put(w, ex, p + at, span.bytes);
 		if (ex->copy != NULL)
 			http_reply_copy_more(w, ex, p + at, span.bytes);
@@ -185,8 +236,8 @@ on_interim(struct worker *w, struct http_try *t, const char *p)
 	struct http_exchange *ex = t->ex;
 	struct http_worker *h = w->http;
 	struct h1_out o = { 0 };
-	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts. */
-	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1)
+	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts; not to one that does not read, or a flood of them would fill us. */
+	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1 || http_out_busy(&ex->conn->out))
 		return;
 	size_t n = h1_write_response(p, &h->answer, &o, h->compose, sizeof(h->compose));
 	if (n <= sizeof(h->compose))
@@ -210,6 +261,18 @@ retry_after(const struct h1_head *a, const char *p)
 	return s * FL_SEC;
 }
 
+/* No attempt has an answer for the client. */
+static void
+reply_failed(struct worker *w, struct http_exchange *ex)
+{
+	char say[512], text[640];
+	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
+	fl_call_explain(&ex->call, say, sizeof(say));
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
+	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
+}
+
 /* The outcome is known: tell the client. */
 static void
 deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
@@ -218,6 +281,8 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 	struct http_try *t = todo->attempt < FL_CALL_ATTEMPTS_MAX ? ex->tries[todo->attempt] : NULL;
 	char say[512];
 	ex->finished = true;
+	if (ex->answered)
+		return;                                 /* the client has left, or got as much of an answer as there is */
 	switch (todo->end) {
 	case FL_END_ANSWERED:
 		forward(w, ex, t, ex->head_p, ex->head_more);
@@ -228,7 +293,7 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 			forward(w, ex, t, ex->head_p, ex->head_more);
 			break;
 		}
-		http_reply_own(w, ex, ex->call.limit != FL_LIMIT_NONE ? 504 : 502, fl_call_explain(&ex->call, say, sizeof(say)), NULL);
+		reply_failed(w, ex);
 		break;
 	case FL_END_REFUSED:
 		http_reply_own(w, ex, ex->call.refusal.by == FL_WHO_RATE_LIMIT ? 429 : p->refuse_status,
@@ -275,11 +340,11 @@ http_call_tunnel(struct worker *w, struct http_exchange *ex)
 	struct http_conn *c = ex->conn;
 	struct http_try *t = ex->winner;
 	fl_assert(t->tunnel && t->conn != NULL && c->state == AT_EXCHANGE);
-	if (c->eof && !t->shut && c->held_n == 0 && !http_out_busy(&t->conn->out)) {
+	if (c->eof && !t->shut && c->held_n == 0 && http_out_end(w, &t->conn->out, t->conn->sock)) {
 		t->shut = true;
 		io_shutdown(w->io, t->conn->sock);
 	}
-	if (t->body_done && !c->shut && !http_out_busy(&c->out)) {
+	if (t->body_done && !c->shut && http_side_idle(c) && http_out_end(w, &c->out, c->sock)) {
 		c->shut = true;
 		io_shutdown(w->io, c->sock);
 	}
@@ -364,7 +429,9 @@ on_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 		http_reply_put(w, ex, NULL, 0);
 	if (ex->dechunk || ex->copy != NULL)
 		put_payload(w, ex, p, n);
-	if (!ex->dechunk)
+	if (ex->gate != NULL)
+		shaped_body(w, ex, t, p, n);
+	else if (!ex->dechunk)
 		http_reply_put(w, ex, p, n);
 	if (c->state >= AT_CLOSING)
 		return;
@@ -374,7 +441,7 @@ on_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 		http_reply_copy_end(w, ex);
 		answer_done(w, ex, t);
 	}
-	if (t->phase != HTTP_TRY_OVER && http_out_busy(&c->out))
+	if (t->phase != HTTP_TRY_OVER && http_side_busy(c))
 		http_try_flow(w, t, false);
 	http_side_arm(w, c, 0);
 }
@@ -387,6 +454,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 	/* A kept connection that was closed at the same moment: nobody has seen the request, or it may be repeated. */
 	if (why == HTTP_FAIL_BROKE && ex->winner != t && is_whole(ex) && (ex->call.info.idempotent || !t->any_sent) && http_try_again(w, t) == 0) {
 		http_side_count(&ex->cell->resent, 1);
+		http_side_arm(w, c, 0);
+		return;
+	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
 		http_side_arm(w, c, 0);
 		return;
 	}
@@ -404,7 +475,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);
@@ -518,7 +592,7 @@ static bool
 needs_peer(const struct http_conf *conf, const struct http_route *r)
 {
 	const struct cluster_conf *c = cluster_conf_of(r->cluster);
-	return conf->forwarded || conf->log_share > 0 || c->send_proxy != 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
+	return conf->forwarded || conf->log_share > 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
 }
 
 static void
@@ -543,8 +617,9 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 	ex->draws = conf->seed;
 	if (conf->trace)
 		http_msg_read_trace(ex, p, h, ex->draws);
-	ex->client = needs_peer(conf, ex->route) ? http_side_peer(w, c) : NULL;
+	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
+	http_reply_key(ex, p, h);
 }
 
 static bool
@@ -576,6 +651,27 @@ keep_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 	return true;
 }
 
+/* The attempt that runs; the fallback's when there is none. NULL: nothing runs. */
+static struct http_try *
+running_try(const struct http_exchange *ex)
+{
+	for (unsigned i = 0; i < ex->call.attempts; i++)
+		if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
+			return ex->tries[i];
+	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
+}
+
+/* Give all that run what has come of the body and was kept. */
+static void
+pump_all(struct worker *w, struct http_exchange *ex)
+{
+	for (unsigned i = 0; i <= ex->call.attempts; i++) {
+		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
+		if (t != NULL && t->conn != NULL && http_try_pump(w, t) < 0)
+			http_try_flow(w, t, true);      /* reading tells why */
+	}
+}
+
 /* Bytes of the request's body. returns how many were used. */
 size_t
 http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
@@ -600,9 +696,8 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		ex->call.info.idempotent = false;       /* no more hedges either */
 	}
 	if (!ex->keeps) {
-		for (unsigned i = 0; i < ex->call.attempts && t == NULL; i++)
-			if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
-				t = ex->tries[i];
+		if (t == NULL)
+			t = running_try(ex);
 		if (t == NULL && ex->answered) {
 			/* Nobody wants it: it is dropped, and the connection ends behind the answer. */
 			enum h1_verdict v = h1_body_feed(&ex->body, p, n, &taken);
@@ -639,10 +734,24 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
 		return n;
 	}
-	for (unsigned i = 0; i < ex->call.attempts; i++)
-		if (ex->tries[i] != NULL && ex->tries[i]->conn != NULL && http_try_pump(w, ex->tries[i]) < 0)
-			http_try_flow(w, ex->tries[i], true);
+	pump_all(w, ex);
 	return taken;
+}
+
+/* What faults on the way to the client do to this one; one that answers at once leaves nothing to be asked. */
+static void
+shape(struct worker *w, struct http_exchange *ex)
+{
+	http_shape_begin(w, ex);
+	if (ex->faults == NULL)
+		return;
+	fl_assert(w->http->head_of == ex);
+	ex->plan = http_shape_draw(w, ex, ex->head, &w->http->head, FL_S2C, 0);
+	if (ex->plan == NULL || ex->plan->abort == NULL || ex->plan->abort_when != HTTP_FAULT_BEFORE)
+		return;
+	ex->own = ex->answered = true;
+	http_reply_abort(w, ex);
+	fl_call_abandon(&ex->call, http_now(w));
 }
 
 /* A whole head is there: w->http->head, at p; n bytes in hand from p. returns how many were used. */
@@ -660,7 +769,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			slab_give(w->mem, ex, sizeof(*ex));
 		if (head != NULL)
 			slab_give(w->mem, head, h->head_bytes);
-		http_reply_bad(w, c, 503, "no memory for another request");
+		http_reply_bad(w, c, 503, "no memory for another request", h->method == H1_HEAD);
 		return n;
 	}
 	memset(ex, 0, sizeof(*ex));
@@ -698,8 +807,34 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)
 		used += http_call_body(w, ex, p + used, n - used);
+	if (!ex->answered)
+		shape(w, ex);
 	http_call_drive(w, ex);
 	return used;
+}
+
+void
+http_call_faults(struct worker *w, struct http_exchange *ex)
+{
+	const struct line_conf *conf = ex->conn->wline->conf;
+	struct http_who who = http_shape_who(ex);
+	if (ex->gate != NULL)
+		http_gate_renew(w, ex->gate, conf->http_faults);
+	for (unsigned i = 0; i <= ex->call.attempts; i++) {
+		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
+		if (t == NULL || t->conn == NULL)
+			continue;
+		if (t->gate != NULL)
+			http_gate_renew(w, t->gate, conf->http_faults);
+		if (t->conn->out.bend == NULL && !http_out_has_faults(conf->faults, FL_C2S))
+			continue;
+		struct decide_conn key = http_shape_attempt(w, ex, i);
+		if (upconn_faults(w, t->conn, conf->faults, &key, &who) < 0) {
+			http_try_drop(w, t);
+			on_failed(w, t, HTTP_FAIL_BROKE);
+			return;                         /* the exchange may be over */
+		}
+	}
 }
 
 /* Time limits of tries, of the call, and of the answer that goes out. */
@@ -718,7 +853,8 @@ http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 		if (c->state != AT_EXCHANGE)
 			return;
 	}
-	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback && now >= ex->call.deadline.at) {
+	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback && !http_side_held(ex) &&
+	    now >= ex->call.deadline.at) {
 		fl_call_limit(&ex->call, ex->call.deadline.limit);
 		http_side_close(w, c, LINE_CLOSE_SERVER_ERROR, true);
 		return;

@@ -16,6 +16,8 @@ size_t http_call_body(struct worker *w, struct http_exchange *ex, const char *p,
 void http_call_drive(struct worker *w, struct http_exchange *ex);
 /* Of a tunnel: an end of it has said that no more comes, or all that waited was sent. */
 void http_call_tunnel(struct worker *w, struct http_exchange *ex);
+/* The line's faults have changed: what is on its way follows. */
+void http_call_faults(struct worker *w, struct http_exchange *ex);
 /* Look at its time limits. */
 void http_call_timer(struct worker *w, struct http_conn *c, fl_ns now);
 /* Answers of bulkheads that a full mailbox did not take. */

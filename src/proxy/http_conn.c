@@ -18,6 +18,8 @@
 #include "proto/proxy_header.h"
 #include "proxy/http_call.h"
 #include "proxy/http_end.h"
+#include "proxy/http_gate.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
 
 #include <errno.h>
@@ -41,7 +43,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			at += k;
 			continue;
 		}
-		if (http_out_busy(&c->out))
+		if (!http_out_idle(&c->out))
 			return at;                      /* the client is to read its answers first */
 		const struct http_limits *l = &c->wline->http->conf->limits;
 		struct h1_limits lim = { .head_bytes_max = l->head_bytes_max, .fields_max = l->fields_max, .body_bytes_max = l->body_bytes_max };
@@ -51,7 +53,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			return at;
 		c->scan = (struct h1_scan){ 0 };
 		if (v == H1_BAD) {
-			http_reply_bad(w, c, h->head.status, h->head.error);
+			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
 		at += http_call_begin(w, c, p + at, n - at);
@@ -99,6 +101,8 @@ conn_free(struct worker *w, struct http_conn *c)
 		slab_give(w->mem, c->held, c->held_room);
 	if (c->peer != NULL)
 		slab_give(w->mem, c->peer, sizeof(*c->peer));
+	if (c->said != NULL)
+		slab_give(w->mem, c->said, sizeof(*c->said));
 	pool_give(&w->http->conns, c);
 }
 
@@ -124,10 +128,12 @@ exchange_over(struct worker *w, struct http_conn *c)
 static void
 linger(struct worker *w, struct http_conn *c)
 {
-	if (http_out_busy(&c->out))
+	if (!c->shut && !http_out_end(w, &c->out, c->sock)) {
+		c->since = http_now(w);
 		return;
-	if (c->dropped >= LINGER_BYTES || c->eof) {
-		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
+	}
+	if (http_out_struck(&c->out) || c->dropped >= LINGER_BYTES || c->eof) {
+		http_side_close(w, c, http_out_struck(&c->out) ? LINE_CLOSE_FAULT_CLOSED : LINE_CLOSE_FINISHED, false);
 		return;
 	}
 	if (!c->shut) {
@@ -148,7 +154,7 @@ settle_one(struct worker *w, struct http_conn *c)
 		fl_call_abandon(&c->ex->call, http_now(w));
 		http_call_drive(w, c->ex);
 	}
-	if (c->ex != NULL && c->ex->released && c->ex->answered)
+	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */
 	if (c->state == AT_GONE && c->ex == NULL) {
 		conn_free(w, c);                        /* (3) */
@@ -156,6 +162,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	}
 	if (c->state < AT_CLOSING)
 		conn_advance(w, c);
+	/* The last bytes of a tunnel have gone on: its end may follow. */
+	if (c->state == AT_EXCHANGE && c->eof && c->held_n == 0 && c->ex->winner != NULL && c->ex->winner->tunnel && c->ex->winner->conn != NULL)
+		http_call_tunnel(w, c->ex);
 	if (c->state == AT_LINGER)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {
@@ -187,8 +196,9 @@ greeted(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (wire != NULL && wire->tls_server != NULL && !c->tls) {
 		c->tls = true;
 		io_recv_stop(w->io, c->sock);
-		if (io_start_tls_server(w->io, c->sock, wire->tls_server, p, n) < 0)
-			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
+		int r = io_start_tls_server(w->io, c->sock, wire->tls_server, p, n);
+		if (r < 0)
+			http_side_close(w, c, r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD, true);
 		return;
 	}
 	c->state = AT_READING;
@@ -215,22 +225,19 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 		break;
 	}
 	if (head.family == PROXY_HEADER_IP4 || head.family == PROXY_HEADER_IP6) {
-		const struct io_addr *a = http_side_peer(w, c);
+		const struct io_addr *a = http_peer(w, c);
 		if (a != NULL) {
-			memset(c->peer, 0, sizeof(*c->peer));
+			struct io_addr any = { .len = sizeof(any.in), .in.sin_family = AF_INET };
 			if (head.family == PROXY_HEADER_IP4) {
-				c->peer->len = sizeof(c->peer->in);
-				c->peer->in.sin_family = AF_INET;
-				memcpy(&c->peer->in.sin_addr, head.client.ip, 4);
-				c->peer->in.sin_port = htons(head.client.port);
+				memcpy(&any.in.sin_addr, head.client.ip, 4);
+				any.in.sin_port = htons(head.client.port);
 			} else {
-				c->peer->len = sizeof(c->peer->in6);
-				c->peer->in6.sin6_family = AF_INET6;
-				memcpy(&c->peer->in6.sin6_addr, head.client.ip, 16);
-				c->peer->in6.sin6_port = htons(head.client.port);
+				addr_from_ip16(head.client.ip, head.client.port, &any);
 			}
+			*c->peer = any;
 		}
 	}
+	http_peer_said(w, c, &head);
 	c->spoken = true;
 	char *held = c->held;
 	uint32_t room = c->held_room, rest = c->held_n - (uint32_t)bytes;
@@ -238,6 +245,16 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	c->held_n = c->held_room = 0;
 	greeted(w, c, held + bytes, rest);
 	slab_give(w->mem, held, room);
+}
+
+/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	return true;
 }
 
 static void
@@ -261,8 +278,8 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
 		return;
 	}
-	if (c->state == AT_READING && c->held_n > 0) {
-		http_reply_bad(w, c, 400, "the request ended early");
+	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
+		http_reply_bad(w, c, 400, "the request ended early", false);
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
@@ -307,6 +324,77 @@ conn_received(struct worker *w, struct http_conn *c, const struct io_event *ev)
 		http_side_later(w, c);
 }
 
+/* Some was sent, or let go by a fault; or a fault ends the connection, or it is broken. */
+static void
+conn_sent(struct worker *w, struct http_conn *c, int res)
+{
+	struct http_exchange *ex = c->ex;
+	if (res < 0) {
+		bool struck = http_out_struck(&c->out);
+		http_side_close(w, c, !struck ? LINE_CLOSE_CLIENT_RESET : res == -ECONNRESET ? LINE_CLOSE_FAULT_RESET : LINE_CLOSE_FAULT_CLOSED,
+		    !struck || res == -ECONNRESET);
+		return;
+	}
+	if (http_out_busy(&c->out))
+		return;
+	if (ex != NULL && ex->gate != NULL)
+		http_gate_run(w, ex->gate);
+	if (ex != NULL && ex->winner != NULL && ex->winner->conn != NULL && !http_side_busy(c)) {
+		http_try_flow(w, ex->winner, true);
+		if (ex->winner->tunnel)
+			http_call_tunnel(w, ex);
+	}
+	http_side_later(w, c);
+}
+
+static void
+conn_faults_told(struct worker *w, void *ud, int res)
+{
+	struct http_conn *c = ud;
+	if (c->state >= AT_CLOSING)
+		return;
+	conn_sent(w, c, res);
+	if (c->state < AT_CLOSING) {
+		http_side_flow(w, c);
+		http_side_arm(w, c, 0);
+	}
+}
+
+/* Faults of the line's stream towards the client. */
+static void
+conn_bend(struct worker *w, struct http_conn *c)
+{
+	struct fault_set *set = c->wline->conf->faults;
+	struct http_who who = { c->wline, c->ordinal, c->key };
+	struct decide_conn key = { .key = c->key, .ordinal = c->ordinal };
+	if (c->out.bend == NULL && !http_out_has_faults(set, FL_S2C))
+		return;
+	const struct io_addr *peer = http_peer(w, c);
+	key.has_ip = peer != NULL && addr_ip16(peer, key.ip);
+	int r = http_out_faults(w, &c->out, c->sock, set, FL_S2C, &key, &who, conn_faults_told, c);
+	if (r < 0)
+		http_side_close(w, c, r == -ENOMEM ? LINE_CLOSE_OVERLOAD : LINE_CLOSE_FAULT_CLOSED, r == -ECONNRESET);
+}
+
+void
+http_conn_faults(struct worker *w, struct http_conn *c)
+{
+	if (c->state >= AT_CLOSING)
+		return;
+	conn_bend(w, c);
+	if (c->ex != NULL && c->state == AT_EXCHANGE)
+		http_call_faults(w, c->ex);
+	http_side_later(w, c);
+}
+
+static void
+tell_tls_failed(struct worker *w, const struct http_conn *c)
+{
+	struct proxy_event e = { .at = http_now(w), .conn_ordinal = c->ordinal, .conn_key = c->key, .dir = FL_C2S, .what = "tls_failed",
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, c->wline->line->name, io_tls_error(c->sock));
+}
+
 static void
 conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
@@ -319,6 +407,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	case IO_CONNECT:                                /* the TLS handshake */
 		if (ev->res < 0) {
+			tell_tls_failed(w, c);
 			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
 			return;
 		}
@@ -332,16 +421,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 	case IO_SENT:
 		if (c->state >= AT_CLOSING)
 			return;
-		if (http_out_sent(w, &c->out, c->sock, ev->res) < 0) {
-			http_side_close(w, c, LINE_CLOSE_CLIENT_RESET, true);
-		} else if (!http_out_busy(&c->out)) {
-			if (c->ex != NULL && c->ex->winner != NULL && c->ex->winner->conn != NULL) {
-				http_try_flow(w, c->ex->winner, true);
-				if (c->ex->winner->tunnel)
-					http_call_tunnel(w, c->ex);
-			}
-			http_side_later(w, c);
-		}
+		conn_sent(w, c, http_out_sent(w, &c->out, c->sock, ev->res));
 		break;
 	default:
 		fl_assert(!"event of a client's connection");
@@ -365,7 +445,7 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			break;
 		case AT_READING:
 			if (c->held_n > 0)
-				http_reply_bad(w, c, 408, "the request's head did not come in time");
+				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
 				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 			break;
@@ -422,7 +502,7 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	if (r < 0) {
 		if (c != NULL)
 			pool_give(&w->http->conns, c);
-		refuse(w, wl, token, c == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+		refuse(w, wl, token, c == NULL || r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
 	c->wline = wl;
@@ -434,6 +514,9 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	list_init(&c->settle);
 	list_add_tail(&wl->https, &c->link);
 	line_count(&wl->cell->active, 1);
+	conn_bend(w, c);
+	if (c->state >= AT_CLOSING)
+		return;
 	if (!tls)
 		http_side_flow(w, c);
 	http_side_arm(w, c, 0);
@@ -457,7 +540,6 @@ void
 http_conn_report(struct worker *w, struct http_conn *c, struct proxy_conn *ret)
 {
 	static const char *const names[] = { "greeting", "idle", "exchange", "lingering", "closing", "closing" };
-	(void)w;
 	*ret = (struct proxy_conn){ .ordinal = c->ordinal, .key = c->key, .opened_ns = c->opened, .state = names[c->state] };
 	if (c->sock == NULL)
 		return;
@@ -465,6 +547,11 @@ http_conn_report(struct worker *w, struct http_conn *c, struct proxy_conn *ret)
 	io_local_addr(c->sock, &ret->proxy_client_side);
 	ret->held_bytes[FL_C2S] = c->held_n;
 	ret->held_bytes[FL_S2C] = c->out.bytes;
+	struct chain_report r;
+	fl_ns now = http_now(w);
+	for (unsigned i = 0; ret->fault_count < PROXY_REPORT_FAULTS && http_out_report(&c->out, i, now, &r); i++)
+		ret->faults[ret->fault_count++] = (struct proxy_conn_fault){ .fault_id = r.fault->id, .dir = FL_S2C,
+			.active = r.active, .in_bytes = r.in_bytes, .hits = r.hits, .held_bytes = r.held_bytes };
 }
 
 void

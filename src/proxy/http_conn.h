@@ -23,6 +23,8 @@ struct http_conn *http_conn_of(struct list *link);
 void http_conn_stop(struct worker *w, struct http_conn *c, enum line_close reason, bool reset);
 /* No more requests after the one in hand. */
 void http_conn_drain(struct worker *w, struct http_conn *c);
+/* The line's faults have changed. */
+void http_conn_faults(struct worker *w, struct http_conn *c);
 void http_conn_report(struct worker *w, struct http_conn *c, struct proxy_conn *ret);
 /* Free at the end of the worker: its sockets are closed by io_free(). */
 void http_conn_abandon(struct worker *w, struct http_conn *c);

@@ -20,6 +20,8 @@
 
 struct http_conn;
 struct http_exchange;
+struct http_gate;
+struct http_hold;
 
 /* Where an attempt stands. */
 enum http_try_phase {
@@ -38,9 +40,13 @@ struct http_try {
 	struct fl_permit permit;
 	uint8_t index;                  /* of the attempt */
 	uint8_t phase;
+	uint8_t waits;                  /* for a connection that another worker closes */
 	bool fallback;                  /* to the fallback's cluster */
 	bool voted, reused, any_sent, any_received, tunnel, head_sent;
 	bool shut;                      /* tunnel: the client's end was passed on */
+	bool paused;                    /* receiving was stopped: the client does not keep up */
+	bool faulted;                   /* a fault has ended its connection: nothing is hidden by another one */
+	bool spent;                     /* the connection is of no use for another request */
 	bool unwanted;                  /* the answer is nobody's: the connection is given back when it is whole and in hand */
 	fl_ns started, phase_at, moved_at;
 	fl_ns first_byte;               /* from started; 0: not yet */
@@ -53,6 +59,10 @@ struct http_try {
 	uint16_t status;
 	uint8_t framing;                /* enum h1_framing */
 	bool keep_alive, body_done;
+	/* faults */
+	struct http_fault_plan *plan;   /* on the request's way to the instance; NULL: none acts */
+	struct http_gate *gate;         /* carries it out; NULL: nothing to carry out */
+	struct http_hold *hold;         /* it waits before it begins; NULL: not */
 };
 
 struct http_exchange {
@@ -108,13 +118,18 @@ struct http_exchange {
 	uint16_t status;
 	fl_ns start, queue, connect, first_byte, answer_at;    /* queue, connect, first_byte: -1 none */
 	uint64_t request_bytes, response_bytes;
+	char broke[96];                 /* what was wrong with the last attempt that broke; "": nothing, or a time limit */
 	/* a copy for the stale cache */
+	uint64_t stale_key[2];
+	bool personal;                  /* the request says who asks: its answer is for nobody else */
 	char *copy;
 	uint32_t copy_n, copy_room;
 	/* faults */
-	struct http_fault_plan plan;    /* towards the client */
-	fl_ns resume_at;                /* a fault holds the answer until then; 0: not */
-	uint64_t fault_id;
+	struct http_fault_set *faults;  /* as they were when it began; a reference; NULL: none */
+	struct http_fault_plan *plan;   /* on the answer's way to the client; NULL: none acts */
+	struct http_gate *gate;         /* carries it out, once there is an answer */
+	uint64_t on_line;               /* its number on the line, where faults count requests */
+	uint64_t fault_id;              /* of the first fault that hit it; 0: none */
 };
 
 static inline fl_ns http_now(const struct worker *w) { return io_now(w->io); }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDITS_MAX 16
+#define EDITS_MAX (16 + HTTP_FAULT_EDITS_MAX)
 
 struct edits {
 	struct h1_edit list[EDITS_MAX];
@@ -139,16 +139,24 @@ add_forwarded(struct edits *e, const struct http_exchange *ex, const char *p, co
 	(void)ex;
 }
 
+static void
+add_faults(struct edits *e, const struct http_fault_plan *plan)
+{
+	if (plan != NULL && e->count + HTTP_FAULT_EDITS_MAX <= EDITS_MAX)
+		e->count += http_fault_edits(plan, e->list + e->count);
+}
+
+static const struct io_addr nobody = { .len = 0 };
+
 size_t
-http_msg_request(const struct worker *w, const struct http_exchange *ex, const char *p, const struct h1_head *h, const struct instance *i,
-    const struct io_addr *client, bool tls, fl_ns now, char *out, size_t cap)
+http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_head *h, const struct instance *i,
+    const struct http_fault_plan *plan, const struct http_frame *frame, fl_ns now, char *out, size_t cap)
 {
 	const struct http_conf *conf = ex->line->conf;
 	struct edits e = { .count = 0 };
 	char ip[ADDR_TEXT_MAX], host[256], trace[64], ms[32], grpc[32], tries[16];
-	(void)w;
 	if (conf->forwarded)
-		add_forwarded(&e, ex, p, h, client, tls, ip, host);
+		add_forwarded(&e, ex, p, h, ex->client != NULL ? ex->client : &nobody, ex->tls, ip, host);
 	if (ex->has_trace) {
 		memcpy(trace, "00-", 3);
 		put_hex(trace + 3, ex->trace, 16);
@@ -176,7 +184,9 @@ http_msg_request(const struct worker *w, const struct http_exchange *ex, const c
 	}
 	if (conf->via[0] != '\0')
 		edit(&e, H1_EDIT_APPEND, "via", conf->via);
-	struct h1_out o = { .edits = e.list, .edit_count = e.count, .upgrade = h->upgrade };
+	add_faults(&e, plan);
+	struct h1_out o = { .edits = e.list, .edit_count = e.count, .upgrade = h->upgrade, .reframe = frame->reframe, .framing = frame->framing,
+		.length = frame->length };
 	if (h->host.len == 0) {
 		o.host = i->addr.sa.sa_family == AF_UNIX ? "localhost" : i->text;
 		o.host_len = (uint32_t)strlen(o.host);
@@ -185,6 +195,39 @@ http_msg_request(const struct worker *w, const struct http_exchange *ex, const c
 }
 
 /* ---- answers ---- */
+
+static bool
+offered(const char *p, const struct h1_head *h, const char *name, size_t n)
+{
+	for (unsigned i = 0; i < h->field_count; i++) {
+		const struct h1_field *f = &h->fields[i];
+		const char *s = p + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word))
+			if (word.len == n && h1_same_name(s + word.at, name, n))
+				return true;
+	}
+	return false;
+}
+
+bool
+http_msg_switches(const char *p, const struct h1_head *request, const char *q, const struct h1_head *answer)
+{
+	bool any = false;
+	for (unsigned i = 0; i < answer->field_count; i++) {
+		const struct h1_field *f = &answer->fields[i];
+		const char *s = q + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word)) {
+			if (!offered(p, request, s + word.at, word.len))
+				return false;
+			any = true;
+		}
+	}
+	return any;
+}
 
 static void
 add_timing(struct edits *e, const struct http_exchange *ex, char timing[160])
@@ -196,7 +239,8 @@ add_timing(struct edits *e, const struct http_exchange *ex, char timing[160])
 }
 
 size_t
-http_msg_answer(const struct http_exchange *ex, const char *p, const struct h1_head *h, bool close, bool degraded, char *out, size_t cap)
+http_msg_answer(const struct http_exchange *ex, const char *p, const struct h1_head *h, const struct http_frame *frame, bool close, bool degraded,
+    char *out, size_t cap)
 {
 	const struct http_conf *conf = ex->line->conf;
 	struct edits e = { .count = 0 };
@@ -207,9 +251,11 @@ http_msg_answer(const struct http_exchange *ex, const char *p, const struct h1_h
 		add_timing(&e, ex, timing);
 	if (degraded)
 		edit(&e, H1_EDIT_SET, "x-faultline-degraded", "fallback");
+	add_faults(&e, ex->plan);
 	struct h1_out o = { .edits = e.list, .edit_count = e.count, .upgrade = h->status == 101, .close = close && h->status != 101,
-		.keep_alive = !close && ex->version_minor == 0 };
-	if (ex->dechunk) {
+		.keep_alive = !close && ex->version_minor == 0, .reframe = frame->reframe, .framing = frame->framing, .length = frame->length };
+	/* Chunks are not for a client of HTTP/1.0, not even to be spoken of (RFC 9112 6.1). */
+	if (ex->version_minor == 0 && h->chunked && !o.reframe) {
 		o.reframe = true;
 		o.framing = H1_CLOSE;
 	}

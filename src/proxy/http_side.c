@@ -20,6 +20,9 @@ http_side_close(struct worker *w, struct http_conn *c, enum line_close reason, b
 		return;
 	c->state = AT_CLOSING;
 	c->reason = (uint8_t)reason;
+	http_out_stop(w, &c->out);
+	if (c->ex != NULL)
+		http_gate_stop(w, c->ex->gate);
 	io_close(w->io, c->sock, reset);
 	http_side_later(w, c);
 }
@@ -32,10 +35,24 @@ http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n)
 		return;
 	int r = http_out_put(w, &c->out, c->sock, p, n);
 	line_count(&c->wline->cell->sent_bytes[FL_S2C], n);
-	if (r == -ENOMEM)
+	if (http_out_struck(&c->out))
+		http_side_close(w, c, r == -ECONNRESET ? LINE_CLOSE_FAULT_RESET : LINE_CLOSE_FAULT_CLOSED, r == -ECONNRESET);
+	else if (r == -ENOMEM)
 		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
 	else if (r < 0)
 		http_side_close(w, c, r == -EPIPE || r == -ECONNRESET ? LINE_CLOSE_CLIENT_RESET : LINE_CLOSE_CLIENT_ERROR, true);
+}
+
+bool
+http_side_busy(const struct http_conn *c)
+{
+	return http_out_busy(&c->out) || (c->ex != NULL && c->ex->gate != NULL && http_gate_busy(c->ex->gate));
+}
+
+bool
+http_side_idle(const struct http_conn *c)
+{
+	return http_out_idle(&c->out) && (c->ex == NULL || c->ex->gate == NULL || http_gate_idle(c->ex->gate));
 }
 
 fl_ns
@@ -54,7 +71,7 @@ exchange_due(const struct http_exchange *ex)
 	if (ex->released)
 		return FL_NEVER;                        /* it is about to be freed */
 	/* The fallback may be what answers when the call's own time is over. */
-	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback)
+	if (ex->answering && !ex->answered && ex->winner != NULL && !ex->winner->tunnel && !ex->winner->fallback && !http_side_held(ex))
 		due = FL_MIN(due, ex->call.deadline.at);
 	for (unsigned i = 0; i < ex->call.attempts; i++)
 		if (ex->tries[i] != NULL)
@@ -72,7 +89,7 @@ http_side_due(const struct http_conn *c)
 	case AT_GREETING: return c->opened + (c->wline->conf->wire != NULL ? c->wline->conf->wire->greeting_timeout : 10 * FL_SEC);
 	case AT_READING: return c->held_n > 0 ? c->since + l->head_timeout : l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
 	case AT_EXCHANGE: return exchange_due(c->ex);
-	case AT_LINGER: return c->since + HTTP_SIDE_LINGER;
+	case AT_LINGER: return c->out.bend != NULL && !http_out_idle(&c->out) ? FL_NEVER : c->since + HTTP_SIDE_LINGER;
 	default: return FL_NEVER;
 	}
 }
@@ -95,7 +112,7 @@ http_side_flow(struct worker *w, struct http_conn *c)
 	if (c->state >= AT_CLOSING)
 		return;
 	if (c->state == AT_READING) {
-		want = !http_out_busy(&c->out) && c->held_n < HTTP_SIDE_HELD_MAX;
+		want = http_out_idle(&c->out) && c->held_n < HTTP_SIDE_HELD_MAX;
 	} else if (c->state == AT_EXCHANGE) {
 		bool relays = ex->winner != NULL && ex->winner->tunnel;
 		want = (relays || !ex->body_done) && c->held_n == 0;
@@ -145,12 +162,4 @@ http_side_must_close(const struct http_exchange *ex)
 	const struct http_limits *l = &c->wline->http->conf->limits;
 	return !ex->client_keeps || !ex->body_done || c->close_next || c->eof || c->wline->draining || c->wline->closing ||
 	    (l->requests_max > 0 && c->requests >= l->requests_max);
-}
-
-const struct io_addr *
-http_side_peer(struct worker *w, struct http_conn *c)
-{
-	if (c->peer == NULL && (c->peer = slab_alloc(w->mem, sizeof(*c->peer))) != NULL && io_peer_addr(c->sock, c->peer) < 0)
-		c->peer->len = 0;
-	return c->peer;
 }

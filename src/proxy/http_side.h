@@ -4,6 +4,7 @@
 #define PROXY_HTTP_SIDE_H
 
 #include "proxy/http_exchange.h"
+#include "proxy/http_gate.h"
 
 #define HTTP_SIDE_LINGER (2 * FL_SEC)
 #define HTTP_SIDE_HELD_MAX (SLAB_BLOCK_MAX / 2)
@@ -20,6 +21,7 @@ struct http_conn {
 	struct list settle;             /* of the worker's, when something is left to be done */
 	struct http_exchange *ex;
 	struct io_addr *peer;           /* slab; NULL: not needed so far */
+	struct proxy_header *said;      /* slab: its PROXY header, to be passed on; NULL: none */
 	char *held;                     /* what came and was not used yet */
 	uint32_t held_n, held_room;
 	struct h1_scan scan;
@@ -44,6 +46,10 @@ void http_side_later(struct worker *w, struct http_conn *c);
 void http_side_close(struct worker *w, struct http_conn *c, enum line_close reason, bool reset);
 /* Bytes for the client. A broken connection shows itself when it is read. */
 void http_side_put(struct worker *w, struct http_conn *c, const void *p, size_t n);
+/* More of an answer must wait. Is it a fault that makes it wait? Is all that was put out? */
+bool http_side_busy(const struct http_conn *c);
+static inline bool http_side_held(const struct http_exchange *ex) { return ex->gate != NULL && http_gate_busy(ex->gate); }
+bool http_side_idle(const struct http_conn *c);
 /* When its next time limit passes; arm the timer for it, but not before `least`: a limit that has passed is not looked at twice. */
 fl_ns http_side_due(const struct http_conn *c);
 void http_side_arm(struct worker *w, struct http_conn *c, fl_ns least);
@@ -55,7 +61,5 @@ void http_side_flow(struct worker *w, struct http_conn *c);
 void http_side_hold(struct worker *w, struct http_conn *c, const char *p, size_t n);
 /* After the answer of this exchange the connection ends. */
 bool http_side_must_close(const struct http_exchange *ex);
-/* The client's address; NULL: no memory. */
-const struct io_addr *http_side_peer(struct worker *w, struct http_conn *c);
 
 #endif

@@ -3,7 +3,6 @@
 #include "proxy/upconn.h"
 #include "base/assert.h"
 #include "io/tls.h"
-#include "proto/proxy_header.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@ struct upconn_pools {
 	struct list idle;       /* all of the worker, the oldest first */
 	struct wtimer sweep;
 	uint32_t idle_count;
+	uint32_t used, enough;  /* connections there are; when there are so many, an idle one ends for each new one */
 };
 
 int
@@ -28,6 +28,7 @@ upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools)
 		return -ENOMEM;
 	}
 	list_init(&p->idle);
+	p->enough = conns_max - conns_max / 8;
 	*ret_upools = p;
 	return 0;
 }
@@ -56,6 +57,19 @@ unidle(struct worker *w, struct upconn *c)
 	atomic_fetch_sub_explicit(&c->instance->idle, 1, memory_order_relaxed);
 }
 
+struct upconn_greeting {
+	size_t n;
+	uint8_t bytes[PROXY_HEADER_WRITE_MAX];
+};
+
+static void
+greeting_free(struct worker *w, struct upconn *c)
+{
+	if (c->greeting != NULL)
+		slab_give(w->mem, c->greeting, sizeof(*c->greeting));
+	c->greeting = NULL;
+}
+
 static bool
 is_idle(const struct upconn *c)
 {
@@ -70,28 +84,86 @@ upconn_drop(struct worker *w, struct upconn *c, bool reset)
 		unidle(w, c);
 	c->user = NULL;
 	c->closing = true;
+	http_out_stop(w, &c->out);
 	io_close(w->io, c->sock, reset);
+}
+
+/* Connected: the PROXY header goes first, then TLS begins. 0, 1: and another IO_CONNECT follows; -errno. */
+static int
+greet(struct worker *w, struct upconn *c)
+{
+	const struct cluster_conf *conf = cluster_conf_of(c->instance->cluster);
+	if (c->greeting == NULL)
+		return 0;
+	size_t n = c->greeting->n;
+	int64_t k = io_push(w->io, c->sock, c->greeting->bytes, n);     /* small enough for any socket's buffer */
+	greeting_free(w, c);
+	if (k != (int64_t)n)
+		return -EPIPE;
+	int r = conf->tls != NULL ? io_start_tls_client(w->io, c->sock, conf->tls, cluster_tls_name(c->instance)) : 0;
+	return r < 0 || conf->tls == NULL ? r : 1;
 }
 
 static void
 upconn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct upconn *c = FL_CONTAINER_OF(sink, struct upconn, sink);
+	struct io_event told = *ev;
 	if (ev->kind == IO_CLOSED) {
 		atomic_fetch_sub_explicit(&c->instance->conns, 1, memory_order_relaxed);
 		cluster_let_go(c->instance);
 		http_out_free(w, &c->out);
+		greeting_free(w, c);
 		pool_give(&w->upools->conns, c);
+		w->upools->used--;
 		return;
 	}
 	if (c->closing)
 		return;
-	if (ev->kind == IO_CONNECT && ev->res == 0)
+	if (ev->kind == IO_CONNECT && ev->res == 0 && (told.res = greet(w, c)) > 0)
+		return;
+	if (ev->kind == IO_CONNECT && told.res == 0)
 		c->connecting = false;
+	if (ev->kind == IO_SENT)
+		told.res = http_out_sent(w, &c->out, c->sock, ev->res);
 	if (c->user != NULL)
-		c->user->event(w, c->user, c, ev);
+		c->user->event(w, c->user, c, &told);
 	else
 		upconn_drop(w, c, false);               /* (2) */
+}
+
+/* No more calls go to it from here: it is drained, its name stands for others now, or the configuration is another one. */
+static bool
+is_unwanted(const struct worker *w, const struct instance *i)
+{
+	return atomic_load_explicit(&i->draining, memory_order_relaxed) || atomic_load_explicit(&i->gone, memory_order_relaxed) ||
+	    !cluster_used(w, i->cluster);
+}
+
+bool
+upconn_has_idle(const struct worker *w, const struct instance *i)
+{
+	return !list_empty(&i->seats[w->index].idle);
+}
+
+/* What held bytes back has let them go, or a fault ends the connection: as though the network had said so. */
+static void
+faults_told(struct worker *w, void *ud, int res)
+{
+	struct upconn *c = ud;
+	struct io_event ev = { .kind = res < 0 ? IO_RECV : IO_SENT, .res = res };
+	if (c->closing)
+		return;
+	if (c->user != NULL)
+		c->user->event(w, c->user, c, &ev);
+	else if (res < 0)
+		upconn_drop(w, c, res == -ECONNRESET);
+}
+
+int
+upconn_faults(struct worker *w, struct upconn *c, struct fault_set *set, const struct decide_conn *key, const struct http_who *who)
+{
+	return http_out_faults(w, &c->out, c->sock, set, FL_C2S, key, who, faults_told, c);
 }
 
 /* Close what has been idle for too long. */
@@ -103,34 +175,41 @@ sweep(struct worker *w, struct wtimer *t, fl_ns now)
 		struct upconn *c = list_entry(l, struct upconn, age);
 		const struct cluster_pool_conf *pool = &cluster_conf_of(c->instance->cluster)->pool;
 		if (now - c->idle_since >= pool->idle_timeout || (pool->lifetime > 0 && now - c->opened >= pool->lifetime) ||
-		    atomic_load_explicit(&c->instance->draining, memory_order_relaxed) || !cluster_used(w, c->instance->cluster))
+		    is_unwanted(w, c->instance))
 			upconn_drop(w, c, false);
 	}
 	worker_timer(w, t, p->idle_count > 0 ? now + SWEEP_EVERY : FL_NEVER);
 }
 
-/* The PROXY header for a new connection. Small enough for any socket's buffer. */
-static int
-send_header(struct worker *w, struct upconn *c, const struct io_addr *client, unsigned version)
+/* Another worker would use a connection that is idle here. */
+static void
+shed_message(void *owner, const struct message *m)
 {
-	uint8_t out[PROXY_HEADER_WRITE_MAX];
-	struct proxy_header h = { .family = PROXY_HEADER_NONE };
-	if (client->sa.sa_family == AF_INET && c->instance->addr.sa.sa_family == AF_INET) {
-		h.family = PROXY_HEADER_IP4;
-		memcpy(h.client.ip, &client->in.sin_addr, 4);
-		memcpy(h.server.ip, &c->instance->addr.in.sin_addr, 4);
-		h.client.port = addr_port(client);
-		h.server.port = addr_port(&c->instance->addr);
-	} else if (client->sa.sa_family == AF_INET6 && c->instance->addr.sa.sa_family == AF_INET6) {
-		h.family = PROXY_HEADER_IP6;
-		memcpy(h.client.ip, &client->in6.sin6_addr, 16);
-		memcpy(h.server.ip, &c->instance->addr.in6.sin6_addr, 16);
-		h.client.port = addr_port(client);
-		h.server.port = addr_port(&c->instance->addr);
+	struct worker *w = owner;
+	struct instance *i = (struct instance *)(uintptr_t)m->words[0];
+	struct instance_seat *seat = &i->seats[w->index];
+	if (!list_empty(&seat->idle) && atomic_load_explicit(&i->conns, memory_order_relaxed) >= (int_fast32_t)i->conns_max)
+		upconn_drop(w, list_entry(seat->idle.prev, struct upconn, link), false);
+	cluster_let_go(i);
+}
+
+/* -EBUSY: somebody was asked; -EAGAIN: all of them are in use. */
+static int
+shed(struct worker *w, struct instance *i)
+{
+	const struct crew *crew = w->crew;
+	bool asked = false;
+	for (unsigned k = 0; k < crew->count && atomic_load_explicit(&i->idle, memory_order_relaxed) > 0; k++) {
+		struct message m = { .call = shed_message, .words = { (uint64_t)(uintptr_t)i } };
+		if (k == w->index)
+			continue;
+		cluster_hold(i);
+		if (mailbox_post(&crew->workers[k]->mail, &m))
+			asked = true;
+		else
+			cluster_let_go(i);
 	}
-	size_t n = proxy_header_write(&h, version, out);
-	int64_t k = io_push(w->io, c->sock, out, n);
-	return k == (int64_t)n ? 0 : -EPIPE;
+	return asked ? -EBUSY : -EAGAIN;
 }
 
 static int
@@ -141,19 +220,22 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		int_fast32_t n = atomic_load_explicit(&i->conns, memory_order_relaxed);
 		do {
 			if (n >= (int_fast32_t)i->conns_max)
-				return -EAGAIN;
+				return shed(w, i);
 		} while (!atomic_compare_exchange_weak(&i->conns, &n, n + 1));
 	} else {
 		atomic_fetch_add_explicit(&i->conns, 1, memory_order_relaxed);
 	}
-	struct upconn *c = pool_take(&w->upools->conns, NULL);
+	struct upconn_pools *p = w->upools;
+	if (p->used >= p->enough && p->idle_count > 0)
+		upconn_drop(w, list_entry(p->idle.next, struct upconn, age), false);
+	struct upconn *c = pool_take(&p->conns, NULL);
 	int r = -ENFILE;
 	if (c != NULL) {
 		list_init(&c->link);
 		list_init(&c->age);
 		c->sink.event = upconn_event;
 		if (conf->tls != NULL && conf->send_proxy == 0)
-			r = io_connect_tls(w->io, &i->addr, conf->tls, conf->tls_name, worker_sink_ud(&c->sink), &c->sock);
+			r = io_connect_tls(w->io, &i->addr, conf->tls, cluster_tls_name(i), worker_sink_ud(&c->sink), &c->sock);
 		else
 			r = io_connect(w->io, &i->addr, worker_sink_ud(&c->sink), &c->sock);
 	}
@@ -163,6 +245,7 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		atomic_fetch_sub_explicit(&i->conns, 1, memory_order_relaxed);
 		return r;
 	}
+	p->used++;
 	c->instance = cluster_hold(i);
 	c->user = user;
 	c->opened = io_now(w->io);
@@ -172,42 +255,8 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 	return 0;
 }
 
-/* ---- a PROXY header before anything else: the connection's first user is this ---- */
-
-struct greeting {
-	struct upconn_user user;
-	struct upconn_user *after;
-	struct io_addr client;
-};
-
-static void
-greeting_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev)
-{
-	struct greeting *g = FL_CONTAINER_OF(u, struct greeting, user);
-	struct upconn_user *after = g->after;
-	const struct cluster_conf *conf = cluster_conf_of(c->instance->cluster);
-	struct io_event told = *ev;
-	if (ev->kind == IO_CONNECT && ev->res == 0) {
-		told.res = send_header(w, c, &g->client, conf->send_proxy);
-		if (told.res == 0 && conf->tls != NULL) {
-			c->user = after;
-			c->connecting = true;
-			slab_give(w->mem, g, sizeof(*g));
-			int r = io_start_tls_client(w->io, c->sock, conf->tls, conf->tls_name);
-			if (r == 0)
-				return;                 /* another IO_CONNECT follows */
-			told.res = r;
-			after->event(w, after, c, &told);
-			return;
-		}
-	}
-	c->user = after;
-	slab_give(w->mem, g, sizeof(*g));
-	after->event(w, after, c, &told);
-}
-
 int
-upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn)
+upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct proxy_header *header, struct upconn **ret_conn)
 {
 	struct instance_seat *seat = &i->seats[w->index];
 	const struct cluster_conf *conf = cluster_conf_of(i->cluster);
@@ -221,16 +270,17 @@ upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const
 		return 1;
 	}
 	int r = connect_new(w, i, user, ret_conn);
-	if (r == 0 && conf->send_proxy != 0 && client != NULL) {
-		struct greeting *g = slab_alloc(w->mem, sizeof(*g));
-		if (g == NULL) {
-			upconn_drop(w, *ret_conn, true);
-			return -ENOMEM;
-		}
-		*g = (struct greeting){ { greeting_event }, user, *client };
-		(*ret_conn)->user = &g->user;
+	if (r < 0 || conf->send_proxy == 0)
+		return r;
+	struct proxy_header own = { .family = PROXY_HEADER_NONE };
+	struct upconn_greeting *g = slab_alloc(w->mem, sizeof(*g));
+	if (g == NULL) {
+		upconn_drop(w, *ret_conn, true);
+		return -ENOMEM;
 	}
-	return r;
+	g->n = proxy_header_write(header != NULL ? header : &own, conf->send_proxy, g->bytes);
+	(*ret_conn)->greeting = g;
+	return 0;
 }
 
 void
@@ -245,7 +295,7 @@ upconn_release(struct worker *w, struct upconn *c, bool reusable)
 	/* A connection that tells of its client may only carry that client's requests. */
 	if (!reusable || conf->send_proxy != 0 || seat->idle_count >= pool->idle_max ||
 	    (pool->requests_max > 0 && c->requests >= pool->requests_max) ||
-	    (pool->lifetime > 0 && now - c->opened >= pool->lifetime) || atomic_load_explicit(&i->draining, memory_order_relaxed)) {
+	    (pool->lifetime > 0 && now - c->opened >= pool->lifetime) || is_unwanted(w, i)) {
 		upconn_drop(w, c, false);
 		return;
 	}

@@ -11,12 +11,16 @@
 #ifndef PROXY_UPCONN_H
 #define PROXY_UPCONN_H
 
+#include "proto/proxy_header.h"
 #include "proxy/cluster.h"
 #include "proxy/http_out.h"
 
 struct upconn;
 
-/* Who a connection is lent to; the first member of its object. Events are those of the socket, but never IO_CLOSED. */
+/*
+ * Who a connection is lent to; the first member of its object. Events are those of the socket, but never IO_CLOSED. IO_SENT: there may
+ * be room in conn->out again; res -errno: it is broken. IO_RECV with an error may also be a fault's doing.
+ */
 struct upconn_user {
 	void (*event)(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
 };
@@ -29,6 +33,7 @@ struct upconn {
 	struct http_out out;
 	struct list link;                       /* of the instance's idle ones */
 	struct list age;                        /* of the worker's idle ones, the oldest first */
+	struct upconn_greeting *greeting;       /* to be sent before anything else; NULL: none (any more) */
 	fl_ns opened, idle_since;
 	uint32_t requests;                      /* made on it, this one too */
 	bool connecting, closing, reused;
@@ -40,11 +45,16 @@ void upconn_pools_free(struct upconn_pools *p);             /* after the io; NUL
 
 /*
  * upconn_get - a connection to the instance, lent to user.
- * header     to be sent first on a new connection (PROXY protocol): the client's end; NULL: none
+ * header     whose connection it is, for instances that are told by the PROXY protocol; NULL: not known, or our own
  * returns    1: it is there (used before: it may turn out to be dead); 0: connecting, IO_CONNECT follows; -EAGAIN: as many as
- *            allowed; -errno
+ *            allowed; -EBUSY: likewise, but another worker was asked to close one that it does not use; -errno
  */
-int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn);
+int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct proxy_header *header,
+    struct upconn **ret_conn);
+/* Is there an idle one? */
+bool upconn_has_idle(const struct worker *w, const struct instance *i);
+/* The faults of the line's stream towards the server act on it, from now on. 0 or -errno: a fault ends it. */
+int upconn_faults(struct worker *w, struct upconn *c, struct fault_set *set, const struct decide_conn *key, const struct http_who *who);
 /* Give it back after a whole answer: kept if it may be reused. Receiving must be stopped or wanted by nobody; no send in flight. */
 void upconn_release(struct worker *w, struct upconn *c, bool reusable);
 /* Close it. The user sees no more of it. */

@@ -346,9 +346,12 @@ worker_line_set(struct worker *w, struct line *l, struct line_conf *conf)
 		if (was != NULL)
 			http_line_let_go(w, was);       /* exchanges that began with it keep it */
 	}
-	if (old->faults != conf->faults)
+	if (old->faults != conf->faults) {
 		list_for_safe(s, &wl->sessions)
 			session_conf(w, list_entry(s, struct session, link));
+		list_for_safe(h, &wl->https)
+			http_conn_faults(w, http_conn_of(h));
+	}
 	line_conf_unref(old);
 }
 

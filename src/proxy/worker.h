@@ -67,6 +67,7 @@ struct line {
 	char name[LINE_NAME_MAX];
 	uint64_t ordinal;                       /* of the last connection accepted; home worker only */
 	atomic_uint_fast64_t open;              /* connections accepted and not ended, all workers */
+	atomic_uint_fast64_t requests;          /* of an HTTP line: counted while faults ask for it */
 	atomic_uint holders;                    /* workers that still know it */
 	struct line_clients *clients;           /* NULL unless keyed by client */
 	struct line_cell *cells;                /* one per worker */

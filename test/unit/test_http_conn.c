@@ -90,7 +90,8 @@ test_pipelined(void **state)
 static void
 test_in_pieces(void **state)
 {
-	static const char request[] = "POST /p HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nx-t: 1\r\n\r\n";
+	static const char request[] = "POST /p HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"
+	    "3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nx-t: 1\r\n\r\n";
 	static const char answer[] = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nwxyz\r\n0\r\n\r\n";
 	struct rig_bed b;
 	(void)state;

@@ -65,8 +65,9 @@ test_retry_connect(void **state)
 		rig_expect(c, 200, "ok");
 	}
 	struct http_sum sum = rig_sum(&b, 0);
-	assert_true(sum.retries >= 2);
-	assert_int_equal(sum.attempts, 4 + sum.retries);
+	assert_int_equal(sum.attempts, 4);      /* who could not be reached does not count */
+	assert_int_equal(sum.retries, 0);
+	assert_in_range(sum.resent, 1, 4);
 	close(c);
 	close(s);
 	rig_end(&b);
@@ -208,7 +209,8 @@ test_hedge(void **state)
 	close(s);
 	/* A POST is not hedged. */
 	rig_say(c, "POST /2 HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nabc");
-	struct pollfd p[3] = { { .fd = b.servers[which], .events = POLLIN }, { .fd = z, .events = POLLIN }, { .fd = b.servers[!which], .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = b.servers[which], .events = POLLIN }, { .fd = z, .events = POLLIN },
+		{ .fd = b.servers[!which], .events = POLLIN } };
 	assert_true(poll(p, 3, RIG_PATIENCE_S * 1000) > 0);
 	s = p[0].revents ? rig_take(&b, which) : z;
 	rig_msg_free(rig_request(s));

@@ -706,7 +706,7 @@ see(void *ud, unsigned n, struct fl_instance_view *ret)
 	const struct instance *i = v->set->items[n];
 	*ret = (struct fl_instance_view){ .weight = i->weight, .inflight = (unsigned)atomic_load_explicit(&i->inflight, memory_order_relaxed),
 		.latency = atomic_load_explicit(&i->core->latency, memory_order_relaxed), .priority = i->priority, .local = i->local,
-		.usable = !is_drained(i) && ((v->panics & bit_of(i)) != 0 || is_fit(i, v->now)) && 
+		.usable = !is_drained(i) && ((v->panics & bit_of(i)) != 0 || is_fit(i, v->now)) &&
 		    (!v->breakers || (v->opens & bit_of(i)) != 0 || breaker_ready(i, v->now)),
 		.back_at = back_at(v->c, i, v->now) };
 	if (v->c->conf.balance.kind == FL_EWMA)

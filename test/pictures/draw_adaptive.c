@@ -32,7 +32,8 @@ draw_adaptive(struct buf *out)
 {
 	struct fl_adaptive_opts o;
 	struct fl_plan plan;
-	struct plot p = { .title = "Adaptive concurrency: 16 servers; each takes 2.7 times as long from 25 s to 45 s", .x_label = "time (s)", .x_max = 70 };
+	struct plot p = { .title = "Adaptive concurrency: 16 servers; each takes 2.7 times as long from 25 s to 45 s",
+		.x_label = "time (s)", .x_max = 70 };
 	fl_plan_init(&plan);
 	plan.timeouts = (struct fl_timeouts){ .total = 2 * FL_SEC };
 	fl_adaptive_opts_init(&o);

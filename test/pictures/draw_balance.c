@@ -18,7 +18,7 @@ struct set {
 	fl_ns at[INSTANCES];
 };
 
-/* Eight instances do 4 in 10 ms, two 4 in 30 ms: 8 x 400 + 2 x 133 a second. All calls take the same way, so the rate is in a plan's seed. */
+/* Eight instances do 4 in 10 ms, two 4 in 30 ms. */
 static double capacity(void) { return 8 * 400 + 2 * 400.0 / 3; }
 
 static void
@@ -86,7 +86,8 @@ draw_balance(struct buf *out)
 {
 	static double (*const rates[LOADS])(fl_ns t) = { rate_10, rate_20, rate_30, rate_40, rate_50, rate_60, rate_70, rate_80, rate_90 };
 	struct fl_plan plan;
-	struct plot p = { .title = "Load balancing: ten instances, of which two are three times as slow", .x_label = "load (% of what all can do together)",
+	struct plot p = { .title = "Load balancing: ten instances, of which two are three times as slow",
+		.x_label = "load (% of what all can do together)",
 		.x_max = 100 };
 	double x[LOADS], y[FL_ARRAY_LEN(kinds)][LOADS], slow[FL_ARRAY_LEN(kinds)][LOADS];
 	fl_plan_init(&plan);
@@ -102,7 +103,7 @@ draw_balance(struct buf *out)
 			o.kind = kinds[k];
 			if (fl_balance_new(&o, NULL, ones, INSTANCES, &set.balance, NULL) < 0)
 				abort();
-			struct scene_conf conf = { .seed = 1, .length = 8 * FL_SEC, .bucket = FL_SEC, .plan = &plan, .rate = rates[l],
+			struct scene_conf conf = { .seed = 1, .length = 6 * FL_SEC, .bucket = FL_SEC, .plan = &plan, .rate = rates[l],
 				.instances = INSTANCES, .servers = SERVERS, .serve = serve, .pick = pick, .ended = ended, .ud = &set };
 			struct scene *s = scene_run(&conf);
 			for (unsigned b = 2; b < s->buckets; b++) {

@@ -36,7 +36,8 @@ void
 draw_call(struct buf *out)
 {
 	struct fl_plan plan;
-	struct plot p = { .title = "All together: a service that does 200 a second stands still from 10 s to 13 s", .x_label = "time (s)", .x_max = 60 };
+	struct plot p = { .title = "All together: a service that does 200 a second stands still from 10 s to 13 s",
+		.x_label = "time (s)", .x_max = 60 };
 	fl_plan_init(&plan);
 	plan.timeouts = (struct fl_timeouts){ .total = 3 * FL_SEC, .per_try = 600 * FL_MS, .queue = FL_SEC };
 	plan.retry.attempts_max = 4;

@@ -26,7 +26,8 @@ void
 draw_deadline(struct buf *out)
 {
 	struct fl_plan plan;
-	struct plot p = { .title = "Deadlines: callers wait for one second; twice as many of them from 10 s to 20 s", .x_label = "time (s)", .x_max = 60 };
+	struct plot p = { .title = "Deadlines: callers wait for one second; twice as many of them from 10 s to 20 s",
+		.x_label = "time (s)", .x_max = 60 };
 	fl_plan_init(&plan);
 	plan.timeouts = (struct fl_timeouts){ .total = FL_SEC };
 	struct scene_conf conf = { .seed = 1, .length = 60 * FL_SEC, .bucket = 500 * FL_MS, .plan = &plan, .rate = rate, .instances = 1,

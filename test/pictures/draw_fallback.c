@@ -61,7 +61,8 @@ draw_fallback(struct buf *out)
 	struct fl_stale_opts so;
 	struct fl_plan plan;
 	struct kept *kept = calloc(1, sizeof(*kept));
-	struct plot p = { .title = "Fallback: the service is away from 20 s to 45 s; answers are kept for half a minute", .x_label = "time (s)", .x_max = 70 };
+	struct plot p = { .title = "Fallback: the service is away from 20 s to 45 s; answers are kept for half a minute",
+		.x_label = "time (s)", .x_max = 70 };
 	fl_plan_init(&plan);
 	fl_fallback_opts_init(&o);
 	fl_stale_opts_init(&so);

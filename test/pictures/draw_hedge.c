@@ -31,7 +31,8 @@ draw_hedge(struct buf *out)
 	struct fl_hedge_opts o;
 	struct fl_budget_opts bo;
 	struct fl_plan plan;
-	struct plot p = { .title = "Hedging: 2 % of requests hang for half a second; all are slower from 25 s to 45 s", .x_label = "time (s)", .x_max = 70 };
+	struct plot p = { .title = "Hedging: 2 % of requests hang for half a second; all are slower from 25 s to 45 s",
+		.x_label = "time (s)", .x_max = 70 };
 	fl_plan_init(&plan);
 	fl_hedge_opts_init(&o);
 	o.window = 5 * FL_SEC;

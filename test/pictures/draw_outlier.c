@@ -80,7 +80,8 @@ draw_outlier(struct buf *out)
 	struct fl_balance_opts bo;
 	struct fl_plan plan;
 	struct set set = { .since = 0 };
-	struct plot p = { .title = "Outlier ejection: one of five instances fails half of its calls from 10 s to 40 s", .x_label = "time (s)", .x_max = 80 };
+	struct plot p = { .title = "Outlier ejection: one of five instances fails half of its calls from 10 s to 40 s",
+		.x_label = "time (s)", .x_max = 80 };
 	fl_plan_init(&plan);
 	fl_outlier_opts_init(&o);
 	o.seed = 4;

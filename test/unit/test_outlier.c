@@ -313,7 +313,8 @@ test_panic(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		assert_true(fl_outlier_usable(s->o, &s->h[i], now));
 	assert_non_null(strstr(heard.text, "cart: choosing>panic (6 of 10 instances are out)"));
-	assert_string_equal(fl_outlier_explain(s->o, &s->h[9], now, say, sizeof(say)), "out: health checks fail; used all the same, too many are out");
+	assert_string_equal(fl_outlier_explain(s->o, &s->h[9], now, say, sizeof(say)),
+	    "out: health checks fail; used all the same, too many are out");
 	fl_outlier_health(s->o, &s->h[9], true, now);
 	assert_false(fl_outlier_panics(s->o));
 	assert_false(fl_outlier_usable(s->o, &s->h[0], now));
@@ -467,7 +468,7 @@ step(struct set *s, struct dice *d, const double *sick, fl_ns *now)
 		fl_outlier_tick(s->o, *now);
 	} else if (s->in[i]) {
 		for (unsigned n = dice_roll(d, 12); n > 0; n--)
-			fl_outlier_record(s->o, &s->h[i], rng_unit(dice_bits(d)) < sick[i] ? FL_FAILED : (enum fl_outcome)(dice_roll(d, 10) == 0 ? 2 : 0),
+			fl_outlier_record(s->o, &s->h[i], rng_unit(dice_bits(d)) < sick[i] ? FL_FAILED : dice_roll(d, 10) == 0 ? FL_OVERLOADED : FL_OK,
 			    *now - (fl_ns)dice_roll(d, 3000) * MS, *now);
 	}
 	*now += dice_roll(d, 50) == 0 ? (fl_ns)dice_roll(d, 30) * SEC : (fl_ns)dice_roll(d, 200) * MS;

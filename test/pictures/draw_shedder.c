@@ -50,7 +50,7 @@ draw_shedder(struct buf *out)
 		struct scene *s = scene_run(&conf);
 		for (unsigned i = 0; i < s->buckets; i++) {
 			for (unsigned k = 0; with && k < 4; k++)
-				c->c[k][i] = s->count[i].asked_of[k] > 0 ? fmin(100.0 * s->count[i].admitted_of[k] / s->count[i].asked_of[k], 100) : NAN;
+				c->c[k][i] = fmin(100.0 * s->count[i].admitted_of[k] / FL_MAX(s->count[i].asked_of[k], 1u), 100);
 			c->c[5 + with][i] = s->count[i].p50;
 			c->c[7][i] = (double)o.target / 1e6;
 		}

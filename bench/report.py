@@ -200,6 +200,10 @@ def rows(bench):
         for q, limit in (("p50", 80), ("p99", 600)):
             out.append(alone(bench, "latency %d ms, 1 connection: error %s" % (ms, q), "<= %.2f ms" % (limit / 1e3), limit, False,
                              "latency%d" % ms, lambda r, q=q: r["err_%s_us" % q], "%.3f ms", 1e-3))
+    for ms in (1, 10, 100):
+        for q, limit in (("p50", 80), ("p99", 600)):
+            out.append(alone(bench, "HTTP delay %d ms: error %s" % (ms, q), "<= %.2f ms" % (limit / 1e3), limit, False,
+                             "httpdelay%d" % ms, lambda r, q=q: r["err_%s_us" % q], "%.3f ms", 1e-3))
     out.append(alone(bench, "latency 100 ms, 1,000 connections: error p99", "<= 2 ms", 2000, False, "latency1000conns",
                      lambda r: r["err_p99_us"], "%.3f ms", 1e-3))
     for kb, text in ((100, "100 KB/s"), (1000, "1 MB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
@@ -259,6 +263,9 @@ def short_faults(bench):
     for ms in (1, 10, 100):
         error = [cell(bench, "latency%d" % ms, "faultline", lambda r, q=q: r["err_%s_us" % q] / 1e3, "%.3f ms") for q in ("p50", "p99")]
         lines.append(["`latency` %d ms, off by (p50, p99)" % ms, " and ".join(error)])
+    for ms in (1, 10, 100):
+        error = [cell(bench, "httpdelay%d" % ms, "faultline", lambda r, q=q: r["err_%s_us" % q] / 1e3, "%.3f ms") for q in ("p50", "p99")]
+        lines.append(["`http_delay` %d ms, off by (p50, p99)" % ms, " and ".join(error)])
     lines.append(["`latency` 100 ms on 1,000 connections, off by (p99)",
                   cell(bench, "latency1000conns", "faultline", lambda r: r["err_p99_us"] / 1e3, "%.3f ms")])
     for kb, text in ((100, "100 KB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):

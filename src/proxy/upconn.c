@@ -34,14 +34,17 @@ upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools)
 }
 
 void
-upconn_pools_free(struct upconn_pools *p)
+upconn_pools_free(struct worker *w)
 {
+	struct upconn_pools *p = w->upools;
 	if (p == NULL)
 		return;
 	for (uint32_t i = 0; i < p->conns.touched; i++) {
 		struct upconn *c = pool_at(&p->conns, i);
-		if (c != NULL)
-			cluster_let_go(c->instance);
+		if (c == NULL)
+			continue;
+		http_out_free(w, &c->out);
+		cluster_let_go(c->instance);
 	}
 	pool_fini(&p->conns);
 	free(p);

@@ -46,7 +46,7 @@ struct upconn {
 
 struct upconn_pools;
 int upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools);        /* 0 or -ENOMEM */
-void upconn_pools_free(struct upconn_pools *p);             /* after the io; NULL is fine */
+void upconn_pools_free(struct worker *w);                   /* the worker's; after its io, before its memory */
 
 /*
  * upconn_get - a connection to the instance, lent to user.

@@ -154,7 +154,7 @@ cluster_names_wait(struct resolver *r, const struct cluster_upstream *upstreams,
 	unsigned open = 0;
 	for (unsigned u = 0; u < count; u++)
 		open += names[u].is_name && names[u].count == 0;
-	struct looking *l = r != NULL && open > 0 ? looking_new(count) : NULL;
+	struct looking *l = r != NULL && open > 0 && !resolver_is_busy(r) ? looking_new(count) : NULL;
 	if (l == NULL)
 		return;                         /* the watch looks them up */
 	for (unsigned u = 0; u < count; u++)

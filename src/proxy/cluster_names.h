@@ -22,7 +22,10 @@ void cluster_names_more(struct cluster_names *n, const struct io_addr *addr, con
 void cluster_names_set(struct cluster_names *n, const struct io_addr *addrs, unsigned count);
 bool cluster_names_equal(const struct cluster_names *a, const struct cluster_names *b);
 
-/* Look up the names that stand for nothing yet, all at once, and wait for the answers; not for long. Control side. */
+/*
+ * Look up the names that stand for nothing yet, all at once, and wait for the answers; not for long, and not at all when the resolver has
+ * its hands full: a file of many lines must not wait for each. Control side.
+ */
 void cluster_names_wait(struct resolver *r, const struct cluster_upstream *upstreams, struct cluster_names *names, unsigned count,
     fl_ns limit);
 

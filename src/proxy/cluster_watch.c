@@ -337,8 +337,8 @@ looked_message(void *owner, const struct message *m)
 	(void)owner;
 	fl_ns now = io_now(x->worker->io);
 	/* A name that stands for nothing yet is not waited for as long as one that is looked up anew. */
-	if (!x->stopped && l->answer.res <= 0 && cluster_stands(x->cluster, l->upstream) == 0)
-		x->looked[l->upstream] = now;
+	bool again = l->answer.res <= 0 && cluster_stands(x->cluster, l->upstream) == 0;
+	x->looked[l->upstream] = again ? now : now + cluster_conf_of(x->cluster)->dns_refresh;
 	if (!x->stopped && l->answer.res > 0) {
 		cluster_set_addresses(x->worker, x->cluster, l->upstream, l->answer.addrs, (unsigned)l->answer.res);
 		health_match(x, now);
@@ -367,8 +367,10 @@ look_up(struct cluster_watch *x, unsigned u)
 	struct looked *l;
 	if (x->worker->crew->resolver == NULL || addr_split(conf->upstreams[u].address, host, sizeof(host), port, sizeof(port)) < 0)
 		return;
-	if ((l = malloc(sizeof(*l))) == NULL)
+	if ((l = malloc(sizeof(*l))) == NULL) {
+		x->looked[u] = io_now(x->worker->io);
 		return;
+	}
 	*l = (struct looked){ .watch = x, .upstream = u };
 	x->refs++;
 	int r = resolver_ask(x->worker->crew->resolver, host[0] != '\0' ? host : "localhost", port, looked_up, l, 0, &l->answer);
@@ -390,7 +392,7 @@ tick(struct worker *w, struct wtimer *t, fl_ns now)
 	for (unsigned u = 0; u < conf->count; u++) {
 		if (addr_parse(conf->upstreams[u].address, &addr) == 0 || now < x->looked[u])
 			continue;
-		x->looked[u] = now + conf->dns_refresh;
+		x->looked[u] = FL_NEVER;        /* until there is an answer: a slow server is not asked over and over */
 		look_up(x, u);
 	}
 	if (cluster_outlier(x->cluster) != NULL && now >= x->judged) {

@@ -81,6 +81,7 @@ enum fl_reason {
 	FL_REASON_NONE,
 	FL_REASON_BREAKER_OPEN,         /* failed, calls, rate %, lower bound %, limit % */
 	FL_REASON_BREAKER_PROBING,      /* probes under way, of */
+	FL_REASON_BREAKER_PROBE,        /* openings in a row */
 	FL_REASON_BREAKER_FORCED,
 	FL_REASON_RATE,                 /* per second, burst */
 	FL_REASON_BULKHEAD_FULL,        /* in flight, of, waiting, of */

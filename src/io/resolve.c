@@ -238,6 +238,15 @@ resolver_free(struct resolver *r)
 	free(r);
 }
 
+void
+resolver_forget(struct resolver *r)
+{
+	pthread_mutex_lock(&r->mutex);
+	for (unsigned i = 0; i < CACHE_ENTRIES; i++)
+		r->cache[i].until = 0;
+	pthread_mutex_unlock(&r->mutex);
+}
+
 int
 resolver_ask(struct resolver *r, const char *host, const char *port, resolve_done_fn *done, void *ud, uint64_t ticket,
     struct resolve_answer *ret_answer)

@@ -37,5 +37,7 @@ int resolver_ask(struct resolver *r, const char *host, const char *port, resolve
     struct resolve_answer *ret_answer);
 /* The same, waiting for it (control side only). 0 or -errno. */
 int resolver_wait(const char *host, const char *port, struct resolve_answer *ret_answer);
+/* Forget the answers that are remembered: what is asked next is looked up. Any thread. */
+void resolver_forget(struct resolver *r);
 
 #endif

@@ -794,7 +794,9 @@ static int
 take(struct worker *w, struct instance *i, bool panic, fl_ns now, struct fl_permit *ret_permit, struct fl_refusal *why)
 {
 	int conns = (int)atomic_load_explicit(&i->conns, memory_order_relaxed);
-	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle)) {
+	/* Idle ones of other workers count, but give way. */
+	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle) &&
+	    atomic_load_explicit(&i->idle, memory_order_relaxed) == 0) {
 		*why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL, .n = { conns, i->conns_max } };
 		snprintf(why->name, sizeof(why->name), "%.100s", i->text);
 		return -EAGAIN;

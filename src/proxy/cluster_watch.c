@@ -24,12 +24,14 @@
 #include <string.h>
 
 #define TICK FL_SEC
+#define TICK_LEAST (50 * FL_MS)
 #define ANSWER_MAX 16384        /* bytes of a check's answer that are looked at: its head */
 
 struct cluster_watch {
 	struct cluster *cluster;        /* a reference */
 	struct worker *worker;
 	struct wtimer tick;
+	fl_ns judged;                   /* when ejection judges by rates next */
 	unsigned refs;                  /* itself, its checks, look-ups under way */
 	bool stopped;
 	struct list checks;
@@ -360,11 +362,14 @@ tick(struct worker *w, struct wtimer *t, fl_ns now)
 		x->looked[u] = now + conf->dns_refresh;
 		look_up(x, u);
 	}
-	if (cluster_outlier(x->cluster) != NULL)
+	if (cluster_outlier(x->cluster) != NULL && now >= x->judged) {
+		x->judged = now + TICK;
 		fl_outlier_tick(cluster_outlier(x->cluster), now);
+	}
 	cluster_tell_again(w, x->cluster);
 	health_match(x, now);
-	worker_timer(w, t, now + TICK);
+	/* Names may be looked up more often than that. */
+	worker_timer(w, t, now + FL_MIN(TICK, FL_MAX(conf->dns_refresh, TICK_LEAST)));
 	watch_unref(x);
 }
 

@@ -124,7 +124,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -134,6 +134,19 @@ static bool
 is_whole(const struct http_exchange *ex)
 {
 	return ex->body_bytes == ex->kept_n;
+}
+
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
 }
 
 /* An attempt came to nothing: tell the call, which decides what follows. */
@@ -166,7 +179,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -254,8 +267,9 @@ reply_failed(struct worker *w, struct http_exchange *ex)
 {
 	char say[512], text[640];
 	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
 	fl_call_explain(&ex->call, say, sizeof(say));
-	snprintf(text, sizeof(text), late || ex->broke[0] == '\0' ? "%s" : "%s (%s)", say, ex->broke);
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
 	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
 }
 
@@ -267,6 +281,8 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 	struct http_try *t = todo->attempt < FL_CALL_ATTEMPTS_MAX ? ex->tries[todo->attempt] : NULL;
 	char say[512];
 	ex->finished = true;
+	if (ex->answered)
+		return;                                 /* the client has left, or got as much of an answer as there is */
 	switch (todo->end) {
 	case FL_END_ANSWERED:
 		forward(w, ex, t, ex->head_p, ex->head_more);
@@ -441,6 +457,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		http_side_arm(w, c, 0);
 		return;
 	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
+		http_side_arm(w, c, 0);
+		return;
+	}
 	http_try_vote(w, t, FL_FAILED, why);
 	if (t == ex->winner && ex->answering) {
 		answer_cut(w, ex);
@@ -455,7 +475,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);
@@ -628,6 +651,27 @@ keep_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 	return true;
 }
 
+/* The attempt that runs; the fallback's when there is none. NULL: nothing runs. */
+static struct http_try *
+running_try(const struct http_exchange *ex)
+{
+	for (unsigned i = 0; i < ex->call.attempts; i++)
+		if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
+			return ex->tries[i];
+	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
+}
+
+/* Give all that run what has come of the body and was kept. */
+static void
+pump_all(struct worker *w, struct http_exchange *ex)
+{
+	for (unsigned i = 0; i <= ex->call.attempts; i++) {
+		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
+		if (t != NULL && t->conn != NULL && http_try_pump(w, t) < 0)
+			http_try_flow(w, t, true);      /* reading tells why */
+	}
+}
+
 /* Bytes of the request's body. returns how many were used. */
 size_t
 http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
@@ -652,9 +696,8 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		ex->call.info.idempotent = false;       /* no more hedges either */
 	}
 	if (!ex->keeps) {
-		for (unsigned i = 0; i < ex->call.attempts && t == NULL; i++)
-			if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
-				t = ex->tries[i];
+		if (t == NULL)
+			t = running_try(ex);
 		if (t == NULL && ex->answered) {
 			/* Nobody wants it: it is dropped, and the connection ends behind the answer. */
 			enum h1_verdict v = h1_body_feed(&ex->body, p, n, &taken);
@@ -691,9 +734,7 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
 		return n;
 	}
-	for (unsigned i = 0; i < ex->call.attempts; i++)
-		if (ex->tries[i] != NULL && ex->tries[i]->conn != NULL && http_try_pump(w, ex->tries[i]) < 0)
-			http_try_flow(w, ex->tries[i], true);
+	pump_all(w, ex);
 	return taken;
 }
 
@@ -728,7 +769,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			slab_give(w->mem, ex, sizeof(*ex));
 		if (head != NULL)
 			slab_give(w->mem, head, h->head_bytes);
-		http_reply_bad(w, c, 503, "no memory for another request");
+		http_reply_bad(w, c, 503, "no memory for another request", h->method == H1_HEAD);
 		return n;
 	}
 	memset(ex, 0, sizeof(*ex));

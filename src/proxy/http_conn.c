@@ -53,7 +53,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			return at;
 		c->scan = (struct h1_scan){ 0 };
 		if (v == H1_BAD) {
-			http_reply_bad(w, c, h->head.status, h->head.error);
+			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
 		at += http_call_begin(w, c, p + at, n - at);
@@ -162,6 +162,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	}
 	if (c->state < AT_CLOSING)
 		conn_advance(w, c);
+	/* The last bytes of a tunnel have gone on: its end may follow. */
+	if (c->state == AT_EXCHANGE && c->eof && c->held_n == 0 && c->ex->winner != NULL && c->ex->winner->tunnel && c->ex->winner->conn != NULL)
+		http_call_tunnel(w, c->ex);
 	if (c->state == AT_LINGER)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {
@@ -193,8 +196,9 @@ greeted(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (wire != NULL && wire->tls_server != NULL && !c->tls) {
 		c->tls = true;
 		io_recv_stop(w->io, c->sock);
-		if (io_start_tls_server(w->io, c->sock, wire->tls_server, p, n) < 0)
-			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
+		int r = io_start_tls_server(w->io, c->sock, wire->tls_server, p, n);
+		if (r < 0)
+			http_side_close(w, c, r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD, true);
 		return;
 	}
 	c->state = AT_READING;
@@ -275,7 +279,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		return;
 	}
 	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
-		http_reply_bad(w, c, 400, "the request ended early");
+		http_reply_bad(w, c, 400, "the request ended early", false);
 	} else if (c->state == AT_GREETING || c->state == AT_READING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
@@ -384,6 +388,14 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 }
 
 static void
+tell_tls_failed(struct worker *w, const struct http_conn *c)
+{
+	struct proxy_event e = { .at = http_now(w), .conn_ordinal = c->ordinal, .conn_key = c->key, .dir = FL_C2S, .what = "tls_failed",
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, c->wline->line->name, io_tls_error(c->sock));
+}
+
+static void
 conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct http_conn *c = FL_CONTAINER_OF(sink, struct http_conn, sink);
@@ -395,6 +407,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	case IO_CONNECT:                                /* the TLS handshake */
 		if (ev->res < 0) {
+			tell_tls_failed(w, c);
 			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
 			return;
 		}
@@ -432,7 +445,7 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			break;
 		case AT_READING:
 			if (c->held_n > 0)
-				http_reply_bad(w, c, 408, "the request's head did not come in time");
+				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
 				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 			break;
@@ -489,7 +502,7 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	if (r < 0) {
 		if (c != NULL)
 			pool_give(&w->http->conns, c);
-		refuse(w, wl, token, c == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+		refuse(w, wl, token, c == NULL || r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
 	c->wline = wl;

@@ -118,10 +118,10 @@ http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, cons
 
 /* A request that is not even one. */
 void
-http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text)
+http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text, bool head_only)
 {
 	struct http_worker *h = w->http;
-	size_t n = http_msg_own(NULL, status, text, NULL, true, false, h->compose, sizeof(h->compose));
+	size_t n = http_msg_own(NULL, status, text, NULL, true, head_only, h->compose, sizeof(h->compose));
 	const struct http_route *r = &c->wline->http->conf->routes[c->wline->http->conf->route_count - 1];
 	struct http_cell *cell = &r->stats->cells[w->index];
 	http_side_count(&cell->requests, 1);

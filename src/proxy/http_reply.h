@@ -11,8 +11,8 @@
 
 /* An answer of ours; why: who refused, or NULL. */
 void http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why);
-/* A request that is not even one: say so, and end the connection. */
-void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text);
+/* A request that is not even one, or that there is no room for: say so, and end the connection. head_only: it was HEAD. */
+void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text, bool head_only);
 /* Faults shape the answer whose head is `message`, at p: its head, composed, of n bytes, goes through a gate. false: no memory */
 bool http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_head *message, const struct http_frame *frame, const char *head,
     size_t n);

@@ -181,6 +181,37 @@ sweep(struct worker *w, struct wtimer *t, fl_ns now)
 	worker_timer(w, t, p->idle_count > 0 ? now + SWEEP_EVERY : FL_NEVER);
 }
 
+/* Another worker would use a connection that is idle here. */
+static void
+shed_message(void *owner, const struct message *m)
+{
+	struct worker *w = owner;
+	struct instance *i = (struct instance *)(uintptr_t)m->words[0];
+	struct instance_seat *seat = &i->seats[w->index];
+	if (!list_empty(&seat->idle) && atomic_load_explicit(&i->conns, memory_order_relaxed) >= (int_fast32_t)i->conns_max)
+		upconn_drop(w, list_entry(seat->idle.prev, struct upconn, link), false);
+	cluster_let_go(i);
+}
+
+/* -EBUSY: somebody was asked; -EAGAIN: all of them are in use. */
+static int
+shed(struct worker *w, struct instance *i)
+{
+	const struct crew *crew = w->crew;
+	bool asked = false;
+	for (unsigned k = 0; k < crew->count && atomic_load_explicit(&i->idle, memory_order_relaxed) > 0; k++) {
+		struct message m = { .call = shed_message, .words = { (uint64_t)(uintptr_t)i } };
+		if (k == w->index)
+			continue;
+		cluster_hold(i);
+		if (mailbox_post(&crew->workers[k]->mail, &m))
+			asked = true;
+		else
+			cluster_let_go(i);
+	}
+	return asked ? -EBUSY : -EAGAIN;
+}
+
 static int
 connect_new(struct worker *w, struct instance *i, struct upconn_user *user, struct upconn **ret_conn)
 {
@@ -189,7 +220,7 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		int_fast32_t n = atomic_load_explicit(&i->conns, memory_order_relaxed);
 		do {
 			if (n >= (int_fast32_t)i->conns_max)
-				return -EAGAIN;
+				return shed(w, i);
 		} while (!atomic_compare_exchange_weak(&i->conns, &n, n + 1));
 	} else {
 		atomic_fetch_add_explicit(&i->conns, 1, memory_order_relaxed);

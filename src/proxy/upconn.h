@@ -47,7 +47,7 @@ void upconn_pools_free(struct upconn_pools *p);             /* after the io; NUL
  * upconn_get - a connection to the instance, lent to user.
  * header     whose connection it is, for instances that are told by the PROXY protocol; NULL: not known, or our own
  * returns    1: it is there (used before: it may turn out to be dead); 0: connecting, IO_CONNECT follows; -EAGAIN: as many as
- *            allowed; -errno
+ *            allowed; -EBUSY: likewise, but another worker was asked to close one that it does not use; -errno
  */
 int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct proxy_header *header,
     struct upconn **ret_conn);

@@ -48,7 +48,8 @@ FL_API int fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal,
 FL_API void fl_fallback_done(struct fl_fallback *f, bool good);
 
 struct fl_fallback_counters {
-	uint64_t taken, rehearsed, good, bad, refused, would_take;
+	uint64_t taken, rehearsed, good, bad, refused;
+	uint64_t would_take;            /* but for enforce */
 	unsigned inflight;
 };
 FL_API void fl_fallback_counters(const struct fl_fallback *f, struct fl_fallback_counters *ret);
@@ -76,6 +77,15 @@ FL_API int fl_stale_put(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo, co
 FL_API int fl_stale_get(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo, void *buf, size_t buf_bytes, fl_ns now, size_t *ret_n, fl_ns *ret_age);
 FL_API void fl_stale_drop(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo);
 FL_API size_t fl_stale_entries(struct fl_stale *s);
+
+struct fl_stale_counters {
+	uint64_t kept, overwritten, hits;
+	uint64_t misses, too_old;       /* too_old: of the misses */
+	size_t entries;
+	size_t bytes, bytes_max;        /* taken, those of entries that were replaced included */
+};
+FL_API void fl_stale_counters(struct fl_stale *s, struct fl_stale_counters *ret);
+FL_API char *fl_stale_explain(struct fl_stale *s, char *buf, size_t buf_bytes);
 
 #ifdef __cplusplus
 }

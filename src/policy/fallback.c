@@ -9,7 +9,7 @@
 
 struct fl_fallback {
 	_Atomic int32_t inflight;
-	_Atomic uint64_t taken, rehearsed, good, bad, refused, would;
+	_Atomic uint64_t taken, rehearsed, good, bad, refused, asked, would_take;
 	struct fl_fallback_opts o;
 	char name[FL_NAME_MAX];
 };
@@ -59,8 +59,10 @@ fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_
 {
 	if (!(f->o.on & on) && !rehearsal)
 		return -ENOENT;
-	if (f->o.enforce < 1 && !common_enforced(f->o.enforce, f->o.seed, atomic_fetch_add_explicit(&f->would, 1, memory_order_relaxed)))
+	if (f->o.enforce < 1 && !common_enforced(f->o.enforce, f->o.seed, atomic_fetch_add_explicit(&f->asked, 1, memory_order_relaxed))) {
+		atomic_fetch_add_explicit(&f->would_take, 1, memory_order_relaxed);
 		return -ENOENT;
+	}
 	int32_t n = atomic_load_explicit(&f->inflight, memory_order_relaxed);
 	do {
 		if (n >= (int32_t)f->o.max) {
@@ -85,7 +87,7 @@ void
 fl_fallback_counters(const struct fl_fallback *f, struct fl_fallback_counters *ret)
 {
 	*ret = (struct fl_fallback_counters){ .taken = common_get(&f->taken), .rehearsed = common_get(&f->rehearsed), .good = common_get(&f->good),
-		.bad = common_get(&f->bad), .refused = common_get(&f->refused), .would_take = common_get(&f->would),
+		.bad = common_get(&f->bad), .refused = common_get(&f->refused), .would_take = common_get(&f->would_take),
 		.inflight = (unsigned)atomic_load(&f->inflight) };
 }
 

@@ -174,7 +174,7 @@ judge_new(struct cluster *c, const char *text)
 	j->jury = c->jury;
 	atomic_fetch_add(&c->jury->refs, 1);
 	snprintf(name, sizeof(name), "%.60s %.60s", c->conf.name, text);        /* as its breaker's: of which line it is */
-	fl_outlier_add(c->jury->outlier, &j->host, name);
+	fl_outlier_add(c->jury->outlier, &j->host, name, 0);
 	return j;
 }
 
@@ -218,6 +218,7 @@ inherit(struct instance *i, const struct instance *old, fl_ns joined)
 	if (old == NULL)
 		return;
 	atomic_init(&i->back_at, atomic_load(&old->back_at));
+	atomic_init(&i->other_first, i->other.len > 0 && atomic_load(&old->other_first));
 	atomic_init(&i->draining, atomic_load(&old->draining));
 	if (same_breaker(&c->conf, &old->cluster->conf)) {
 		atomic_fetch_add(&old->core->refs, 1);
@@ -231,7 +232,8 @@ inherit(struct instance *i, const struct instance *old, fl_ns joined)
 
 /* old: with the same address, of the cluster before; NULL: none. joined: for slow start. */
 static struct instance *
-instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, const struct instance *old, fl_ns joined)
+instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, const struct io_addr *other, const struct instance *old,
+    fl_ns joined)
 {
 	const struct cluster_upstream *u = &c->upstreams[upstream];
 	size_t bytes = (sizeof(struct instance) + c->conf.workers * sizeof(struct instance_seat) + 63) & ~(size_t)63;
@@ -242,6 +244,7 @@ instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, c
 	atomic_init(&i->refs, 1);
 	i->cluster = c;
 	i->addr = *addr;
+	i->other = *other;
 	addr_format(addr, i->text, sizeof(i->text));
 	i->id = hash_bytes(0, 0, i->text, strlen(i->text));
 	i->upstream = upstream;
@@ -312,6 +315,12 @@ set_find(const struct set *s, const struct io_addr *addr)
 	return at > 0 ? s->items[at - 1] : NULL;
 }
 
+static bool
+same_other(const struct instance *i, const struct io_addr *other)
+{
+	return i->other.len == other->len && (other->len == 0 || addr_equal(&i->other, other));
+}
+
 /* Room for total instances, none there yet. */
 static struct set *
 set_room(unsigned total)
@@ -368,10 +377,14 @@ set_new(struct cluster *c, const struct set *now, const struct set *before, fl_n
 	for (unsigned u = 0; u < c->conf.count; u++) {
 		for (unsigned k = 0; k < c->stands[u].count && s->count < total; k++) {
 			const struct io_addr *a = &c->stands[u].addrs[k];
-			struct instance *i = set_find(now, a);
+			const struct io_addr *other = &c->stands[u].others[k];
+			struct instance *i = set_find(now, a), *old = now != NULL ? i : set_find(before, a);
 			if (set_find(s, a) != NULL)
 				continue;
-			i = i != NULL ? cluster_hold(i) : instance_new(c, u, a, set_find(before, a), joins ? at : INT64_MIN);
+			if (i != NULL && same_other(i, other))
+				cluster_hold(i);
+			else
+				i = instance_new(c, u, a, other, old, joins ? at : INT64_MIN);
 			if (i == NULL)
 				goto fail;
 			s->items[s->count] = i;
@@ -394,7 +407,7 @@ stand_as_before(struct cluster *c, const struct cluster *before, const struct se
 		const char *name = before->upstreams[old->upstream].address;
 		for (unsigned u = 0; u < c->conf.count; u++)
 			if (c->stands[u].is_name && strcmp(c->upstreams[u].address, name) == 0)
-				cluster_names_add(&c->stands[u], &old->addr);
+				cluster_names_more(&c->stands[u], &old->addr, &old->other);
 	}
 }
 
@@ -516,6 +529,22 @@ cluster_tls_name(const struct instance *i)
 {
 	const struct cluster *c = i->cluster;
 	return c->conf.tls_name[0] != '\0' ? c->conf.tls_name : c->upstreams[i->upstream].host;
+}
+
+const struct io_addr *
+cluster_address(const struct instance *i, bool second)
+{
+	if (i->other.len == 0)
+		return second ? NULL : &i->addr;
+	return atomic_load_explicit(&i->other_first, memory_order_relaxed) != second ? &i->other : &i->addr;
+}
+
+void
+cluster_reached(struct instance *i, const struct io_addr *at)
+{
+	bool other = at == &i->other;
+	if (atomic_load_explicit(&i->other_first, memory_order_relaxed) != other)
+		atomic_store_explicit(&i->other_first, other, memory_order_relaxed);
 }
 
 /* ---- workers ---- */
@@ -659,6 +688,7 @@ struct view {
 	fl_ns now;
 	bool breakers;                          /* an open breaker makes an instance unusable */
 	unsigned panics;                        /* priorities, as bits, whose instances are all used */
+	unsigned opens;                         /* likewise, though their breakers are open */
 };
 
 static bool
@@ -705,8 +735,12 @@ see(void *ud, unsigned n, struct fl_instance_view *ret)
 	const struct instance *i = v->set->items[n];
 	*ret = (struct fl_instance_view){ .weight = i->weight, .inflight = (unsigned)atomic_load_explicit(&i->inflight, memory_order_relaxed),
 		.latency = atomic_load_explicit(&i->core->latency, memory_order_relaxed), .priority = i->priority, .local = i->local,
-		.usable = !is_drained(i) && ((v->panics & bit_of(i)) != 0 || is_fit(i, v->now)) && (!v->breakers || breaker_ready(i, v->now)),
+		.usable = !is_drained(i) && ((v->panics & bit_of(i)) != 0 || is_fit(i, v->now)) &&
+		    (!v->breakers || (v->opens & bit_of(i)) != 0 || breaker_ready(i, v->now)),
 		.back_at = back_at(v->c, i, v->now) };
+	if (v->c->conf.balance.kind == FL_EWMA)
+		ret->latency = fl_balance_faded(ret->latency, atomic_load_explicit(&i->core->latency_at, memory_order_relaxed), v->now,
+		    v->c->conf.ewma_half_life);
 }
 
 /*
@@ -742,18 +776,34 @@ panicked(const struct cluster *c, const struct set *s, fl_ns now)
 }
 
 /*
- * More than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so all carry. All of
- * them open is what a breaker is for: the call is refused.
+ * The priorities of which more than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so
+ * all carry, unless other priorities can. All of them open is what a breaker is for: the call is refused.
  */
-static bool
+static unsigned
 breakers_panic(const struct cluster *c, const struct set *s, fl_ns now)
 {
-	unsigned open = 0;
+	unsigned all[FL_BALANCE_PRIORITIES_MAX] = { 0 }, open[FL_BALANCE_PRIORITIES_MAX] = { 0 }, out = 0, groups = 0, panics = 0;
+	double carried = 0;
 	if (!c->conf.breaker_on || s->count < 2)
-		return false;
-	for (unsigned i = 0; i < s->count; i++)
-		open += !breaker_ready(s->items[i], now);
-	return open < s->count && (double)open > c->conf.panic * s->count;
+		return 0;
+	for (unsigned i = 0; i < s->count; i++) {
+		unsigned p = FL_MIN(s->items[i]->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
+		bool is = !breaker_ready(s->items[i], now);
+		all[p]++;
+		open[p] += is;
+		out += is;
+	}
+	if (out == 0)
+		return 0;
+	for (unsigned p = 0; p < FL_BALANCE_PRIORITIES_MAX; p++) {
+		if (all[p] == 0)
+			continue;
+		groups++;
+		carried += FL_MIN(1.0, c->conf.balance.overprovision * (all[p] - open[p]) / all[p]);
+		if (open[p] < all[p] && (double)open[p] > c->conf.panic * all[p])
+			panics |= 1u << p;
+	}
+	return groups > 1 && carried >= 1 - 1e-9 ? 0 : panics;
 }
 
 static void
@@ -773,7 +823,9 @@ static int
 take(struct worker *w, struct instance *i, bool panic, fl_ns now, struct fl_permit *ret_permit, struct fl_refusal *why)
 {
 	int conns = (int)atomic_load_explicit(&i->conns, memory_order_relaxed);
-	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle)) {
+	/* Idle ones of other workers count, but give way. */
+	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle) &&
+	    atomic_load_explicit(&i->idle, memory_order_relaxed) == 0) {
 		*why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL, .n = { conns, i->conns_max } };
 		snprintf(why->name, sizeof(why->name), "%.100s", i->text);
 		return -EAGAIN;
@@ -804,8 +856,7 @@ cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask,
 	struct fl_refusal why = { .by = FL_WHO_NONE };
 	unsigned tried[CLUSTER_TRIED_MAX * 2], count = 0, asked = 0;
 	fl_ns soonest = FL_NEVER;
-	bool panic = breakers_panic(c, s, ask->now);
-	struct view v = { c, s, ask->now, !panic, panicked(c, s, ask->now) };
+	struct view v = { c, s, ask->now, true, panicked(c, s, ask->now), breakers_panic(c, s, ask->now) };
 	for (unsigned k = 0; k < ask->tried_count; k++)
 		for (unsigned i = 0; i < s->count && count < CLUSTER_TRIED_MAX; i++)
 			if (s->items[i] == ask->tried[k])
@@ -822,7 +873,7 @@ cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask,
 		if (i < 0 || (ask->others && was_tried(ask, s->items[i])))
 			break;
 		asked++;
-		if (take(w, s->items[i], panic, ask->now, ret_permit, &why) == 0) {
+		if (take(w, s->items[i], (v.opens & bit_of(s->items[i])) != 0, ask->now, ret_permit, &why) == 0) {
 			struct instance *it = cluster_hold(s->items[i]);
 			atomic_fetch_add_explicit(&it->inflight, 1, memory_order_relaxed);
 			line_count(&it->seats[w->index].picked, 1);
@@ -848,7 +899,7 @@ cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permi
 	if (k->breaker != NULL && permit->generation != 0)
 		fl_breaker_record(k->breaker, w->index, permit, r->outcome, r->latency, now);
 	if (i->judge != NULL)
-		fl_outlier_record(i->judge->jury->outlier, &i->judge->host, r->outcome, now);
+		fl_outlier_record(i->judge->jury->outlier, &i->judge->host, r->outcome, r->began, now);
 	if (r->outcome == FL_OK) {
 		double was = atomic_load_explicit(&k->latency, memory_order_relaxed);
 		fl_ns at = atomic_load_explicit(&k->latency_at, memory_order_relaxed);

@@ -125,7 +125,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -135,6 +135,19 @@ static bool
 is_whole(const struct http_exchange *ex)
 {
 	return ex->body_bytes == ex->kept_n;
+}
+
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
 }
 
 /* An attempt came to nothing: tell the call, which decides what follows. */
@@ -167,7 +180,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -255,8 +268,9 @@ reply_failed(struct worker *w, struct http_exchange *ex)
 {
 	char say[512], text[640];
 	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
 	fl_call_explain(&ex->call, say, sizeof(say));
-	snprintf(text, sizeof(text), late || ex->broke[0] == '\0' ? "%s" : "%s (%s)", say, ex->broke);
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
 	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
 }
 
@@ -335,10 +349,15 @@ http_call_tunnel(struct worker *w, struct http_exchange *ex)
 		c->shut = true;
 		io_shutdown(w->io, c->sock);
 	}
-	if (t->shut && c->shut)
-		answer_done(w, ex, t);
-	else
+	if (!t->shut || !c->shut) {
 		http_side_flow(w, c);
+		return;
+	}
+	if (ex->gate != NULL) {
+		http_gate_finish(ex->gate);
+		http_gate_run(w, ex->gate);
+	}
+	answer_done(w, ex, t);
 }
 
 /* What the call is to think of an answer: good, and another attempt's chance is over; or not, and maybe there is another. */
@@ -444,6 +463,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		http_side_arm(w, c, 0);
 		return;
 	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
+		http_side_arm(w, c, 0);
+		return;
+	}
 	http_try_vote(w, t, FL_FAILED, why);
 	if (t == ex->winner && ex->answering) {
 		answer_cut(w, ex);
@@ -458,7 +481,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);
@@ -837,11 +863,17 @@ http_call_faults(struct worker *w, struct http_exchange *ex)
 		if (t->conn->out.bend == NULL && !http_out_has_faults(conf->faults, FL_C2S))
 			continue;
 		struct decide_conn key = http_shape_attempt(w, ex, i);
-		if (upconn_faults(w, t->conn, conf->faults, &key, &who) < 0) {
+		int r = upconn_faults(w, t->conn, conf->faults, &key, &who);
+		bool moves = r == 0 && t->head_sent && !http_out_busy(&t->conn->out);
+		if (moves)
+			r = http_try_pump(w, t);
+		if (r < 0) {
 			http_try_drop(w, t);
 			on_failed(w, t, HTTP_FAIL_BROKE);
 			return;                         /* the exchange may be over */
 		}
+		if (moves)
+			on_writable(w, t);              /* what waited for a fault that is gone goes on */
 	}
 }
 

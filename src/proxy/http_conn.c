@@ -150,7 +150,7 @@ settle_one(struct worker *w, struct http_conn *c)
 		c->ex->holds = false;
 		http_call_abandon(w, c->ex);
 	}
-	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
+	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->state >= AT_CLOSING || c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */
 	if (c->state == AT_GONE && c->ex == NULL) {
 		conn_free(w, c);                        /* (3) */
@@ -192,8 +192,9 @@ greeted(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (wire != NULL && wire->tls_server != NULL && !c->tls) {
 		c->tls = true;
 		io_recv_stop(w->io, c->sock);
-		if (io_start_tls_server(w->io, c->sock, wire->tls_server, p, n) < 0)
-			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
+		int r = io_start_tls_server(w->io, c->sock, wire->tls_server, p, n);
+		if (r < 0)
+			http_side_close(w, c, r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD, true);
 		return;
 	}
 	c->state = AT_READING;
@@ -383,7 +384,17 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 	conn_bend(w, c);
 	if (c->ex != NULL && c->state == AT_EXCHANGE)
 		http_call_faults(w, c->ex);
+	if (c->state < AT_CLOSING)
+		conn_sent(w, c, 0);                     /* what waited for a fault that is gone goes on */
 	http_side_later(w, c);
+}
+
+static void
+tell_tls_failed(struct worker *w, const struct http_conn *c)
+{
+	struct proxy_event e = { .at = http_now(w), .conn_ordinal = c->ordinal, .conn_key = c->key, .dir = FL_C2S, .what = "tls_failed",
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, c->wline->line->name, io_tls_error(c->sock));
 }
 
 static void
@@ -398,6 +409,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	case IO_CONNECT:                                /* the TLS handshake */
 		if (ev->res < 0) {
+			tell_tls_failed(w, c);
 			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
 			return;
 		}
@@ -442,8 +454,8 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);
 			break;
-		default:
-			http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+		default:                                /* not by a reset: what was sent may not have arrived */
+			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
 		}
 		http_side_later(w, c);
 	}
@@ -492,7 +504,7 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	if (r < 0) {
 		if (c != NULL)
 			pool_give(&w->http->conns, c);
-		refuse(w, wl, token, c == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+		refuse(w, wl, token, c == NULL || r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
 	c->wline = wl;

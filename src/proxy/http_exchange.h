@@ -40,6 +40,7 @@ struct http_try {
 	struct fl_permit permit;
 	uint8_t index;                  /* of the attempt */
 	uint8_t phase;
+	uint8_t waits;                  /* for a connection that another worker closes */
 	bool fallback;                  /* to the fallback's cluster */
 	bool voted, reused, any_sent, any_received, tunnel, head_sent;
 	bool shut;                      /* tunnel: the client's end was passed on */

@@ -517,6 +517,10 @@ def test_fallbacks(t):
             t.equal("%d bytes" % n, (status, fields.get(b"x-faultline-degraded"), len(body)), (203, b"fallback", n))
             t.equal("%d bytes, HEAD" % n, ask(line, b"/a", method=b"HEAD")[1].get(b"content-length"), b"%d" % n)
             line.stop(t, "fallback")
+    line = Line(Backend(), extra="    policies: {fallback: {stale: true, rehearse: 100%%}}\n")
+    t.equal("a rehearsal without anything to give", [ask(line, b"/a")[0] for _ in range(3)], [200] * 3)
+    t.equal("and with it", ask(line, b"/a")[1].get(b"x-faultline-degraded"), b"stale")
+    line.stop(t, "rehearsal")
 
 
 def test_rows_bare(t):

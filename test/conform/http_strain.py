@@ -123,6 +123,30 @@ def test_slow_readers(t):
     line.stop(t, "slow readers")
 
 
+def test_slow_last_answers(t):
+    """An answer that the connection ends with is not cut off because its reader takes a while, whatever fits in between."""
+    def serve(backend, s, reader, _number):
+        n = int(backend.request(reader)[0].split(b" ")[1][1:])
+        s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % n + b"x" * n)
+    line, found = Line(Backend(serve)), {}
+
+    def client(n):
+        with line.connect(16384) as s:
+            s.sendall(b"GET /%d HTTP/1.1\r\nConnection: close\r\n" % n + HOST + b"\r\n")
+            time.sleep(3)       # longer than the proxy waits for a client that has its answer
+            found[n] = len(Reader(s).rest())
+
+    sizes = range(100000, 5000000, 25000)
+    threads = [threading.Thread(target=client, args=(n,)) for n in sizes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    short = {n: found.get(n) for n in sizes if found.get(n, 0) < n}
+    t.equal("slow last answers: whole", short, {})
+    line.stop(t, "slow last answers")
+
+
 def test_greedy_uploads(t):
     """A server that does not read, and clients that send all the same."""
     def serve(backend, s, reader, _number):
@@ -696,8 +720,145 @@ def test_tunnels(t):
     line.stop(t, "tunnels")
 
 
+# ---- everything at once ----
+
+def dice_fault(dice, k):
+    """A fault on the line, of any kind."""
+    pick = dice.choice
+    kinds = {
+        "latency": {"latency": pick((0, 1, 20)), "jitter": pick((0, 5))}, "bandwidth": {"rate": pick((1, 100, 10000))}, "slow_close": {"delay": pick((1, 50))}, "timeout": {"timeout": pick((1, 50))},
+        "reset_peer": {"timeout": pick((0, 5, 50))}, "slicer": {"average_size": pick((1, 50, 4000)), "size_variation": pick((0, 1)), "delay": pick((0, 100))}, "limit_data": {"bytes": pick((0, 10, 300, 50000))},
+        "limit_time": {"time": pick((1, 50))}, "corrupt": {"rate": pick((0.0001, 0.01, 1)), "bits": pick((1, 8))}, "duplicate_chunk": {}, "drop_chunk": {}, "stall": {}, "half_open": {},
+        "connect_delay": {"delay": pick((1, 30))}, "connect_refuse": {}, "http_delay": {"delay": pick((0, 1, 30)), "at": pick(("head", "body")), "pace": pick((0, 1000, 1000000))},
+        "http_abort": {"status": pick((200, 204, 304, 429, 503)), "when": pick(("before", "after")), "retry_after": pick((0, 1))},
+        "http_reset": {"at": pick(("before_head", "after_head", "body")), "bytes": pick((0, 1, 300, 70000)), "how": pick(("rst", "fin"))}, "http_truncate": {"bytes": pick((0, 1, 5000)), "share": pick((1, 0.5))},
+        "http_corrupt": {"rate": pick((0.001, 1))}, "http_header": {"name": "x-odd", "value": "y", "op": pick(("set", "add", "remove"))}, "http_body": {"body": pick(("", "other")), "bytes": pick((0, 1, 100000))},
+        "http_slow": {"pace": pick((100, 100000)), "piece": pick((1, 100)), "part": pick(("both", "head", "body"))}, "http_length": pick(({"delta": -3}, {"delta": 10}, {"value": 0}, {"value": 7}, {"value": 1 << 40}))}
+    kind = pick(sorted(kinds))
+    fault = {"name": "f%d" % k, "type": kind, "stream": pick(("upstream", "downstream")), "toxicity": pick((1, 0.3)), "attributes": kinds[kind]}
+    if kind.startswith("http_"):
+        fault["scope"] = pick(({}, {"method": "PUT"}, {"path": "/big*"}, {"every": 3}, {"key": "trace"}))
+    return fault
+
+
+STREAMS = (PROBE, PROBE * 5, b"GET /big HTTP/1.1\r\n" + HOST + b"\r\n", b"HEAD /big HTTP/1.1\r\n" + HOST + b"\r\n" + PROBE, b"GET /big HTTP/1.0\r\n\r\n", b"GET /chunks HTTP/1.1\r\n" + HOST + b"\r\n" + PROBE, b"GET /chunks HTTP/1.0\r\n\r\n",
+           b"PUT /a HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 100000, b"PUT /a HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n" + b"x" * 10 + PROBE, b"DELETE /none HTTP/1.1\r\n" + HOST + b"\r\n" + PROBE,
+           b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + b"ff\r\n" + b"x" * 255 + b"\r\n" * 1 + b"0\r\nT: u\r\n\r\n" + PROBE, b"GET /tunnel HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: x\r\n\r\nhello",
+           b"PUT /a HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 50000, b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3000000,
+           b"PUT /a HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n" + b"x" * 10, b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + b"ff\r\n" + b"x" * 255 + b"\r\nzz\r\n")
+
+
+def anything(backend, s, reader, number):
+    dice = random.Random(number)
+    while True:
+        first, fields = reader.head()
+        path = first.split(b" ")[1]
+        if path == b"/early":
+            s.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
+            return
+        if (b"expect", b"100-continue") in fields:
+            s.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = reader.body(fields, False)
+        if dice.random() < 0.1:
+            return reset(s)
+        if path == b"/tunnel":
+            s.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello" + b"y" * 10000)
+            reader.rest()
+            return
+        if first.startswith(b"HEAD"):
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        elif path == b"/none":
+            s.sendall(b"HTTP/1.1 204 No\r\n\r\n")
+        elif path == b"/chunks":
+            s.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"7;a=b\r\nabcdefg\r\n" * dice.choice((0, 1, 3000))) + b"0\r\nT: u\r\n\r\n")
+        else:
+            s.sendall(told(b"z" * (500000 if path == b"/big" else len(body) // 2)))
+
+
+class Mob:
+    """Clients that do anything, and do not mind what comes of it."""
+
+    def __init__(self, line, seed, n=8):
+        self.line, self.on, self.done, self.other = line, True, 0, []
+        self.threads = [threading.Thread(target=self.run, args=(random.Random(seed * 100 + k),), daemon=True) for k in range(n)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, dice):
+        while self.on:
+            try:
+                self.visit(dice)
+            except OSError as e:
+                self.other.append(e)
+            self.done += 1
+
+    def visit(self, dice):
+        with self.line.connect(dice.choice((None, None, 4096))) as s:
+            s.settimeout(0.3)
+            data = dice.choice(STREAMS)
+            for _ in range(dice.choice((1, 1, 3))):
+                at = dice.randint(0, len(data))
+                s.sendall(data[:at])
+                s.sendall(data[at:])
+                if dice.random() < 0.3:
+                    break
+                while s.recv(dice.choice((10, 65536))) and dice.random() < 0.8:
+                    pass
+            if dice.random() < 0.2:
+                s.shutdown(socket.SHUT_WR)
+                while s.recv(65536):
+                    pass
+            if dice.random() < 0.2:
+                reset(s)
+
+    def stop(self):
+        self.on = False
+        for thread in self.threads:
+            thread.join(WAIT)
+
+
+POLICIES = ("{}", "{timeout: {total: 1s, per_try: 200ms}, retry: {attempts: 3, backoff: 1ms, on: [connect, reset, timeout, 5xx]}, budget: false}",
+            "{timeout: {total: 2s, first_byte: 100ms, idle: 300ms}, hedge: 3ms, breaker: {open: 50ms}, bulkhead: {max: 5, queue: 5}, fallback: {body: instead}}",
+            "{retry: {attempts: 2, unsafe: true, replay: 1KB}, adaptive: true, shed: 5ms, rate_limit: 2000/s, fallback: {stale: true, max: 3, rehearse: 10%%}}")
+
+
+def test_chaos(t, seeds=None):
+    """Faults of every kind come and go on a busy line, while its clients and servers are of the worst kind, too: nothing is left of it in the end."""
+    for seed in seeds or map(int, os.environ.get("CHAOS", "1 2 3 4 5 6").split()):
+        dice = random.Random(seed)
+        line = Line(Backend(anything), Backend(anything), extra="    policies: %s\n    server_timing: %s\n    forwarded: true\n    outlier: {ejection: 20ms}\n" % (POLICIES[seed % len(POLICIES)], pick_word(dice)),
+                    flags=("--seed", str(seed), "--workers", dice.choice(("1", "2"))))
+        mob, installed, bad = Mob(line, seed), [], []
+        for k in range(40):
+            if installed and dice.random() < 0.45:
+                line.daemon.call("DELETE", "/proxies/l/toxics/" + installed.pop(dice.randrange(len(installed))))
+            else:
+                fault = dice_fault(dice, k)
+                r = line.daemon.post("/proxies/l/toxics", fault)
+                if r.status in (200, 201):
+                    installed.append(fault["name"])
+                else:
+                    bad.append((fault, r.text))
+            seen = mob.done
+            until(lambda seen=seen, mob=mob: mob.done > seen + 10, 2)
+            if not line.daemon.alive():
+                break
+        t.equal("chaos %d: faults are known" % seed, bad, [])
+        for name in installed:
+            line.daemon.call("DELETE", "/proxies/l/toxics/" + name)
+        mob.stop()
+        t.check("chaos %d: all is over" % seed, until(lambda line=line: not line.daemon.alive() or active(line) == 0, 40), line.daemon.stderr()[-4000:])
+        if line.daemon.alive():
+            t.check("chaos %d: it works" % seed, until(lambda line=line: talk(line, [b"GET /chunks HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n"]).startswith(b"HTTP/1.1 200")), line.stats()["instances"])
+        line.stop(t, "chaos %d" % seed)
+
+
+def pick_word(dice):
+    return dice.choice(("true", "false"))
+
+
 if __name__ == "__main__":
-    tests = (test_interim_flood, test_slow_readers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
-             test_few_descriptors, test_changes_under_load, test_servers_killed, test_full_disk, test_odd_headers, test_tunnels)
+    tests = (test_interim_flood, test_slow_readers, test_slow_last_answers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
+             test_few_descriptors, test_changes_under_load, test_servers_killed, test_full_disk, test_odd_headers, test_tunnels, test_chaos)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

@@ -120,12 +120,9 @@ peers_run(void *ud)
 	int what[PEERS_CONNS + RIG_SERVERS + 1];
 	while (!atomic_load(&ps->stop)) {
 		nfds_t n = 0;
-		what[n] = -1;
 		fds[n++] = (struct pollfd){ .fd = ps->wake[0], .events = POLLIN };
-		for (unsigned i = 0; i < ps->count; i++) {
-			what[n] = -2 - (int)i;
+		for (unsigned i = 0; i < ps->count; i++)
 			fds[n++] = (struct pollfd){ .fd = ps->listeners[i], .events = POLLIN };
-		}
 		for (int i = 0; i < PEERS_CONNS; i++) {
 			if (ps->conns[i] == NULL)
 				continue;
@@ -136,14 +133,9 @@ peers_run(void *ud)
 		char c[64];
 		if (fds[0].revents != 0)
 			(void)!read(ps->wake[0], c, sizeof(c));
-		for (nfds_t k = 1; k < n; k++) {
-			if (fds[k].revents == 0)
-				continue;
-			if (what[k] < 0)
-				peers_accept(ps, -2 - what[k]);
-			else
+		for (nfds_t k = 1 + ps->count; k < n; k++)
+			if (fds[k].revents != 0)
 				peers_read(ps, ps->conns[what[k]]);
-		}
 		for (unsigned i = 0; i < PEERS_CONNS; i++) {
 			struct peer_conn *x = ps->conns[i];
 			while (x != NULL && x->held > 0 && atomic_load(&ps->peer[x->server].way) == PEER_ANSWER) {
@@ -157,6 +149,10 @@ peers_run(void *ud)
 				ps->conns[i] = NULL;
 			}
 		}
+		/* New ones last: those that ended before they began must not seem to be there beside them. */
+		for (unsigned i = 0; i < ps->count; i++)
+			if (fds[1 + i].revents != 0)
+				peers_accept(ps, (int)i);
 	}
 	return NULL;
 }
@@ -232,7 +228,7 @@ peers_report(const struct rig_bed *b, unsigned server)
 		while (!(condition)) { \
 			if (clock_mono() > end_) \
 				fail_msg("never: %s", #condition); \
-			sched_yield(); \
+			poll(NULL, 0, 1); \
 		} \
 	} while (0)
 

@@ -1,0 +1,986 @@
+/* SPDX-License-Identifier: MIT */
+/* test_breaker.c - the circuit breaker: when it trips, what late and lost results do to it, and a walk beside a simple model. */
+#include "policy_rig.h"
+
+#include <faultline/breaker.h>
+
+static struct fl_breaker_opts
+plain(void)
+{
+	struct fl_breaker_opts o;
+	fl_breaker_opts_init(&o);
+	o.name = "b";
+	o.confidence = 0;
+	o.jitter = 0;
+	return o;
+}
+
+static struct fl_breaker *
+make(const struct fl_breaker_opts *o)
+{
+	struct fl_breaker *b = NULL;
+	const char *field = "";
+	if (fl_breaker_new(o, &b, &field) != 0)
+		fail_msg("wrong: %s", field);
+	return b;
+}
+
+/* One call that takes no time. returns what record() said; -EAGAIN: it was refused. */
+static int
+call(struct fl_breaker *b, enum fl_outcome o, fl_ns latency, fl_ns now)
+{
+	struct fl_permit p;
+	return fl_breaker_admit(b, 0, now, &p, NULL) != 0 ? -EAGAIN : fl_breaker_record(b, 0, &p, o, latency, now);
+}
+
+static void
+calls(struct fl_breaker *b, int n, enum fl_outcome o, fl_ns now)
+{
+	while (n-- > 0)
+		assert_int_equal(call(b, o, 0, now), 0);
+}
+
+/* Open at `now`, by failures. */
+static void
+trip(struct fl_breaker *b, fl_ns now)
+{
+	for (int i = 0; i < 1000 && fl_breaker_state(b) == FL_BREAKER_CLOSED; i++)
+		calls(b, 1, FL_FAILED, now);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+}
+
+static struct fl_permit
+admitted(struct fl_breaker *b, fl_ns now)
+{
+	struct fl_permit p;
+	assert_int_equal(fl_breaker_admit(b, 0, now, &p, NULL), 0);
+	return p;
+}
+
+static int
+report(struct fl_breaker *b, struct fl_permit p, enum fl_outcome o, fl_ns now)
+{
+	return fl_breaker_record(b, 0, &p, o, 0, now);
+}
+
+/* ---- options ---- */
+
+static void
+test_options(void **state)
+{
+	struct fl_breaker_opts o;
+	struct fl_breaker *b = NULL;
+	(void)state;
+#define BAD(field, value) RIG_BAD(fl_breaker_new, fl_breaker_opts_init, o, b, field, value)
+	BAD(cells, 0);
+	BAD(cells, FL_CELLS_MAX + 1);
+	BAD(window, 9);
+	BAD(window, FL_NEVER);
+	BAD(count, FL_BREAKER_COUNT_MAX + 1);
+	BAD(failure_rate, 0);
+	BAD(failure_rate, 0.0 / 0.0);
+	BAD(slow_rate, -1);
+	BAD(slow_after, -1);
+	BAD(volume_min, 0);
+	BAD(confidence, 1);
+	BAD(confidence, -0.1);
+	BAD(open, 0);
+	BAD(open, FL_NEVER);
+	BAD(open_max, 1);
+	BAD(open_max, FL_NEVER);
+	BAD(jitter, 1.1);
+	BAD(stable, -1);
+	BAD(probes, 0);
+	BAD(probes, FL_BREAKER_PROBES_MAX + 1);
+	BAD(successes, 0);
+	BAD(lease, -1);
+	BAD(enforce, 2);
+#undef BAD
+	assert_null(b);
+	fl_breaker_opts_init(&o);
+	o.count = 10;
+	RIG_NO_MEMORY(fl_breaker_new, fl_breaker_free, o, b);
+	/* Options of an older header, with less in them: the rest are defaults. */
+	o.size = offsetof(struct fl_breaker_opts, window);
+	o.window = -1;
+	b = make(&o);
+	assert_int_equal(call(b, FL_OK, 0, 0), 0);
+	/* A cell that is not there. */
+	struct fl_permit p = admitted(b, 0);
+	assert_int_equal(fl_breaker_admit(b, 1, 0, &p, NULL), -EINVAL);
+	assert_int_equal(fl_breaker_record(b, 1, &p, FL_OK, 0, 0), -EINVAL);
+	fl_breaker_free(b);
+}
+
+/* ---- tripping ---- */
+
+static void
+test_plain_rate(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	(void)state;
+	o.volume_min = 10;
+	struct fl_breaker *b = make(&o);
+	calls(b, 9, FL_FAILED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);       /* too few */
+	fl_breaker_force(b, FL_BREAKER_CLOSED, S);
+	calls(b, 6, FL_OK, S);
+	calls(b, 5, FL_FAILED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);       /* 5 of 11 */
+	calls(b, 1, FL_FAILED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);         /* 6 of 12 */
+	fl_breaker_free(b);
+}
+
+/* Few calls need a clear case, many a narrow one. */
+static void
+test_confidence(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	(void)state;
+	o.confidence = 0.95;
+	o.volume_min = 1;
+	struct fl_breaker *b = make(&o);
+	static const struct { int good, bad; bool opens; } cases[] = {
+		{ 0, 3, false },                /* lower bound 43.8 % */
+		{ 0, 4, true },                 /* 51.01 % */
+		{ 2, 8, false },                /* 49.02 % */
+		{ 470, 530, false },            /* 49.9 % */
+		{ 460, 540, true },             /* 50.9 % */
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fl_breaker_force(b, FL_BREAKER_CLOSED, S);
+		calls(b, cases[i].good, FL_OK, S);
+		for (int n = 0; n < cases[i].bad && fl_breaker_state(b) == FL_BREAKER_CLOSED; n++)
+			calls(b, 1, FL_FAILED, S);
+		assert_int_equal(fl_breaker_state(b) == FL_BREAKER_OPEN, cases[i].opens);
+	}
+	fl_breaker_free(b);
+}
+
+/* 100 %: all must have failed, and a rate over 1 never trips. */
+static void
+test_all_and_never(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	(void)state;
+	o.failure_rate = 1;
+	o.confidence = 0.95;
+	struct fl_breaker *b = make(&o);
+	calls(b, 1, FL_OK, S);
+	calls(b, 500, FL_FAILED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	calls(b, 10, FL_FAILED, 12 * S);        /* the good one has left the window: 10 of 10 */
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	fl_breaker_free(b);
+	o.failure_rate = 1.5;
+	b = make(&o);
+	calls(b, 1000, FL_FAILED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_free(b);
+}
+
+static void
+test_window_slides(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	(void)state;
+	struct fl_breaker *b = make(&o);
+	for (fl_ns t = 0; t < 100 * S; t += S)          /* one failure a second: 10 in the window, but never 10 at once before that */
+		if (fl_breaker_state(b) == FL_BREAKER_CLOSED && t < 9 * S)
+			calls(b, 1, FL_FAILED, t);
+	fl_breaker_view(b, 9 * S, &v);
+	assert_true(v.calls == 9 && v.failed == 9 && v.failure_rate == 1);
+	fl_breaker_view(b, 10 * S, &v);
+	assert_true(v.calls == 8);                      /* the bucket of 0..1 s has gone */
+	fl_breaker_view(b, 30 * S, &v);
+	assert_true(v.calls == 0 && v.failure_rate == 0);
+	calls(b, 9, FL_FAILED, 30 * S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	calls(b, 1, FL_FAILED, 39 * S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	fl_breaker_free(b);
+}
+
+/* Any clock: one since 1970 with a short window, and one that begins below zero. */
+static void
+test_any_clock(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	static const fl_ns starts[] = { INT64_C(1790000000) * S, -S - 5, 0 };
+	(void)state;
+	o.window = 10 * MS;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		struct fl_breaker *b = make(&o);
+		for (fl_ns t = starts[i]; t < starts[i] + 9 * MS; t += MS)
+			calls(b, 1, FL_FAILED, t);
+		fl_breaker_view(b, starts[i] + 8 * MS, &v);
+		assert_true(v.failed == 9);
+		fl_breaker_view(b, starts[i] + 14 * MS, &v);
+		assert_in_range((int)v.failed, 3, 5);
+		calls(b, 9, FL_FAILED, starts[i] + 40 * MS);
+		assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+		calls(b, 1, FL_FAILED, starts[i] + 41 * MS);
+		assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+		fl_breaker_free(b);
+	}
+}
+
+static void
+test_count_window(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	(void)state;
+	o.count = 20;
+	struct fl_breaker *b = make(&o);
+	calls(b, 15, FL_OK, S);
+	calls(b, 9, FL_FAILED, 1000 * S);               /* a count does not forget with time */
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_view(b, 1000 * S, &v);
+	assert_true(v.calls == 20 && v.failed == 9);    /* the oldest four were replaced */
+	calls(b, 3, FL_OK, 1000 * S);
+	fl_breaker_view(b, 1000 * S, &v);
+	assert_true(v.calls == 20 && v.failed == 9);
+	calls(b, 1, FL_FAILED, 1000 * S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	struct fl_permit p = admitted(b, 1005 * S);
+	assert_int_equal(report(b, p, FL_OK, 1005 * S), 0);
+	fl_breaker_view(b, 1005 * S, &v);
+	assert_true(v.state == FL_BREAKER_CLOSED && v.calls == 0);
+	fl_breaker_free(b);
+}
+
+static void
+test_outcomes(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_counters c;
+	struct fl_breaker_view v;
+	(void)state;
+	struct fl_breaker *b = make(&o);
+	calls(b, 50, FL_OVERLOADED, S);
+	calls(b, 50, FL_CANCELLED, S);
+	fl_breaker_view(b, S, &v);
+	assert_true(v.calls == 0 && v.state == FL_BREAKER_CLOSED);
+	calls(b, 3, FL_OK, S);
+	calls(b, 2, FL_FAILED, S);
+	fl_breaker_counters(b, &c);
+	assert_true(c.admitted == 105 && c.overloaded == 50 && c.cancelled == 50 && c.ok == 3 && c.failed == 2 && c.refused == 0 && c.stale == 0);
+	fl_breaker_free(b);
+	o.overload_fails = true;
+	b = make(&o);
+	calls(b, 10, FL_OVERLOADED, S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	fl_breaker_free(b);
+}
+
+static void
+test_slow_rate(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	(void)state;
+	o.slow_after = S;
+	o.slow_rate = 0.8;
+	struct fl_breaker *b = make(&o);
+	struct rig_news news = { 0 };
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(call(b, FL_OK, S - 1, 5 * S), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(call(b, FL_OK, S, 5 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);       /* 7 of 9 */
+	assert_int_equal(call(b, FL_OK, 2 * S, 5 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);         /* 8 of 10 */
+	/* A slow probe is not a good one. */
+	struct fl_permit p = admitted(b, 10 * S);
+	assert_int_equal(fl_breaker_record(b, 0, &p, FL_OK, S, 10 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	fl_breaker_free(b);
+	(void)news;
+}
+
+/* A dependency that hangs: nothing is ever reported, and it trips all the same; what comes later is stale. */
+static void
+test_hang(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	struct rig_news news = { 0 };
+	struct fl_permit held[12], p;
+	(void)state;
+	o.slow_after = 2 * S;
+	o.listener = RIG_LISTENER(&news);
+	struct fl_breaker *b = make(&o);
+	for (int i = 0; i < 12; i++)
+		held[i] = admitted(b, 500 * MS);
+	fl_breaker_view(b, 2 * S, &v);
+	assert_true(v.overdue == 0);
+	fl_breaker_view(b, 3 * S, &v);                  /* all began by 1 s: 2 s ago */
+	assert_true(v.overdue == 12 && v.failed == 12 && v.slow == 12 && v.calls == 12);
+	assert_int_equal(fl_breaker_admit(b, 0, 3 * S, &p, NULL), -EAGAIN);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	assert_int_equal(news.n, 1);
+	assert_string_equal(news.e[0].why, "12 of 12 calls failed (100 %, limit 50 %), some of them still in flight");
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(report(b, held[i], FL_OK, 4 * S), -ESTALE);
+	fl_breaker_free(b);
+}
+
+/* Calls in flight across buckets, cells and the window's length are counted once, and no longer than they last. */
+static void
+test_overdue_ends(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	struct fl_permit p[30], q;
+	(void)state;
+	o.slow_after = S;
+	o.cells = 3;
+	o.failure_rate = o.slow_rate = 2;
+	struct fl_breaker *b = make(&o);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(fl_breaker_admit(b, (unsigned)i % 3, i * S, &p[i], NULL), 0);
+	fl_breaker_view(b, 29 * S, &v);
+	assert_true(v.overdue == 28);           /* all but those of the last two buckets */
+	for (int i = 0; i < 30; i += 2)         /* each in another cell than it began in */
+		assert_int_equal(fl_breaker_record(b, (unsigned)(i + 1) % 3, &p[i], FL_OK, (29 - i) * S, 29 * S), 0);
+	fl_breaker_view(b, 29 * S, &v);
+	assert_true(v.overdue == 14 && v.calls == 15 + 14);
+	for (int i = 1; i < 30; i += 2)
+		assert_int_equal(fl_breaker_record(b, (unsigned)(i + 2) % 3, &p[i], FL_CANCELLED, (29 - i) * S, 29 * S), 0);
+	fl_breaker_view(b, 29 * S, &v);
+	assert_true(v.overdue == 0 && v.calls == 15);
+	for (unsigned i = 0; i < 3; i++)        /* and later, whatever turned meanwhile */
+		assert_int_equal(fl_breaker_admit(b, i, 60 * S, &q, NULL), 0);
+	fl_breaker_view(b, 60 * S, &v);
+	assert_true(v.overdue == 0 && v.calls == 0);
+	fl_breaker_free(b);
+}
+
+/* ---- open and half-open ---- */
+
+static void
+test_refusal(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_refusal why;
+	struct fl_permit p;
+	char say[256];
+	(void)state;
+	o.name = "db";
+	o.confidence = 0.95;
+	struct fl_breaker *b = make(&o);
+	trip(b, S);
+	assert_int_equal(fl_breaker_admit(b, 0, 2 * S, &p, &why), -EAGAIN);
+	assert_int_equal(why.by, FL_WHO_BREAKER);
+	assert_int_equal(why.reason, FL_REASON_BREAKER_OPEN);
+	assert_int_equal(why.retry_after, 4 * S);
+	assert_string_equal(fl_refusal_say(&why, say, sizeof(say)), "the circuit breaker \"db\" is open: 10 of 10 calls failed or were too slow "
+	    "(100 %; surely more than 72 %, limit 50 %); try again in 4.0s");
+	assert_false(fl_breaker_ready(b, 6 * S - 1));
+	assert_true(fl_breaker_ready(b, 6 * S));
+	assert_string_equal(fl_breaker_explain(b, 4 * S, say, sizeof(say)), "open for another 2.0s: 0 of 0 calls in the window failed, 0 were slow, "
+	    "0 have been in flight for too long");
+	admitted(b, 6 * S);
+	assert_false(fl_breaker_ready(b, 6 * S));
+	assert_int_equal(fl_breaker_admit(b, 0, 6 * S, &p, &why), -EAGAIN);
+	assert_int_equal(why.reason, FL_REASON_BREAKER_PROBING);
+	fl_refusal_say(&why, say, sizeof(say));
+	assert_non_null(strstr(say, "is half-open: 1 of 1 probes are under way; try again in "));
+	fl_breaker_free(b);
+}
+
+static void
+test_open_time_grows(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_refusal why;
+	struct fl_permit p;
+	char say[256];
+	static const int opens[] = { 5, 10, 20, 40, 60, 60 };
+	fl_ns now = S;
+	(void)state;
+	struct fl_breaker *b = make(&o);
+	trip(b, now);
+	for (size_t i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
+		now += opens[i] * S;
+		assert_int_equal(fl_breaker_admit(b, 0, now - 1, &p, &why), -EAGAIN);
+		p = admitted(b, now);
+		if (i + 1 == sizeof(opens) / sizeof(opens[0]))
+			break;
+		assert_int_equal(report(b, p, FL_FAILED, now), 0);
+		assert_int_equal(fl_breaker_admit(b, 0, now, &p, &why), -EAGAIN);
+		assert_int_equal(why.reason, FL_REASON_BREAKER_PROBE);
+		fl_refusal_say(&why, say, sizeof(say));
+		assert_non_null(strstr(say, "is open: a probe failed or did not report (opened "));
+	}
+	assert_int_equal(report(b, p, FL_OK, now), 0);
+	trip(b, now + 59 * S);                          /* not stable for long enough: still 60 s */
+	assert_int_equal(fl_breaker_admit(b, 0, now + 59 * S, &p, &why), -EAGAIN);
+	assert_int_equal(why.retry_after, 60 * S);
+	p = admitted(b, now + 119 * S);
+	assert_int_equal(report(b, p, FL_OK, now + 119 * S), 0);
+	trip(b, now + 180 * S);
+	assert_int_equal(fl_breaker_admit(b, 0, now + 180 * S, &p, &why), -EAGAIN);
+	assert_int_equal(why.retry_after, 5 * S);
+	fl_breaker_free(b);
+}
+
+/* Jitter spreads breakers of different seeds, and is the same for the same seed. */
+static void
+test_jitter(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_refusal why;
+	struct fl_permit p;
+	fl_ns low = FL_NEVER, high = 0, first = 0;
+	(void)state;
+	o.jitter = 0.2;
+	for (o.seed = 0; o.seed < 100; o.seed++) {
+		for (int again = 0; again < 2; again++) {
+			struct fl_breaker *b = make(&o);
+			trip(b, S);
+			assert_int_equal(fl_breaker_admit(b, 0, S, &p, &why), -EAGAIN);
+			assert_in_range(why.retry_after, 4 * S, 6 * S);
+			if (again)
+				assert_int_equal(first, why.retry_after);
+			first = why.retry_after;
+			low = first < low ? first : low;
+			high = first > high ? first : high;
+			fl_breaker_free(b);
+		}
+	}
+	assert_true(low < 4200 * MS && high > 5800 * MS);
+}
+
+/* The four probes of asynchrony. */
+static void
+test_late_success(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_counters c;
+	(void)state;
+	struct fl_breaker *b = make(&o);
+	struct fl_permit early = admitted(b, S), early_too = admitted(b, S);
+	trip(b, S);
+	assert_int_equal(report(b, early, FL_OK, 2 * S), -ESTALE);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	struct fl_permit probe = admitted(b, 6 * S);
+	assert_int_equal(report(b, early_too, FL_OK, 6 * S), -ESTALE);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	assert_int_equal(report(b, probe, FL_OK, 7 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_counters(b, &c);
+	assert_true(c.stale == 2 && c.probes == 1 && c.opened == 1 && c.closed == 1);
+	fl_breaker_free(b);
+}
+
+static void
+test_late_failure(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_permit early[20];
+	struct fl_breaker_view v;
+	(void)state;
+	struct fl_breaker *b = make(&o);
+	for (int i = 0; i < 20; i++)
+		early[i] = admitted(b, S);
+	trip(b, S);
+	struct fl_permit probe = admitted(b, 6 * S);
+	assert_int_equal(report(b, early[0], FL_FAILED, 6 * S), -ESTALE);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	assert_int_equal(report(b, probe, FL_OK, 6 * S), 0);
+	for (int i = 1; i < 20; i++)            /* nor do they open it again once it is closed */
+		assert_int_equal(report(b, early[i], FL_FAILED, 6 * S), -ESTALE);
+	assert_int_equal(report(b, probe, FL_FAILED, 6 * S), -ESTALE);          /* nor does a probe that reports twice */
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_view(b, 6 * S, &v);
+	assert_true(v.calls == 0);
+	fl_breaker_free(b);
+}
+
+static void
+test_hundred_callers(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_permit p, got[3];
+	struct fl_refusal why;
+	int n = 0;
+	(void)state;
+	o.probes = 3;
+	o.successes = 3;
+	struct fl_breaker *b = make(&o);
+	trip(b, S);
+	for (int i = 0; i < 100; i++) {
+		if (fl_breaker_admit(b, 0, 6 * S, &p, &why) == 0) {
+			assert_true(n < 3);
+			got[n++] = p;
+		} else {
+			assert_int_equal(why.reason, FL_REASON_BREAKER_PROBING);
+			assert_true(why.n[0] == 3 && why.n[1] == 3);
+		}
+	}
+	assert_int_equal(n, 3);
+	assert_int_equal(report(b, got[0], FL_OK, 6 * S), 0);
+	assert_int_equal(fl_breaker_admit(b, 0, 6 * S, &p, NULL), -EAGAIN);     /* 1 good and 2 under way are all it takes */
+	assert_int_equal(report(b, got[1], FL_CANCELLED, 6 * S), 0);            /* frees its slot, votes nothing */
+	got[1] = admitted(b, 6 * S);
+	assert_int_equal(fl_breaker_admit(b, 0, 6 * S, &p, NULL), -EAGAIN);
+	assert_int_equal(report(b, got[1], FL_OVERLOADED, 6 * S), 0);
+	got[1] = admitted(b, 6 * S);
+	assert_int_equal(report(b, got[1], FL_OK, 6 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	assert_int_equal(report(b, got[2], FL_OK, 6 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_free(b);
+}
+
+static void
+test_lost_probe(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_counters c;
+	struct rig_news news = { 0 };
+	(void)state;
+	o.listener = RIG_LISTENER(&news);
+	struct fl_breaker *b = make(&o);
+	trip(b, S);
+	struct fl_permit lost = admitted(b, 6 * S), p;  /* its lease: 5 s, as long as it was open */
+	assert_int_equal(fl_breaker_admit(b, 0, 11 * S - 1, &p, NULL), -EAGAIN);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	assert_int_equal(fl_breaker_admit(b, 0, 11 * S, &p, NULL), -EAGAIN);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	assert_int_equal(report(b, lost, FL_OK, 12 * S), -ESTALE);
+	/* Open for 10 s from the end of the lease; and who comes much later finds it half-open, not just found out. */
+	lost = admitted(b, 21 * S);
+	p = admitted(b, 100 * S);
+	assert_int_equal(report(b, lost, FL_OK, 100 * S), -ESTALE);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	/* One that reports after its lease is as lost as one that never does. */
+	assert_int_equal(report(b, p, FL_OK, 120 * S), -ESTALE);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	p = admitted(b, 1000 * S);
+	assert_int_equal(report(b, p, FL_OK, 1000 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_counters(b, &c);
+	assert_true(c.leases_expired == 3 && c.opened == 4 && c.probes == 4 && c.stale == 3);
+	static const char *const changes[] = { "closed>open", "open>half-open", "half-open>open", "open>half-open", "half-open>open",
+		"open>half-open", "half-open>open", "open>half-open", "half-open>closed" };
+	assert_int_equal(news.n, 9);
+	for (int i = 0; i < 9; i++)
+		assert_string_equal(news.e[i].change, changes[i]);
+	assert_string_equal(news.e[2].why, "a probe did not report before its lease ended");
+	assert_int_equal(news.e[2].at, 11 * S);
+	fl_breaker_free(b);
+}
+
+/* ---- from outside ---- */
+
+static void
+test_force(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct rig_news news = { 0 };
+	struct fl_refusal why;
+	struct fl_permit p, held;
+	char say[128];
+	(void)state;
+	o.listener = RIG_LISTENER(&news);
+	struct fl_breaker *b = make(&o);
+	held = admitted(b, S);
+	fl_breaker_force(b, FL_BREAKER_FORCED_OPEN, S);
+	assert_int_equal(fl_breaker_admit(b, 0, 1000 * S, &p, &why), -EAGAIN);
+	assert_string_equal(fl_refusal_say(&why, say, sizeof(say)), "the circuit breaker \"b\" was forced open");
+	assert_false(fl_breaker_ready(b, 1000 * S));
+	assert_int_equal(report(b, held, FL_FAILED, S), -ESTALE);
+	fl_breaker_force(b, FL_BREAKER_DISABLED, S);
+	calls(b, 100, FL_FAILED, S);                    /* nothing votes */
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_DISABLED);
+	assert_true(fl_breaker_ready(b, S));
+	fl_breaker_force(b, FL_BREAKER_OPEN, S);
+	assert_int_equal(fl_breaker_admit(b, 0, 2 * S, &p, &why), -EAGAIN);
+	assert_string_equal(fl_refusal_say(&why, say, sizeof(say)), "the circuit breaker \"b\" was forced open; try again in 4.0s");
+	p = admitted(b, 6 * S);
+	assert_int_equal(report(b, p, FL_OK, 6 * S), 0);
+	fl_breaker_force(b, FL_BREAKER_HALF_OPEN, 7 * S);
+	p = admitted(b, 7 * S);
+	assert_true(p.slot > 0);
+	fl_breaker_force(b, FL_BREAKER_CLOSED, 8 * S);
+	assert_int_equal(report(b, p, FL_FAILED, 8 * S), -ESTALE);
+	fl_breaker_force(b, FL_BREAKER_CLOSED, 8 * S);          /* no change, no event */
+	fl_breaker_force(b, (enum fl_breaker_state)77, 8 * S);
+	static const char *const changes[] = { "closed>forced-open", "forced-open>disabled", "disabled>open", "open>half-open",
+		"half-open>closed", "closed>half-open", "half-open>closed" };
+	assert_int_equal(news.n, 7);
+	for (int i = 0; i < 7; i++) {
+		assert_string_equal(news.e[i].change, changes[i]);
+		assert_string_equal(news.e[i].name, "b");
+		assert_int_equal(news.e[i].who, FL_WHO_BREAKER);
+	}
+	assert_string_equal(fl_breaker_state_name((enum fl_breaker_state)77), "?");
+	fl_breaker_free(b);
+}
+
+/* Observed: it opens, probes and closes as ever, and refuses nobody. */
+static void
+test_observe(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_counters c;
+	struct fl_permit p;
+	(void)state;
+	o.enforce = 0;
+	struct fl_breaker *b = make(&o);
+	trip(b, S);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(fl_breaker_admit(b, 0, 2 * S, &p, NULL), 0);
+		assert_int_equal(report(b, p, FL_OK, 2 * S), 0);
+	}
+	assert_true(fl_breaker_ready(b, 2 * S));
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
+	p = admitted(b, 6 * S);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_HALF_OPEN);
+	assert_int_equal(report(b, p, FL_OK, 6 * S), 0);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	fl_breaker_counters(b, &c);
+	assert_true(c.refused == 0 && c.would_refuse == 50 && c.stale == 0);
+	fl_breaker_free(b);
+}
+
+static void
+test_share(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_counters c;
+	struct fl_permit p;
+	(void)state;
+	o.enforce = 0.3;
+	o.seed = 7;
+	struct fl_breaker *b = make(&o);
+	trip(b, S);
+	for (int i = 0; i < 10000; i++)
+		fl_breaker_admit(b, 0, 2 * S, &p, NULL);
+	fl_breaker_counters(b, &c);
+	assert_in_range(c.refused, 2800, 3200);
+	assert_int_equal(c.refused + c.would_refuse, 10000);
+	fl_breaker_free(b);
+}
+
+/* ---- a walk beside a model ---- */
+
+#define FLYING_MAX 64
+#define PAST_MAX 20000
+
+/* The breaker as one would write it who has all the time and memory in the world. */
+struct model {
+	struct fl_breaker_opts o;
+	enum fl_breaker_state state;
+	uint64_t generation;
+	int64_t touched;                /* newest bucket that a call or a failure of this generation or an earlier one was seen in */
+	bool touched_ever;
+	fl_ns until, closed_at;
+	bool was_closed;
+	unsigned openings, good;
+	struct { int64_t bucket; bool failed, slow; } past[PAST_MAX];   /* of this generation */
+	size_t past_n;
+	struct flight { bool on, lost; uint64_t generation; fl_ns at, lease; struct fl_permit permit; } flying[FLYING_MAX];
+};
+
+static fl_ns
+model_open_time(const struct model *m)
+{
+	fl_ns t = m->o.open;
+	for (unsigned i = 1; i < m->openings; i++)
+		t = t * 2 > m->o.open_max ? m->o.open_max : t * 2;
+	return t;
+}
+
+static void
+model_change(struct model *m, enum fl_breaker_state s)
+{
+	m->state = s;
+	m->generation++;
+	m->past_n = 0;
+	m->good = 0;
+}
+
+static void
+model_open(struct model *m, fl_ns now)
+{
+	m->openings = m->was_closed && now - m->closed_at >= m->o.stable ? 1 : m->openings + 1;
+	m->was_closed = false;
+	m->until = now + model_open_time(m);
+	model_change(m, FL_BREAKER_OPEN);
+}
+
+static void
+model_evaluate(struct model *m, fl_ns now)
+{
+	fl_ns width = m->o.window / 10;
+	int64_t number = now / width;
+	double calls = 0, failed = 0, slow = 0;
+	for (size_t i = 0; i < m->past_n; i++) {
+		if (number - m->past[i].bucket >= 10)
+			continue;
+		calls++;
+		failed += m->past[i].failed;
+		slow += m->past[i].slow;
+	}
+	for (int i = 0; i < FLYING_MAX && m->o.slow_after > 0; i++) {
+		const struct flight *f = &m->flying[i];
+		if (!f->on || f->generation != m->generation || (f->at / width + 1) * width + m->o.slow_after > now || f->at / width >= number)
+			continue;
+		calls++;
+		failed++;
+		slow++;
+	}
+	if (calls >= m->o.volume_min && (failed / calls >= m->o.failure_rate || slow / calls >= m->o.slow_rate))
+		model_open(m, now);
+}
+
+/* What time has done. */
+static void
+model_pass(struct model *m, fl_ns now)
+{
+	fl_ns first = FL_NEVER;
+	for (int i = 0; i < FLYING_MAX && m->state == FL_BREAKER_HALF_OPEN; i++)
+		if (m->flying[i].on && m->flying[i].generation == m->generation && m->flying[i].lease < first)
+			first = m->flying[i].lease;
+	if (first <= now)
+		model_open(m, first);
+}
+
+static bool
+model_admit(struct model *m, int at, fl_ns now)
+{
+	unsigned probing = 0;
+	struct flight *f = &m->flying[at];
+	int64_t number = now / (m->o.window / 10);
+	model_pass(m, now);
+	if (m->state == FL_BREAKER_OPEN && now >= m->until)
+		model_change(m, FL_BREAKER_HALF_OPEN);
+	if (m->state == FL_BREAKER_CLOSED) {
+		if (m->touched_ever && number > m->touched && m->o.slow_after > 0)
+			model_evaluate(m, now);
+		m->touched = number > m->touched ? number : m->touched;
+		m->touched_ever = true;
+	}
+	for (int i = 0; i < FLYING_MAX && m->state == FL_BREAKER_HALF_OPEN; i++)
+		probing += m->flying[i].on && m->flying[i].generation == m->generation;
+	unsigned most = m->o.probes > m->o.successes ? m->o.probes : m->o.successes;
+	if (m->state == FL_BREAKER_OPEN || (m->state == FL_BREAKER_HALF_OPEN && (probing >= m->o.probes || probing + m->good >= most)))
+		return false;
+	*f = (struct flight){ .on = true, .generation = m->generation, .at = now,
+		.lease = now + (m->o.lease > 0 ? m->o.lease : model_open_time(m)) };
+	return true;
+}
+
+static int
+model_record(struct model *m, int at, enum fl_outcome o, fl_ns now)
+{
+	struct flight *f = &m->flying[at];
+	bool failed = o == FL_FAILED, votes = o == FL_OK || failed, slow = votes && m->o.slow_after > 0 && now - f->at >= m->o.slow_after;
+	if (f->generation == m->generation && m->state == FL_BREAKER_HALF_OPEN)
+		model_pass(m, now);
+	f->on = false;
+	if (f->generation != m->generation)
+		return -ESTALE;
+	if (m->state == FL_BREAKER_HALF_OPEN) {
+		if (votes && (failed || (slow && m->o.slow_rate <= 1))) {
+			model_open(m, now);
+		} else if (votes && ++m->good >= m->o.successes) {
+			m->closed_at = now;
+			m->was_closed = true;
+			model_change(m, FL_BREAKER_CLOSED);
+		}
+		return 0;
+	}
+	int64_t number = now / (m->o.window / 10);
+	m->touched = number > m->touched ? number : m->touched;
+	if (votes) {
+		assert_true(m->past_n < PAST_MAX);
+		m->past[m->past_n].bucket = number;
+		m->past[m->past_n].failed = failed;
+		m->past[m->past_n++].slow = slow;
+	}
+	if (failed || slow)
+		model_evaluate(m, now);
+	return 0;
+}
+
+static enum fl_outcome
+draw_outcome(struct dice *d, uint32_t failing)
+{
+	uint32_t r = dice_roll(d, 100);
+	return r < failing ? FL_FAILED : r < 94 ? FL_OK : r < 97 ? FL_CANCELLED : FL_OVERLOADED;
+}
+
+static void
+walk(uint64_t seed)
+{
+	static struct model m;
+	struct dice d = { .seed = seed };
+	struct fl_breaker_opts o = plain();
+	o.window = (1 + dice_roll(&d, 100)) * 100 * MS;
+	o.volume_min = 1 + dice_roll(&d, 20);
+	o.failure_rate = 0.1 + dice_roll(&d, 10) / 10.0;
+	o.slow_rate = 0.2 + dice_roll(&d, 10) / 10.0;
+	o.slow_after = dice_roll(&d, 2) ? 0 : o.window / 20 * (1 + dice_roll(&d, 18));
+	o.open = (1 + dice_roll(&d, 50)) * 100 * MS;
+	o.open_max = o.open * (1 + dice_roll(&d, 10));
+	o.stable = dice_roll(&d, 20) * S;
+	o.probes = 1 + dice_roll(&d, 4);
+	o.successes = 1 + dice_roll(&d, 4);
+	o.lease = dice_roll(&d, 2) ? 0 : (1 + dice_roll(&d, 30)) * 100 * MS;
+	m = (struct model){ .o = o };
+	struct fl_breaker *b = make(&o);
+	fl_ns now = dice_roll(&d, 1000) * MS;
+	uint32_t failing = 0, step = 1;
+	for (int i = 0; i < 4000; i++) {
+		if (i % 400 == 0) {
+			failing = dice_roll(&d, 3) * 45;
+			step = 1 + dice_roll(&d, (uint32_t)(o.window / MS) / 4 + 2);
+		}
+		now += (fl_ns)dice_roll(&d, 2 * step) * MS + dice_roll(&d, 1000);
+		int at = (int)dice_roll(&d, FLYING_MAX);
+		struct flight *f = &m.flying[at];
+		if (!f->on) {
+			struct fl_permit p;
+			bool goes = model_admit(&m, at, now);
+			assert_int_equal(fl_breaker_admit(b, 0, now, &p, NULL), goes ? 0 : -EAGAIN);
+			f->permit = p;
+			f->lost = goes && dice_roll(&d, 10) == 0;
+		} else if (!f->lost) {
+			enum fl_outcome out = draw_outcome(&d, failing);
+			int r = model_record(&m, at, out, now);
+			assert_int_equal(fl_breaker_record(b, 0, &f->permit, out, now - f->at, now), r);
+		} else if (dice_roll(&d, 50) == 0) {
+			/* The slot of the model is used again; what was in it is lost for good. */
+			if (f->generation != m.generation)
+				f->on = false;
+		}
+		if (fl_breaker_state(b) != m.state)
+			fail_msg("seed %llu, step %d: %s, not %s", (unsigned long long)seed, i, fl_breaker_state_name(fl_breaker_state(b)),
+			    fl_breaker_state_name(m.state));
+	}
+	/* It always recovers: once all goes well, it is closed within its longest open time and what its probes take. */
+	fl_ns end = now + 2 * o.open_max + 2 * (o.lease > 0 ? o.lease : o.open_max) + S;
+	for (unsigned good = 0; now < end || good <= o.successes; now += 10 * MS, good++)
+		call(b, FL_OK, 0, now);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);
+	assert_int_equal(call(b, FL_OK, 0, now), 0);
+	fl_breaker_free(b);
+}
+
+static void
+test_walk(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		walk(seed);
+}
+
+/* ---- threads ---- */
+
+struct mob {
+	struct fl_breaker *b;
+	_Atomic unsigned probing;       /* permits of probes that are out */
+	_Atomic int worst;              /* most of them at once */
+	_Atomic fl_ns now;
+	_Atomic uint64_t admitted, refused, recorded;
+};
+
+static void
+mob_work(void *subject, unsigned cell)
+{
+	struct mob *m = subject;
+	struct dice d = { .seed = 100 + cell };
+	for (int i = 0; i < 20000; i++) {
+		fl_ns now = atomic_fetch_add(&m->now, 20 * FL_US);
+		struct fl_permit p;
+		if (fl_breaker_admit(m->b, cell, now, &p, NULL) != 0) {
+			atomic_fetch_add(&m->refused, 1);
+			continue;
+		}
+		atomic_fetch_add(&m->admitted, 1);
+		if (p.slot > 0) {
+			int n = (int)atomic_fetch_add(&m->probing, 1) + 1;
+			if (n > atomic_load(&m->worst))
+				atomic_store(&m->worst, n);
+			atomic_fetch_sub(&m->probing, 1);
+		}
+		bool bad = now / (200 * MS) % 2 == 1;
+		fl_breaker_record(m->b, cell, &p, bad && dice_roll(&d, 4) > 0 ? FL_FAILED : FL_OK, dice_roll(&d, 2) * S, now);
+		atomic_fetch_add(&m->recorded, 1);
+	}
+}
+
+static void
+crowd(unsigned count, fl_ns slow_after)
+{
+	struct fl_breaker_opts o;
+	struct fl_breaker_counters c;
+	struct mob m = { 0 };
+	fl_breaker_opts_init(&o);
+	o.cells = RIG_THREADS;
+	o.count = count;
+	o.window = 20 * MS;
+	o.open = MS;
+	o.open_max = 2 * MS;
+	o.lease = S;
+	o.slow_rate = 2;
+	o.slow_after = slow_after;
+	o.probes = 2;
+	o.successes = 2;
+	m.b = make(&o);
+	threads_run(RIG_THREADS, mob_work, &m);
+	fl_breaker_counters(m.b, &c);
+	assert_true(c.admitted == m.admitted && c.refused == m.refused && c.ok + c.failed == m.recorded);
+	assert_true(c.opened > 0 && c.closed > 0 && c.refused > 0);
+	assert_in_range(m.worst, 1, 2);
+	assert_int_equal(c.leases_expired, 0);
+	fl_breaker_free(m.b);
+}
+
+static void
+test_threads(void **state)
+{
+	(void)state;
+	crowd(0, 0);
+	crowd(0, 5 * MS);
+	crowd(100, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_plain_rate),
+		cmocka_unit_test(test_confidence),
+		cmocka_unit_test(test_all_and_never),
+		cmocka_unit_test(test_window_slides),
+		cmocka_unit_test(test_any_clock),
+		cmocka_unit_test(test_count_window),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_slow_rate),
+		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_overdue_ends),
+		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_open_time_grows),
+		cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_late_success),
+		cmocka_unit_test(test_late_failure),
+		cmocka_unit_test(test_hundred_callers),
+		cmocka_unit_test(test_lost_probe),
+		cmocka_unit_test(test_force),
+		cmocka_unit_test(test_observe),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -111,7 +111,7 @@ static void
 exchange_over(struct worker *w, struct http_conn *c)
 {
 	struct http_exchange *ex = c->ex;
-	bool close_after = ex->close_after, whole = ex->body_done;
+	bool close_after = ex->close_after, last = ex->body_done && !ex->client_keeps;
 	http_end_exchange(w, ex);
 	if (c->state >= AT_CLOSING)
 		return;
@@ -119,8 +119,8 @@ exchange_over(struct worker *w, struct http_conn *c)
 	c->state = AT_READING;
 	if (close_after || c->close_next) {
 		c->state = AT_LINGER;
-		if (whole && c->held_n == 0)
-			c->dropped = LINGER_BYTES;      /* nothing is unread: no need to wait */
+		if (last && c->held_n == 0)
+			c->dropped = LINGER_BYTES;      /* the client has nothing more to say: no need to wait */
 	}
 }
 

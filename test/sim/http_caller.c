@@ -249,6 +249,10 @@ head_came(struct web_client *c)
 	}
 	c->go_on_at = 0;
 	web_check_answer(c->web, q, m);
+	if (m->status == 408 && q->head_only) {         /* who says that may not have read enough to know that it was HEAD */
+		c->deaf = true;
+		m->state = WIRE_WHOLE;
+	}
 	wire_field(m, "connection", conn, sizeof(conn));
 	if (m->status == 101) {
 		if (!q->upgrade)
@@ -276,7 +280,7 @@ take_tunnel(struct web_client *c, const uint8_t *p, size_t n)
 static void
 take(struct web_client *c, const uint8_t *p, size_t n)
 {
-	while (n > 0) {
+	while (n > 0 && !c->deaf) {
 		if (c->tunnel) {
 			take_tunnel(c, p, n);
 			return;

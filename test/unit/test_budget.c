@@ -246,7 +246,7 @@ test_threads(void **state)
 	(void)state;
 	o.cells = RIG_THREADS;
 	assert_int_equal(fl_budget_new(&o, &m.b, NULL), 0);
-	rig_crowd(mob_work, &m);
+	threads_run(RIG_THREADS, mob_work, &m);
 	double most = 20 + 0.1 * (double)m.ok + 20 + (double)m.refunded;       /* 20 s of reserve */
 	assert_true((double)m.paid <= most);
 	assert_true((double)m.paid >= most - 20 - 20 - 10);     /* and little is lost: the bucket's cap, and what cells hold */

@@ -377,12 +377,30 @@ test_observe(void **state)
 
 #define GUESTS 60
 
+enum place { OUT, WAITS, IN };
+
+/* Whoever still waits is served or refused when all the others have gone: nobody is forgotten. */
+static void
+drain(struct fl_bulkhead *b, const struct guest *g, enum place *is, fl_ns now)
+{
+	for (int j = 0; j < GUESTS; j++)
+		if (is[j] == IN)
+			fl_bulkhead_release(b, now);
+	for (int rounds = 0; rounds < GUESTS; rounds++)
+		for (int j = 0; j < GUESTS; j++)
+			if (is[j] == WAITS && g[j].n > 0) {
+				is[j] = OUT;
+				if (g[j].res == 0)
+					fl_bulkhead_release(b, now);
+			}
+}
+
 static void
 walk(uint64_t seed)
 {
 	struct dice d = { .seed = seed };
 	struct guest g[GUESTS];
-	enum { OUT, WAITS, IN } is[GUESTS] = { OUT };
+	enum place is[GUESTS] = { OUT };
 	struct fl_bulkhead_opts o = opts(1 + dice_roll(&d, 6), dice_roll(&d, 12));
 	o.interval = (1 + dice_roll(&d, 50)) * MS;
 	o.target = 1 + dice_roll(&d, (uint32_t)o.interval);
@@ -434,17 +452,7 @@ walk(uint64_t seed)
 		assert_true(c.inflight == in && c.waiting == waits);
 		assert_true(in <= 6 && (waits == 0 || in >= max));      /* never too many, and nobody waits beside a free permit */
 	}
-	/* Whoever still waits is served or refused when all the others have gone: nobody is forgotten. */
-	for (int j = 0; j < GUESTS; j++)
-		if (is[j] == IN)
-			fl_bulkhead_release(b, now);
-	for (int rounds = 0; rounds < GUESTS; rounds++)
-		for (int j = 0; j < GUESTS; j++)
-			if (is[j] == WAITS && g[j].n > 0) {
-				is[j] = OUT;
-				if (g[j].res == 0)
-					fl_bulkhead_release(b, now);
-			}
+	drain(b, g, is, now);
 	struct fl_bulkhead_counters c = counters(b);
 	assert_true(c.inflight == 0 && c.waiting == 0);
 	fl_bulkhead_free(b);
@@ -540,7 +548,7 @@ test_threads(void **state)
 		o.interval = o.target = 1000 * S;
 		o.lifo_after = max == 2 ? 5 * MS : FL_NEVER;
 		struct mob m = { .b = make(&o), .max = (int)max };
-		rig_crowd(mob_work, &m);
+		threads_run(RIG_THREADS, mob_work, &m);
 		struct fl_bulkhead_counters c = counters(m.b);
 		assert_true(c.inflight == 0 && c.waiting == 0 && c.left == m.left && c.refused_full == m.refused);
 		assert_in_range(m.worst, 1, max);

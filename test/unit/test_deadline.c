@@ -49,7 +49,8 @@ test_phases(void **state)
 		assert_int_equal(fl_deadline_next(&all, call, rows[i].phase, rows[i].try_at, rows[i].phase_at, rows[i].moved_at, &which), rows[i].at);
 		assert_int_equal(which, rows[i].limit);
 	}
-	struct fl_timeouts none = { 0 }, endless = { .queue = FL_NEVER, .connect = FL_NEVER, .first_byte = FL_NEVER, .per_try = FL_NEVER, .idle = FL_NEVER };
+	struct fl_timeouts none = { 0 };
+	struct fl_timeouts endless = { .queue = FL_NEVER, .connect = FL_NEVER, .first_byte = FL_NEVER, .per_try = FL_NEVER, .idle = FL_NEVER };
 	for (int p = FL_PHASE_QUEUE; p <= FL_PHASE_BODY; p++) {
 		enum fl_limit which = FL_LIMIT_COUNT;
 		struct fl_deadline call = { FL_NEVER, FL_LIMIT_NONE };

@@ -267,11 +267,11 @@ test_threads(void **state)
 {
 	struct mob m = { .l = make(10, 777) };
 	(void)state;
-	rig_crowd(mob_work, &m);
+	threads_run(RIG_THREADS, mob_work, &m);
 	assert_int_equal(m.admitted, 777);
 	fl_limiter_free(m.l);
 	m = (struct mob){ .l = make(1000, 50), .step = 50 * FL_US };    /* 1 s all in all */
-	rig_crowd(mob_work, &m);
+	threads_run(RIG_THREADS, mob_work, &m);
 	assert_in_range(m.admitted, 1000, 1050);
 	fl_limiter_free(m.l);
 }

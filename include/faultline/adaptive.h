@@ -15,7 +15,8 @@
  *      stale ones are dropped, failures and all, so that one wave of time-outs shrinks the limit once.
  *  (3) Latencies of failures never enter.
  *  (4) No healthy traffic is shed to measure a baseline. Only when the limit was reached and latency above the baseline for 50 windows
- *      in a row, the limit is halved for one, to see whether the queue is our own: for who begins under overload.
+ *      in a row, the limit is halved for one, to see whether the queue is our own: for who begins under overload, and for a service
+ *      that has become slower.
  *
  * The clock must be finer than the latency: below 1 us latencies look the same.
  */

@@ -20,6 +20,8 @@
 #define BASELINE_RISE 1.05      /* a window, while at the minimum and still slow */
 #define PROBE_AFTER 50          /* windows in a row in which the limit was reached and calls queued: then look lower for one */
 #define QUEUES 1.2              /* times the baseline */
+#define SAME 0.9                /* of the latency before, at half the limit: it is not our queue */
+#define LOOK_RISE 1.5           /* of the baseline, at most, with one look */
 #define LATENCY_MIN FL_US       /* a cached tick may see no time pass at all */
 
 struct fl_adaptive {
@@ -33,7 +35,7 @@ struct fl_adaptive {
 	uint64_t seen, windows, overloads;
 	int64_t most;                           /* in flight within the window */
 	uint32_t queued;                        /* windows in a row, for PROBE_AFTER */
-	double resume;                          /* the limit after a look lower; 0: there is none under way */
+	double resume, before;                  /* limit after a look lower, latency before; 0: there is none under way */
 	fl_ns samples[SAMPLES];
 	bool at_min;
 	struct fl_adaptive_opts o;
@@ -144,14 +146,17 @@ tell(const struct fl_adaptive *a, bool at_min, const char *why, fl_ns now)
 }
 
 /*
- * Who begins under overload has never seen the service without a queue. After so many windows with one, half the limit shows for one
- * window whether it is our own; then all is as before, with a baseline that may be lower. Under the lock; true: nothing more to do.
+ * Who begins under overload has never seen the service without a queue; and a service may become slower for good. After so many windows
+ * with what looks like a queue, half the limit shows for one window whether it is our own: then latency falls, and the baseline may.
+ * If it does not, the baseline rises. Then all is as before. Under the lock; true: nothing more to do.
  */
 static bool
-look_lower(struct fl_adaptive *a, double latency, fl_ns at)
+look_lower(struct fl_adaptive *a, double latency, double surely, fl_ns at)
 {
 	double was = a->resume;
 	if (was > 0) {
+		if (latency > SAME * a->before)
+			a->baseline = FL_MAX(a->baseline, FL_MIN(surely, a->baseline * LOOK_RISE));
 		a->resume = 0;
 		set_limit(a, was, at);
 		begin_window(a, at);
@@ -162,6 +167,7 @@ look_lower(struct fl_adaptive *a, double latency, fl_ns at)
 		return false;
 	a->queued = 0;
 	a->resume = a->limit_exact;
+	a->before = latency;
 	set_limit(a, a->limit_exact / 2, at);
 	begin_window(a, at);
 	return true;
@@ -180,7 +186,7 @@ adapt(struct fl_adaptive *a, fl_ns at)
 	a->windows++;
 	if (a->baseline == 0 || at_most < a->baseline)
 		a->baseline = at_most;
-	if (look_lower(a, a->latency, at))
+	if (look_lower(a, a->latency, surely, at))
 		return;
 	double gradient = a->o.tolerance * a->baseline / surely;
 	gradient = FL_MIN(FL_MAX(gradient, 0.5), 1.0);

@@ -308,7 +308,8 @@ fl_call_done(struct fl_call *c, unsigned attempt, const struct fl_attempt_result
 	struct fl_attempt_result mine = *r;
 	if (stopping && mine.outcome != FL_CANCELLED && c->end == FL_END_ANSWERED)
 		mine.outcome = FL_CANCELLED;            /* it lost */
-	if (stopping && c->limit != FL_LIMIT_NONE && mine.outcome == FL_CANCELLED)
+	bool late = c->state == RUNNING && now >= c->deadline.at && mine.outcome == FL_CANCELLED;      /* the owner saw to it */
+	if ((stopping && c->limit != FL_LIMIT_NONE && mine.outcome == FL_CANCELLED) || late)
 		mine.outcome = FL_FAILED;               /* it was too slow */
 	vote(c, t, &mine, now);
 	c->overloaded |= r->outcome == FL_OVERLOADED;
@@ -336,7 +337,10 @@ fl_call_done(struct fl_call *c, unsigned attempt, const struct fl_attempt_result
 	if (c->flying > 0)
 		return;                                 /* another one may still answer */
 	c->winner = (uint8_t)attempt;
-	try_again(c, r, now);
+	if (late)
+		time_is_over(c, c->deadline.limit);
+	else
+		try_again(c, r, now);
 }
 
 void

@@ -88,8 +88,6 @@ clear(struct window_bucket *u)
 static void
 renew(struct window_cell *c, uint64_t epoch)
 {
-	atomic_store_explicit(&c->epoch_told, 0, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 	settle(c);
 	for (unsigned k = 0; k < WINDOW_BUCKETS; k++)
 		clear(&c->buckets[k]);

@@ -99,7 +99,10 @@ http_side_due(const struct http_conn *c)
 	const struct http_limits *l = &c->wline->http->conf->limits;
 	switch (c->state) {
 	case AT_GREETING: return c->opened + (c->wline->conf->wire != NULL ? c->wline->conf->wire->greeting_timeout : 10 * FL_SEC);
-	case AT_READING: return c->held_n > 0 ? c->since + l->head_timeout : l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
+	case AT_READING:
+		if (c->held_n > 0 && http_out_idle(&c->out))
+			return c->since + l->head_timeout;
+		return l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
 	case AT_EXCHANGE: return exchange_due(c->ex);
 	case AT_LINGER: return linger_due(c);
 	default: return FL_NEVER;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* policy_rig.h - for tests of policies: memory that counts and fails on request, a listener that remembers, threads that start at once. */
+/* policy_rig.h - for tests of policies: memory that counts and fails on request, and a listener that remembers. */
 #ifndef TEST_POLICY_RIG_H
 #define TEST_POLICY_RIG_H
 
 #include "unit.h"
 
+#include "threads.h"
+
 #include <errno.h>
 #include <faultline/base.h>
-#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define MS FL_MS
@@ -99,45 +101,6 @@ rig_heard(void *ud, const struct fl_event *e)
 
 #define RIG_LISTENER(news) ((struct fl_listener){ .event = rig_heard, .ud = (news) })
 
-/* ---- threads ---- */
-
 #define RIG_THREADS 4
-
-struct rig_crowd {
-	void (*work)(void *subject, unsigned cell);
-	void *subject;
-	_Atomic unsigned arrived;
-};
-
-struct rig_one {
-	struct rig_crowd *crowd;
-	unsigned cell;
-};
-
-static inline void *
-rig_run_one(void *arg)
-{
-	struct rig_one *one = arg;
-	atomic_fetch_add(&one->crowd->arrived, 1);
-	while (atomic_load(&one->crowd->arrived) < RIG_THREADS)
-		sched_yield();
-	one->crowd->work(one->crowd->subject, one->cell);
-	return NULL;
-}
-
-/* Runs work(subject, 0..RIG_THREADS - 1) in threads that begin together. */
-static inline void
-rig_crowd(void (*work)(void *subject, unsigned cell), void *subject)
-{
-	struct rig_crowd c = { .work = work, .subject = subject };
-	struct rig_one ones[RIG_THREADS];
-	pthread_t t[RIG_THREADS];
-	for (unsigned i = 0; i < RIG_THREADS; i++) {
-		ones[i] = (struct rig_one){ &c, i };
-		assert_int_equal(pthread_create(&t[i], NULL, rig_run_one, &ones[i]), 0);
-	}
-	for (unsigned i = 0; i < RIG_THREADS; i++)
-		pthread_join(t[i], NULL);
-}
 
 #endif

@@ -9,16 +9,21 @@
 #include "base/types.h"
 #include "faultline/base.h"
 
+#ifndef SERVICE_JOBS_MAX
 #define SERVICE_JOBS_MAX 8192
+#endif
 
 struct service_job {
-	uint64_t id;
+	uint64_t id, tag;                               /* the owner's */
 	fl_ns came, work, ends;
 };
 
 struct service {
 	unsigned servers, busy;
 	unsigned head, waiting;                         /* of the queue, a ring */
+	/* How long a job takes, asked when a server begins it; NULL: what it was given with. */
+	fl_ns (*work_of)(void *ud, const struct service_job *j, fl_ns now);
+	void *ud;
 	struct service_job queue[SERVICE_JOBS_MAX];
 	struct service_job running[SERVICE_JOBS_MAX];
 };
@@ -26,21 +31,30 @@ struct service {
 static inline void
 service_start(struct service *s, struct service_job j, fl_ns now)
 {
+	if (s->work_of != NULL)
+		j.work = s->work_of(s->ud, &j, now);
 	j.ends = now + j.work;
 	s->running[s->busy++] = j;
 }
 
-/* A request that takes `work` when a server has it. */
+/* A request. */
 static inline void
-service_take(struct service *s, uint64_t id, fl_ns work, fl_ns now)
+service_give(struct service *s, struct service_job j, fl_ns now)
 {
-	struct service_job j = { .id = id, .came = now, .work = work };
+	j.came = now;
 	if (s->busy < s->servers) {
 		service_start(s, j, now);
 		return;
 	}
 	fl_assert(s->waiting < SERVICE_JOBS_MAX);
 	s->queue[(s->head + s->waiting++) % SERVICE_JOBS_MAX] = j;
+}
+
+/* A request that takes `work` when a server has it. */
+static inline void
+service_take(struct service *s, uint64_t id, fl_ns work, fl_ns now)
+{
+	service_give(s, (struct service_job){ .id = id, .work = work }, now);
 }
 
 /* When the next one is done; FL_NEVER: nothing is being done. */

@@ -935,7 +935,7 @@ crowd(unsigned count, fl_ns slow_after)
 	o.probes = 2;
 	o.successes = 2;
 	m.b = make(&o);
-	rig_crowd(mob_work, &m);
+	threads_run(RIG_THREADS, mob_work, &m);
 	fl_breaker_counters(m.b, &c);
 	assert_true(c.admitted == m.admitted && c.refused == m.refused && c.ok + c.failed == m.recorded);
 	assert_true(c.opened > 0 && c.closed > 0 && c.refused > 0);

@@ -469,7 +469,7 @@ step(struct set *s, struct dice *d, const double *sick, fl_ns *now)
 	} else if (s->in[i]) {
 		for (unsigned n = dice_roll(d, 12); n > 0; n--)
 			fl_outlier_record(s->o, &s->h[i],
-			    rng_unit(dice_bits(d)) < sick[i] ? FL_FAILED : (enum fl_outcome)(dice_roll(d, 10) == 0 ? 2 : 0),
+			    rng_unit(dice_bits(d)) < sick[i] ? FL_FAILED : dice_roll(d, 10) == 0 ? FL_OVERLOADED : FL_OK,
 			    *now - (fl_ns)dice_roll(d, 3000) * MS, *now);
 	}
 	*now += dice_roll(d, 50) == 0 ? (fl_ns)dice_roll(d, 30) * SEC : (fl_ns)dice_roll(d, 200) * MS;

@@ -5,6 +5,9 @@
  * Time is a cached tick, as a program with an event loop has it. Two threads use the same objects, each its own cell; a round begins
  * for both at the same moment and lasts until the slower one is through. The best round counts: whatever else happens on the machine
  * can only make one worse. Allocations are counted by standing in for malloc() itself.
+ *
+ * locked1 and locked2 are one and two locked additions to one word, without a call: the processor's part of what a limiter and a bulkhead
+ * cost that threads share.
  */
 #include "lib.h"
 
@@ -93,6 +96,28 @@ work_open_why(struct rig *r, unsigned cell, int n, fl_ns now)
 			die("the breaker is not open");
 }
 
+static _Alignas(64) _Atomic int64_t word;
+
+static void
+work_locked1(struct rig *r, unsigned cell, int n, fl_ns now)
+{
+	(void)r;
+	(void)cell;
+	CALLS(now, n)
+		need(atomic_fetch_add(&word, 1) < 0, "less than nothing");
+}
+
+static void
+work_locked2(struct rig *r, unsigned cell, int n, fl_ns now)
+{
+	(void)r;
+	(void)cell;
+	CALLS(now, n) {
+		need(atomic_fetch_add(&word, 1) < 0, "less than nothing");
+		need(atomic_fetch_sub(&word, 1) < 0, "less than nothing");
+	}
+}
+
 static void
 work_bulkhead(struct rig *r, unsigned cell, int n, fl_ns now)
 {
@@ -157,7 +182,8 @@ work_call(struct rig *r, unsigned cell, int n, fl_ns now)
 }
 
 static const struct { const char *name; work_fn *work; } measures[] = { { "breaker", work_breaker }, { "watching", work_watching },
-	{ "open", work_open }, { "open_why", work_open_why }, { "bulkhead", work_bulkhead }, { "limiter", work_limiter },
+	{ "open", work_open }, { "open_why", work_open_why }, { "locked1", work_locked1 }, { "locked2", work_locked2 },
+	{ "bulkhead", work_bulkhead }, { "limiter", work_limiter },
 	{ "budget", work_budget }, { "stack", work_stack }, { "call", work_call } };
 
 static void

@@ -218,6 +218,7 @@ inherit(struct instance *i, const struct instance *old, fl_ns joined)
 	if (old == NULL)
 		return;
 	atomic_init(&i->back_at, atomic_load(&old->back_at));
+	atomic_init(&i->other_first, i->other.len > 0 && atomic_load(&old->other_first));
 	atomic_init(&i->draining, atomic_load(&old->draining));
 	if (same_breaker(&c->conf, &old->cluster->conf)) {
 		atomic_fetch_add(&old->core->refs, 1);
@@ -231,7 +232,8 @@ inherit(struct instance *i, const struct instance *old, fl_ns joined)
 
 /* old: with the same address, of the cluster before; NULL: none. joined: for slow start. */
 static struct instance *
-instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, const struct instance *old, fl_ns joined)
+instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, const struct io_addr *other, const struct instance *old,
+    fl_ns joined)
 {
 	const struct cluster_upstream *u = &c->upstreams[upstream];
 	size_t bytes = (sizeof(struct instance) + c->conf.workers * sizeof(struct instance_seat) + 63) & ~(size_t)63;
@@ -242,6 +244,7 @@ instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, c
 	atomic_init(&i->refs, 1);
 	i->cluster = c;
 	i->addr = *addr;
+	i->other = *other;
 	addr_format(addr, i->text, sizeof(i->text));
 	i->id = hash_bytes(0, 0, i->text, strlen(i->text));
 	i->upstream = upstream;
@@ -312,6 +315,12 @@ set_find(const struct set *s, const struct io_addr *addr)
 	return at > 0 ? s->items[at - 1] : NULL;
 }
 
+static bool
+same_other(const struct instance *i, const struct io_addr *other)
+{
+	return i->other.len == other->len && (other->len == 0 || addr_equal(&i->other, other));
+}
+
 /* Room for total instances, none there yet. */
 static struct set *
 set_room(unsigned total)
@@ -368,10 +377,14 @@ set_new(struct cluster *c, const struct set *now, const struct set *before, fl_n
 	for (unsigned u = 0; u < c->conf.count; u++) {
 		for (unsigned k = 0; k < c->stands[u].count && s->count < total; k++) {
 			const struct io_addr *a = &c->stands[u].addrs[k];
-			struct instance *i = set_find(now, a);
+			const struct io_addr *other = &c->stands[u].others[k];
+			struct instance *i = set_find(now, a), *old = now != NULL ? i : set_find(before, a);
 			if (set_find(s, a) != NULL)
 				continue;
-			i = i != NULL ? cluster_hold(i) : instance_new(c, u, a, set_find(before, a), joins ? at : INT64_MIN);
+			if (i != NULL && same_other(i, other))
+				cluster_hold(i);
+			else
+				i = instance_new(c, u, a, other, old, joins ? at : INT64_MIN);
 			if (i == NULL)
 				goto fail;
 			s->items[s->count] = i;
@@ -394,7 +407,7 @@ stand_as_before(struct cluster *c, const struct cluster *before, const struct se
 		const char *name = before->upstreams[old->upstream].address;
 		for (unsigned u = 0; u < c->conf.count; u++)
 			if (c->stands[u].is_name && strcmp(c->upstreams[u].address, name) == 0)
-				cluster_names_add(&c->stands[u], &old->addr);
+				cluster_names_more(&c->stands[u], &old->addr, &old->other);
 	}
 }
 
@@ -516,6 +529,22 @@ cluster_tls_name(const struct instance *i)
 {
 	const struct cluster *c = i->cluster;
 	return c->conf.tls_name[0] != '\0' ? c->conf.tls_name : c->upstreams[i->upstream].host;
+}
+
+const struct io_addr *
+cluster_address(const struct instance *i, bool second)
+{
+	if (i->other.len == 0)
+		return second ? NULL : &i->addr;
+	return atomic_load_explicit(&i->other_first, memory_order_relaxed) != second ? &i->other : &i->addr;
+}
+
+void
+cluster_reached(struct instance *i, const struct io_addr *at)
+{
+	bool other = at == &i->other;
+	if (atomic_load_explicit(&i->other_first, memory_order_relaxed) != other)
+		atomic_store_explicit(&i->other_first, other, memory_order_relaxed);
 }
 
 /* ---- workers ---- */

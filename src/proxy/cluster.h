@@ -112,6 +112,8 @@ struct instance {
 	atomic_uint refs;
 	struct cluster *cluster;                /* outlives it */
 	struct io_addr addr;
+	struct io_addr other;                   /* its address of the other family; len 0: none */
+	atomic_bool other_first;                /* that is where it was reached last */
 	char text[ADDR_TEXT_MAX];
 	uint64_t id;
 	double weight;
@@ -148,6 +150,11 @@ void cluster_unref(struct cluster *c);          /* NULL is fine */
 const struct cluster_conf *cluster_conf_of(const struct cluster *c);
 /* What the instance's certificate must be for, and what is asked for; "": nothing is. */
 const char *cluster_tls_name(const struct instance *i);
+
+/* Where to connect to: where it was reached last, and (second) its other address. second: NULL if it has none. */
+const struct io_addr *cluster_address(const struct instance *i, bool second);
+/* It was reached there. */
+void cluster_reached(struct instance *i, const struct io_addr *at);
 
 /* A worker begins and ceases to use it, counted: for cluster_use.c. true: it did not use it before. */
 bool cluster_attach(struct worker *w, struct cluster *c);

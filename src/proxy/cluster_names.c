@@ -15,13 +15,22 @@
 #include <time.h>
 
 void
-cluster_names_add(struct cluster_names *n, const struct io_addr *addr)
+cluster_names_more(struct cluster_names *n, const struct io_addr *addr, const struct io_addr *other)
 {
 	for (unsigned i = 0; i < n->count; i++)
 		if (addr_equal(&n->addrs[i], addr))
 			return;
-	if (n->count < RESOLVE_ADDRS_MAX)
-		n->addrs[n->count++] = *addr;
+	if (n->count == RESOLVE_ADDRS_MAX)
+		return;
+	n->addrs[n->count] = *addr;
+	n->others[n->count++] = *other;
+}
+
+void
+cluster_names_add(struct cluster_names *n, const struct io_addr *addr)
+{
+	static const struct io_addr none = { .len = 0 };
+	cluster_names_more(n, addr, &none);
 }
 
 static int
@@ -38,12 +47,15 @@ by_address(const void *x, const void *y)
 void
 cluster_names_set(struct cluster_names *n, const struct io_addr *addrs, unsigned count)
 {
+	struct cluster_names other = { .count = 0 };
 	fl_assert(count > 0);
 	n->count = 0;
+	memset(n->others, 0, sizeof(n->others));
 	for (unsigned i = 0; i < count; i++)
-		if (addrs[i].sa.sa_family == addrs[0].sa.sa_family)
-			cluster_names_add(n, &addrs[i]);
+		cluster_names_add(addrs[i].sa.sa_family == addrs[0].sa.sa_family ? n : &other, &addrs[i]);
 	qsort(n->addrs, n->count, sizeof(n->addrs[0]), by_address);
+	qsort(other.addrs, other.count, sizeof(other.addrs[0]), by_address);
+	memcpy(n->others, other.addrs, FL_MIN(n->count, other.count) * sizeof(n->others[0]));
 }
 
 bool
@@ -51,7 +63,8 @@ cluster_names_equal(const struct cluster_names *a, const struct cluster_names *b
 {
 	bool same = a->count == b->count;
 	for (unsigned i = 0; same && i < a->count; i++)
-		same = addr_equal(&a->addrs[i], &b->addrs[i]);
+		same = addr_equal(&a->addrs[i], &b->addrs[i]) && a->others[i].len == b->others[i].len &&
+		    (a->others[i].len == 0 || addr_equal(&a->others[i], &b->others[i]));
 	return same;
 }
 
@@ -141,7 +154,7 @@ cluster_names_wait(struct resolver *r, const struct cluster_upstream *upstreams,
 	unsigned open = 0;
 	for (unsigned u = 0; u < count; u++)
 		open += names[u].is_name && names[u].count == 0;
-	struct looking *l = r != NULL && open > 0 ? looking_new(count) : NULL;
+	struct looking *l = r != NULL && open > 0 && !resolver_is_busy(r) ? looking_new(count) : NULL;
 	if (l == NULL)
 		return;                         /* the watch looks them up */
 	for (unsigned u = 0; u < count; u++)

@@ -48,6 +48,8 @@ struct health {
 	struct io_sock *sock;           /* of the check under way; NULL: none */
 	bool closing, over;
 	bool greeted;                   /* the PROXY header is out */
+	bool second, turning;           /* at the instance's other address; its first socket closes, then that is tried */
+	const struct io_addr *at;
 	bool gone;                      /* freed when its connection is */
 	uint64_t number;
 	unsigned in_a_row;              /* results that say otherwise than the state */
@@ -111,7 +113,8 @@ health_result(struct worker *w, struct health *h, bool good, int status, fl_ns n
 	}
 	if (h->sock != NULL && !h->closing) {
 		h->closing = true;
-		io_close(w->io, h->sock, !good);
+		if (!h->turning)
+			io_close(w->io, h->sock, !good);
 	}
 	worker_timer(w, &h->timer, h->watch->stopped ? FL_NEVER : next_check(h, now));
 }
@@ -172,10 +175,35 @@ health_greet(struct worker *w, struct health *h)
 	return r < 0 ? r : 1;
 }
 
+/* There is no socket, not even one that closes. */
+static void
+health_refused(struct worker *w, struct health *h, int r, fl_ns now)
+{
+	h->sock = NULL;
+	health_result(w, h, false, r, now);
+}
+
+static int
+health_connect(struct worker *w, struct health *h)
+{
+	const struct cluster_conf *conf = cluster_conf_of(h->watch->cluster);
+	h->at = cluster_address(h->instance, h->second);
+	if (conf->tls != NULL && !conf->health.tcp && conf->send_proxy == 0)
+		return io_connect_tls(w->io, h->at, conf->tls, cluster_tls_name(h->instance), worker_sink_ud(&h->sink), &h->sock);
+	return io_connect(w->io, h->at, worker_sink_ud(&h->sink), &h->sock);
+}
+
 static void
 health_connected(struct worker *w, struct health *h, int res, fl_ns now)
 {
+	if (res < 0 && !h->second && cluster_address(h->instance, true) != NULL && io_tls_error(h->sock)[0] == '\0') {
+		h->second = h->turning = true;
+		io_close(w->io, h->sock, true);
+		return;
+	}
 	int r = res < 0 ? res : health_greet(w, h);
+	if (r == 0)
+		cluster_reached(h->instance, h->at);
 	if (r < 0)
 		health_result(w, h, false, r, now);
 	else if (r == 0 && cluster_conf_of(h->watch->cluster)->health.tcp)
@@ -189,14 +217,18 @@ health_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct health *h = FL_CONTAINER_OF(sink, struct health, sink);
 	fl_ns now = io_now(w->io);
+	int r;
 	if (ev->kind == IO_CLOSED) {
+		bool turns = h->turning && !h->closing;
 		h->sock = NULL;
-		h->closing = false;
+		h->closing = h->turning = false;
 		if (h->watch->stopped || h->gone)
 			health_free(h);
+		else if (turns && (r = health_connect(w, h)) < 0)
+			health_refused(w, h, r, now);
 		return;
 	}
-	if (h->closing || h->over)
+	if (h->closing || h->over || h->turning)
 		return;
 	if (ev->kind == IO_CONNECT) {
 		health_connected(w, h, ev->res, now);
@@ -214,12 +246,10 @@ health_begin(struct worker *w, struct health *h, fl_ns now)
 	h->got = 0;
 	h->scan = (struct h1_scan){ 0 };
 	h->started = now;
-	int r = conf->tls != NULL && !conf->health.tcp && conf->send_proxy == 0
-	    ? io_connect_tls(w->io, &h->instance->addr, conf->tls, cluster_tls_name(h->instance), worker_sink_ud(&h->sink), &h->sock)
-	    : io_connect(w->io, &h->instance->addr, worker_sink_ud(&h->sink), &h->sock);
+	h->second = h->turning = false;
+	int r = health_connect(w, h);
 	if (r < 0) {
-		h->sock = NULL;
-		health_result(w, h, false, r, now);
+		health_refused(w, h, r, now);
 		return;
 	}
 	worker_timer(w, &h->timer, now + conf->health.timeout);
@@ -265,7 +295,8 @@ health_stop(struct worker *w, struct health *h)
 		health_free(h);
 	} else if (!h->closing) {
 		h->closing = true;
-		io_close(w->io, h->sock, true);
+		if (!h->turning)
+			io_close(w->io, h->sock, true);
 	}
 }
 
@@ -306,8 +337,8 @@ looked_message(void *owner, const struct message *m)
 	(void)owner;
 	fl_ns now = io_now(x->worker->io);
 	/* A name that stands for nothing yet is not waited for as long as one that is looked up anew. */
-	if (!x->stopped && l->answer.res <= 0 && cluster_stands(x->cluster, l->upstream) == 0)
-		x->looked[l->upstream] = now;
+	bool again = l->answer.res <= 0 && cluster_stands(x->cluster, l->upstream) == 0;
+	x->looked[l->upstream] = again ? now : now + cluster_conf_of(x->cluster)->dns_refresh;
 	if (!x->stopped && l->answer.res > 0) {
 		cluster_set_addresses(x->worker, x->cluster, l->upstream, l->answer.addrs, (unsigned)l->answer.res);
 		health_match(x, now);
@@ -336,8 +367,10 @@ look_up(struct cluster_watch *x, unsigned u)
 	struct looked *l;
 	if (x->worker->crew->resolver == NULL || addr_split(conf->upstreams[u].address, host, sizeof(host), port, sizeof(port)) < 0)
 		return;
-	if ((l = malloc(sizeof(*l))) == NULL)
+	if ((l = malloc(sizeof(*l))) == NULL) {
+		x->looked[u] = io_now(x->worker->io);
 		return;
+	}
 	*l = (struct looked){ .watch = x, .upstream = u };
 	x->refs++;
 	int r = resolver_ask(x->worker->crew->resolver, host[0] != '\0' ? host : "localhost", port, looked_up, l, 0, &l->answer);
@@ -359,7 +392,7 @@ tick(struct worker *w, struct wtimer *t, fl_ns now)
 	for (unsigned u = 0; u < conf->count; u++) {
 		if (addr_parse(conf->upstreams[u].address, &addr) == 0 || now < x->looked[u])
 			continue;
-		x->looked[u] = now + conf->dns_refresh;
+		x->looked[u] = FL_NEVER;        /* until there is an answer: a slow server is not asked over and over */
 		look_up(x, u);
 	}
 	if (cluster_outlier(x->cluster) != NULL && now >= x->judged) {

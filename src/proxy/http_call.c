@@ -56,6 +56,7 @@ forward(struct worker *w, struct http_exchange *ex, struct http_try *t, const ch
 	if (ex->dechunk)
 		h1_body_start(&ex->payload, a, 0);
 	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE || t->tunnel;
+	ex->conn->till_end = ex->dechunk || t->framing == H1_CLOSE;
 	struct http_frame frame = { .reframe = ex->dechunk, .framing = H1_CLOSE };
 	if (ex->plan != NULL) {
 		if (ex->plan->abort != NULL) {
@@ -348,10 +349,15 @@ http_call_tunnel(struct worker *w, struct http_exchange *ex)
 		c->shut = true;
 		io_shutdown(w->io, c->sock);
 	}
-	if (t->shut && c->shut)
-		answer_done(w, ex, t);
-	else
+	if (!t->shut || !c->shut) {
 		http_side_flow(w, c);
+		return;
+	}
+	if (ex->gate != NULL) {
+		http_gate_finish(ex->gate);
+		http_gate_run(w, ex->gate);
+	}
+	answer_done(w, ex, t);
 }
 
 /* What the call is to think of an answer: good, and another attempt's chance is over; or not, and maybe there is another. */
@@ -542,6 +548,20 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 	}
 }
 
+void
+http_call_abandon(struct worker *w, struct http_exchange *ex)
+{
+	fl_ns now = http_now(w);
+	ex->answered = true;
+	if (ex->fallback != NULL && ex->call.fallback_on) {
+		http_try_vote(w, ex->fallback, FL_CANCELLED, HTTP_FAIL_BROKE);
+		http_try_drop(w, ex->fallback);
+		fl_call_fallback_done(&ex->call, false, now);
+	}
+	fl_call_abandon(&ex->call, now);
+	http_call_drive(w, ex);
+}
+
 static void
 granted_message(void *owner, const struct message *m)
 {
@@ -661,14 +681,28 @@ running_try(const struct http_exchange *ex)
 	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
 }
 
+/* The body could not be given to the try. */
+static void
+not_given(struct worker *w, struct http_try *t, int res)
+{
+	if (res != -ENOMEM) {
+		http_try_flow(w, t, true);              /* the connection is broken: reading tells why */
+		return;
+	}
+	/* Some of it is lost, and what follows must not close the gap. */
+	http_try_drop(w, t);
+	on_failed(w, t, HTTP_FAIL_OVERLOAD);
+}
+
 /* Give all that run what has come of the body and was kept. */
 static void
 pump_all(struct worker *w, struct http_exchange *ex)
 {
 	for (unsigned i = 0; i <= ex->call.attempts; i++) {
 		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
-		if (t != NULL && t->conn != NULL && http_try_pump(w, t) < 0)
-			http_try_flow(w, t, true);      /* reading tells why */
+		int r = t != NULL && t->conn != NULL ? http_try_pump(w, t) : 0;
+		if (r < 0)
+			not_given(w, t, r);
 	}
 }
 
@@ -717,17 +751,16 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, h1_body_status(&ex->body), h1_body_error(&ex->body), NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, http_now(w));
-		http_call_drive(w, ex);
+		http_call_abandon(w, ex);
 		return n;
 	}
 	ex->body_done = v == H1_OK;
 	ex->body_bytes += taken;
 	ex->request_bytes += taken;
 	if (!ex->keeps) {
-		if (http_try_feed(w, t, p, taken) < 0)
-			http_try_flow(w, t, true);      /* reading tells why */
+		int r = http_try_feed(w, t, p, taken);
+		if (r < 0)
+			not_given(w, t, r);
 		return taken;
 	}
 	if (!keep_body(w, ex, p, taken)) {
@@ -829,11 +862,17 @@ http_call_faults(struct worker *w, struct http_exchange *ex)
 		if (t->conn->out.bend == NULL && !http_out_has_faults(conf->faults, FL_C2S))
 			continue;
 		struct decide_conn key = http_shape_attempt(w, ex, i);
-		if (upconn_faults(w, t->conn, conf->faults, &key, &who) < 0) {
+		int r = upconn_faults(w, t->conn, conf->faults, &key, &who);
+		bool moves = r == 0 && t->head_sent && !http_out_busy(&t->conn->out);
+		if (moves)
+			r = http_try_pump(w, t);
+		if (r < 0) {
 			http_try_drop(w, t);
 			on_failed(w, t, HTTP_FAIL_BROKE);
 			return;                         /* the exchange may be over */
 		}
+		if (moves)
+			on_writable(w, t);              /* what waited for a fault that is gone goes on */
 	}
 }
 
@@ -867,8 +906,7 @@ http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, 408, "the request's body did not come in time", NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, now);
+		http_call_abandon(w, ex);
 	}
 	http_call_drive(w, ex);
 }

@@ -81,7 +81,7 @@ conn_advance(struct worker *w, struct http_conn *c)
 		}
 	}
 	if (c->state == AT_READING && c->eof && c->held_n == 0)
-		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
+		c->state = AT_LINGER;                   /* until its last answer is out */
 }
 
 static void
@@ -111,7 +111,7 @@ static void
 exchange_over(struct worker *w, struct http_conn *c)
 {
 	struct http_exchange *ex = c->ex;
-	bool close_after = ex->close_after, whole = ex->body_done;
+	bool close_after = ex->close_after, last = ex->body_done && !ex->client_keeps;
 	http_end_exchange(w, ex);
 	if (c->state >= AT_CLOSING)
 		return;
@@ -119,8 +119,8 @@ exchange_over(struct worker *w, struct http_conn *c)
 	c->state = AT_READING;
 	if (close_after || c->close_next) {
 		c->state = AT_LINGER;
-		if (whole && c->held_n == 0)
-			c->dropped = LINGER_BYTES;      /* nothing is unread: no need to wait */
+		if (last && c->held_n == 0)
+			c->dropped = LINGER_BYTES;      /* the client has nothing more to say: no need to wait */
 	}
 }
 
@@ -148,13 +148,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	/* A connection that is gone takes its exchange along: what still runs is called off. */
 	if (c->ex != NULL && c->state >= AT_CLOSING && !c->ex->released) {
 		c->ex->holds = false;
-		c->ex->answered = true;
-		if (c->ex->fallback != NULL && c->ex->call.fallback_on)
-			fl_call_fallback_done(&c->ex->call, false, http_now(w));
-		fl_call_abandon(&c->ex->call, http_now(w));
-		http_call_drive(w, c->ex);
+		http_call_abandon(w, c->ex);
 	}
-	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
+	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->state >= AT_CLOSING || c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */
 	if (c->state == AT_GONE && c->ex == NULL) {
 		conn_free(w, c);                        /* (3) */
@@ -280,9 +276,11 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 	}
 	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
 		http_reply_bad(w, c, 400, "the request ended early", false);
-	} else if (c->state == AT_GREETING || c->state == AT_READING) {
+	} else if (c->state == AT_GREETING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
+	} else if (c->state == AT_READING) {
+		c->state = AT_LINGER;
 	}
 	/* A client that sends no more may still want its answer. */
 	c->close_next = true;
@@ -337,6 +335,8 @@ conn_sent(struct worker *w, struct http_conn *c, int res)
 	}
 	if (http_out_busy(&c->out))
 		return;
+	if (c->state == AT_READING || c->state == AT_LINGER)
+		c->since = http_now(w);                 /* until now the client had its answers to read */
 	if (ex != NULL && ex->gate != NULL)
 		http_gate_run(w, ex->gate);
 	if (ex != NULL && ex->winner != NULL && ex->winner->conn != NULL && !http_side_busy(c)) {
@@ -384,6 +384,8 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 	conn_bend(w, c);
 	if (c->ex != NULL && c->state == AT_EXCHANGE)
 		http_call_faults(w, c->ex);
+	if (c->state < AT_CLOSING)
+		conn_sent(w, c, 0);                     /* what waited for a fault that is gone goes on */
 	http_side_later(w, c);
 }
 
@@ -452,8 +454,8 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);
 			break;
-		default:
-			http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+		default:                                /* not by a reset: what was sent may not have arrived */
+			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
 		}
 		http_side_later(w, c);
 	}
@@ -525,7 +527,8 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 void
 http_conn_stop(struct worker *w, struct http_conn *c, enum line_close reason, bool reset)
 {
-	http_side_close(w, c, reason, reset);
+	/* Where the end of the connection is the end of the answer, an end would say that it is whole. */
+	http_side_close(w, c, reason, reset || (c->till_end && (c->ex != NULL || !http_out_idle(&c->out))));
 }
 
 void

@@ -31,6 +31,7 @@ struct http_conn {
 	uint32_t requests, dropped;
 	uint8_t state, reason;
 	bool eof, tls, close_next, spoken, shut;
+	bool till_end;                  /* the answer ends where the connection does */
 	bool reading;                   /* receiving is wanted: what does not come is the client's fault */
 };
 

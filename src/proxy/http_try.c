@@ -194,7 +194,8 @@ http_try_flow(struct worker *w, struct http_try *t, bool on)
 static void
 say_broke(struct worker *w, struct http_try *t, enum http_fail why, int res)
 {
-	const char *tls = t->conn != NULL ? io_tls_error(t->conn->sock) : "", *at = t->phase == HTTP_TRY_BODY ? "the answer's body" : "an answer";
+	const char *tls = t->conn != NULL && t->conn->sock != NULL ? io_tls_error(t->conn->sock) : "";
+	const char *at = t->phase == HTTP_TRY_BODY ? "the answer's body" : "an answer";
 	char *to = t->ex->broke;
 	size_t n = sizeof(t->ex->broke);
 	if (why == HTTP_FAIL_BAD)

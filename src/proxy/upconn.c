@@ -34,14 +34,17 @@ upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools)
 }
 
 void
-upconn_pools_free(struct upconn_pools *p)
+upconn_pools_free(struct worker *w)
 {
+	struct upconn_pools *p = w->upools;
 	if (p == NULL)
 		return;
 	for (uint32_t i = 0; i < p->conns.touched; i++) {
 		struct upconn *c = pool_at(&p->conns, i);
-		if (c != NULL)
-			cluster_let_go(c->instance);
+		if (c == NULL)
+			continue;
+		http_out_free(w, &c->out);
+		cluster_let_go(c->instance);
 	}
 	pool_fini(&p->conns);
 	free(p);
@@ -85,7 +88,8 @@ upconn_drop(struct worker *w, struct upconn *c, bool reset)
 	c->user = NULL;
 	c->closing = true;
 	http_out_stop(w, &c->out);
-	io_close(w->io, c->sock, reset);
+	if (c->sock != NULL && !c->turning)
+		io_close(w->io, c->sock, reset);
 }
 
 /* Connected: the PROXY header goes first, then TLS begins. 0, 1: and another IO_CONNECT follows; -errno. */
@@ -104,26 +108,84 @@ greet(struct worker *w, struct upconn *c)
 	return r < 0 || conf->tls == NULL ? r : 1;
 }
 
+static int
+connect_sock(struct worker *w, struct upconn *c)
+{
+	const struct cluster_conf *conf = cluster_conf_of(c->instance->cluster);
+	const struct io_addr *at = cluster_address(c->instance, c->second);
+	c->at = at;
+	if (conf->tls != NULL && conf->send_proxy == 0)
+		return io_connect_tls(w->io, at, conf->tls, cluster_tls_name(c->instance), worker_sink_ud(&c->sink), &c->sock);
+	return io_connect(w->io, at, worker_sink_ud(&c->sink), &c->sock);
+}
+
+static void
+conn_free(struct worker *w, struct upconn *c)
+{
+	atomic_fetch_sub_explicit(&c->instance->conns, 1, memory_order_relaxed);
+	cluster_let_go(c->instance);
+	http_out_free(w, &c->out);
+	greeting_free(w, c);
+	pool_give(&w->upools->conns, c);
+	w->upools->used--;
+}
+
+/* The first socket is closed: the instance's other address (3). */
+static void
+turn(struct worker *w, struct upconn *c)
+{
+	struct io_event told = { .kind = IO_CONNECT };
+	c->turning = false;
+	told.res = connect_sock(w, c);
+	if (told.res == 0)
+		return;
+	c->sock = NULL;
+	c->user->event(w, c->user, c, &told);
+	fl_assert(c->closing);                          /* a connection that is none can only be given up */
+	conn_free(w, c);
+}
+
+/* Could not connect. May the other address be tried? Not if it is the other end's certificate that is wrong. */
+static bool
+turns(struct worker *w, struct upconn *c)
+{
+	if (c->second || cluster_address(c->instance, true) == NULL || io_tls_error(c->sock)[0] != '\0')
+		return false;
+	c->second = c->turning = true;
+	io_close(w->io, c->sock, true);
+	return true;
+}
+
+/* returns the result for the user; > 0: there is none yet. */
+static int
+connected(struct worker *w, struct upconn *c, int res)
+{
+	if (res < 0 && turns(w, c))
+		return 1;
+	int r = res < 0 ? res : greet(w, c);
+	if (r == 0) {
+		cluster_reached(c->instance, c->at);
+		c->connecting = false;
+	}
+	return r;
+}
+
 static void
 upconn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct upconn *c = FL_CONTAINER_OF(sink, struct upconn, sink);
 	struct io_event told = *ev;
 	if (ev->kind == IO_CLOSED) {
-		atomic_fetch_sub_explicit(&c->instance->conns, 1, memory_order_relaxed);
-		cluster_let_go(c->instance);
-		http_out_free(w, &c->out);
-		greeting_free(w, c);
-		pool_give(&w->upools->conns, c);
-		w->upools->used--;
+		if (c->turning && !c->closing)
+			turn(w, c);
+		else
+			conn_free(w, c);
 		return;
 	}
-	if (c->closing)
+	if (c->closing || c->turning)
 		return;
-	if (ev->kind == IO_CONNECT && ev->res == 0 && (told.res = greet(w, c)) > 0)
+	if (ev->kind == IO_CONNECT && (told.res = connected(w, c, ev->res)) > 0)
 		return;
-	if (ev->kind == IO_CONNECT && told.res == 0)
-		c->connecting = false;
 	if (ev->kind == IO_SENT)
 		told.res = http_out_sent(w, &c->out, c->sock, ev->res);
 	if (c->user != NULL)
@@ -215,7 +277,6 @@ shed(struct worker *w, struct instance *i)
 static int
 connect_new(struct worker *w, struct instance *i, struct upconn_user *user, struct upconn **ret_conn)
 {
-	const struct cluster_conf *conf = cluster_conf_of(i->cluster);
 	if (i->conns_max > 0) {
 		int_fast32_t n = atomic_load_explicit(&i->conns, memory_order_relaxed);
 		do {
@@ -234,10 +295,8 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		list_init(&c->link);
 		list_init(&c->age);
 		c->sink.event = upconn_event;
-		if (conf->tls != NULL && conf->send_proxy == 0)
-			r = io_connect_tls(w->io, &i->addr, conf->tls, cluster_tls_name(i), worker_sink_ud(&c->sink), &c->sock);
-		else
-			r = io_connect(w->io, &i->addr, worker_sink_ud(&c->sink), &c->sock);
+		c->instance = i;
+		r = connect_sock(w, c);
 	}
 	if (r < 0) {
 		if (c != NULL)
@@ -246,7 +305,7 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		return r;
 	}
 	p->used++;
-	c->instance = cluster_hold(i);
+	cluster_hold(i);
 	c->user = user;
 	c->opened = io_now(w->io);
 	c->requests = 1;

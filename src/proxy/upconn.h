@@ -7,6 +7,8 @@
  * Invariants
  *  (1) A connection is idle (in its instance's list, no user) or lent (a user, no list) or closing (neither).
  *  (2) Bytes, or an end, on an idle connection close it: nobody asked for them.
+ *  (3) An instance that has an address of each family is connected to at the one it was reached at last, then at the other: its user
+ *      is told of the second failure alone.
  */
 #ifndef PROXY_UPCONN_H
 #define PROXY_UPCONN_H
@@ -30,6 +32,7 @@ struct upconn {
 	struct io_sock *sock;
 	struct upconn_user *user;
 	struct instance *instance;              /* a reference */
+	const struct io_addr *at;               /* of its addresses */
 	struct http_out out;
 	struct list link;                       /* of the instance's idle ones */
 	struct list age;                        /* of the worker's idle ones, the oldest first */
@@ -37,11 +40,13 @@ struct upconn {
 	fl_ns opened, idle_since;
 	uint32_t requests;                      /* made on it, this one too */
 	bool connecting, closing, reused;
+	bool second;                    /* (3): at the address that is tried second */
+	bool turning;                   /* the first socket closes, then comes the second */
 };
 
 struct upconn_pools;
 int upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools);        /* 0 or -ENOMEM */
-void upconn_pools_free(struct upconn_pools *p);             /* after the io; NULL is fine */
+void upconn_pools_free(struct worker *w);                   /* the worker's; after its io, before its memory */
 
 /*
  * upconn_get - a connection to the instance, lent to user.

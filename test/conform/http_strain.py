@@ -123,6 +123,30 @@ def test_slow_readers(t):
     line.stop(t, "slow readers")
 
 
+def test_slow_last_answers(t):
+    """An answer that the connection ends with is not cut off because its reader takes a while, whatever fits in between."""
+    def serve(backend, s, reader, _number):
+        n = int(backend.request(reader)[0].split(b" ")[1][1:])
+        s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % n + b"x" * n)
+    line, found = Line(Backend(serve)), {}
+
+    def client(n):
+        with line.connect(16384) as s:
+            s.sendall(b"GET /%d HTTP/1.1\r\nConnection: close\r\n" % n + HOST + b"\r\n")
+            time.sleep(3)       # longer than the proxy waits for a client that has its answer
+            found[n] = len(Reader(s).rest())
+
+    sizes = range(100000, 5000000, 25000)
+    threads = [threading.Thread(target=client, args=(n,)) for n in sizes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    short = {n: found.get(n) for n in sizes if found.get(n, 0) < n}
+    t.equal("slow last answers: whole", short, {})
+    line.stop(t, "slow last answers")
+
+
 def test_greedy_uploads(t):
     """A server that does not read, and clients that send all the same."""
     def serve(backend, s, reader, _number):
@@ -834,7 +858,7 @@ def pick_word(dice):
 
 
 if __name__ == "__main__":
-    tests = (test_interim_flood, test_slow_readers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
+    tests = (test_interim_flood, test_slow_readers, test_slow_last_answers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
              test_few_descriptors, test_changes_under_load, test_servers_killed, test_full_disk, test_odd_headers, test_tunnels, test_chaos)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

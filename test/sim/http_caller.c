@@ -33,7 +33,7 @@ static void
 lose_all(struct web_client *c, bool reset, bool checked)
 {
 	for (unsigned i = 0; i < c->waiting_count; i++) {
-		if (checked)
+		if (checked && i == 0)                  /* with the first, those behind it are lost */
 			web_check_loss(c->web, c->waiting[i], reset);
 		c->waiting[i]->lost = true;
 	}
@@ -226,8 +226,9 @@ answered(struct web_client *c)
 	wire_in_start(&c->in, true, false);
 	c->in.head_bytes = 0;
 	c->quiet_since = now(c);
+	bool served = q->status == 200 || (q->status == 203 && web_facts_of(q).rehearses);
 	if (c->probe)
-		c->line->served_in_a_row = q->status == 200 ? c->line->served_in_a_row + 1 : 0;
+		c->line->served_in_a_row = served ? c->line->served_in_a_row + 1 : 0;
 }
 
 static void
@@ -248,6 +249,10 @@ head_came(struct web_client *c)
 	}
 	c->go_on_at = 0;
 	web_check_answer(c->web, q, m);
+	if (m->status == 408 && q->head_only) {         /* who says that may not have read enough to know that it was HEAD */
+		c->deaf = true;
+		m->state = WIRE_WHOLE;
+	}
 	wire_field(m, "connection", conn, sizeof(conn));
 	if (m->status == 101) {
 		if (!q->upgrade)
@@ -275,7 +280,7 @@ take_tunnel(struct web_client *c, const uint8_t *p, size_t n)
 static void
 take(struct web_client *c, const uint8_t *p, size_t n)
 {
-	while (n > 0) {
+	while (n > 0 && !c->deaf) {
 		if (c->tunnel) {
 			take_tunnel(c, p, n);
 			return;
@@ -306,7 +311,7 @@ tunnel_ended(struct web_client *c)
 	const struct web_answer *a = q->answer;
 
 	q->answered = true;
-	if (c->tunnel_got != a->body_bytes && !a->spoiled)
+	if (c->tunnel_got != a->body_bytes && !a->spoiled && !c->cut)
 		world_fail(c->web->world, "the tunnel of request %llu ends after %llu of %llu bytes", (unsigned long long)q->id,
 		    (unsigned long long)c->tunnel_got, (unsigned long long)a->body_bytes);
 	if (c->waiting_count > 0)

@@ -36,7 +36,7 @@ struct web_client {
 	fl_ns ask_at, read_at, write_at, scheduled_at;
 	uint64_t sent, got;
 	fl_ns quiet_since;              /* nothing was under way from then on */
-	bool over, finishing, fin_sent, eof_got, reset_got, reset_sent, said_close, told_end, cut, tunnel, closed_first;
+	bool over, finishing, fin_sent, eof_got, reset_got, reset_sent, said_close, told_end, cut, tunnel, closed_first, deaf;
 	uint64_t tunnel_said, tunnel_got;
 };
 

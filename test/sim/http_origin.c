@@ -101,8 +101,8 @@ check_bulkhead(struct web *x, struct web_request *q)
 	}
 	mark_hit(MARK_WEB_BULKHEADS, 1);
 	if (count > f.bulkhead)
-		world_fail(x->world, "%u requests of line %u are at the servers at once, its bulkhead has %u places", count, q->line->number,
-		    f.bulkhead);
+		world_fail(x->world, "%u requests of line %u are at the servers at once (%llu and %llu, say), its bulkhead has %u places", count,
+		    q->line->number, (unsigned long long)seen[0]->id, (unsigned long long)seen[1]->id, f.bulkhead);
 }
 
 /* ---- requests ---- */
@@ -405,6 +405,7 @@ take(struct origin_conn *k, const uint8_t *p, size_t n)
 		if (k->whole) { /* the next one */
 			wire_in_start(&k->in, false, false);
 			k->whole = k->answered = false;
+			k->request = NULL;
 			k->leave_at = k->answer_at = FL_NEVER;
 		}
 		bool had_head = k->in.state != WIRE_HEAD;

@@ -177,7 +177,7 @@ phase_heal(struct web *x)
 			well = false;
 			probe(x, &x->lines[i], n * HTTP_SWARM_LINES_MAX + i);
 		}
-		sched_run(&x->sched, x->world->now + HEAL_EVERY);
+		sched_run(&x->sched, x->world->now + HEAL_EVERY + rnd_range(&x->traffic, 0, FL_SEC));
 	}
 	for (unsigned i = 0; i < x->swarm->lines; i++) {
 		if (x->lines[i].served_in_a_row < HEAL_ENOUGH)

@@ -251,8 +251,16 @@ test_late(void **state)
 	int c = rig_dial(&d.b);
 	rig_say(c, RIG_GET("/"));
 	rig_expect_field(c, 503, "x-faultline-refused", "no-instance");
+	/* It was asked twice, and is not again as long as it has not answered; whoever begins now does not wait for it. */
+	PEERS_UNTIL(resolver_is_busy(d.b.resolver));
+	unsigned asked = names_asked();
+	for (int i = 0; i < 5; i++) {
+		rig_say(c, RIG_GET("/"));
+		rig_expect(c, 503, NULL);
+	}
+	assert_int_equal(names_asked(), asked);
 	names_become(&d.b, ips, 1);
-	PEERS_UNTIL(has(&d.b, 0));
+	PEERS_UNTIL(has(&d.b, 0) && !resolver_is_busy(d.b.resolver));
 	PEERS_UNTIL(peers_get(c, "") == 0);
 	calls(c, 3, had);
 	close(c);
@@ -311,6 +319,47 @@ test_families(void **state)
 	bed_end(&d);
 }
 
+/* A server that listens at its address of the other family alone: it is found there, by checks and by calls, and then looked for there first. */
+static void
+test_other_family(void **state)
+{
+	static const char *const texts[] = { "pool: {idle: 0}\n", "pool: {idle: 0}\nhealth: {http: /health, interval: 10ms, timeout: 2s}\n" };
+	const char *const both[] = { "127.9.0.200", "::1" };
+	(void)state;
+	for (unsigned k = 0; k < FL_ARRAY_LEN(texts); k++) {
+		struct bed d;
+		struct io_addr a;
+		char at[64];
+		unsigned had[RIG_SERVERS];
+		names_are(both, 2);
+		uint16_t port = bed_begin(&d, 1, texts[k]);
+		snprintf(at, sizeof(at), "[::1]:%u", port);
+		assert_int_equal(addr_parse(at, &a), 0);
+		peers_stop(d.ps);
+		close(d.b.servers[3]);
+		if (io_bind(&a, &d.b.servers[3], NULL) < 0)
+			skip();                         /* no IPv6 here */
+		d.ps = peers_start(&d.b, RIG_SERVERS);
+		snprintf(d.b.server[3], sizeof(d.b.server[3]), "127.9.0.200:%u", port);
+		if (k == 1)
+			PEERS_UNTIL(peers_report(&d.b, 3).health == 1);
+		int c = rig_dial(&d.b);
+		calls(c, 6, had);
+		assert_int_equal(had[3], 6);
+		assert_int_equal(peers_report(&d.b, 3).connect_failures, 0);
+		PEERS_UNTIL(peers_report(&d.b, 3).conns == (int)peers_report(&d.b, 3).idle);
+		/* Neither is there: the second failure is told. */
+		peers_stop(d.ps);
+		close(d.b.servers[3]);
+		d.b.servers[3] = -1;
+		d.ps = peers_start(&d.b, RIG_SERVERS - 1);
+		assert_int_equal(peers_get(c, ""), -502);
+		PEERS_UNTIL(peers_report(&d.b, 3).conns == 0);
+		close(c);
+		bed_end(&d);
+	}
+}
+
 /* Checks begin for those who come, and end for those who go. */
 static void
 test_checks(void **state)
@@ -343,6 +392,7 @@ main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_other_family),
 		cmocka_unit_test(test_checks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

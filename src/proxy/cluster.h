@@ -189,6 +189,7 @@ struct cluster_report {
 	double weight;
 	unsigned priority;
 	bool local, usable, draining, ejected;
+	char ejected_why[128];                  /* why, in words */
 	fl_ns ejected_until;
 	int health, health_status;
 	fl_ns health_at;

@@ -2,7 +2,7 @@
 /* http_view.c - what an HTTP line is doing, as JSON. */
 #include "control/http_view.h"
 #include "control/http_live.h"
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
 #include "run/http_ask.h"
 #include <stdlib.h>

@@ -194,6 +194,23 @@ def test_smuggling(t):
     line.stop(t, "smuggling")
 
 
+def shaped_line():
+    """All messages go through the hands of faults, which do nothing to them but take them apart and put them together."""
+    line = Line(Backend(), extra="    trace: false\n")
+    for stream in ("upstream", "downstream"):
+        line.daemon.post("/proxies/l/toxics", {"name": stream, "type": "http_delay", "stream": stream, "attributes": {"pace": 1 << 40}})
+        line.daemon.post("/proxies/l/toxics", {"name": "bytes " + stream, "type": "slicer", "stream": stream, "attributes": {"average_size": 1000}})
+    return line
+
+
+def test_smuggling_shaped(t):
+    line = shaped_line()
+    for k, (name, data) in enumerate(smuggling()):
+        if k % 3 == 0:
+            judge(t, line, "shaped, " + name, data)
+    line.stop(t, "smuggling, shaped")
+
+
 # ---- streams that dice wrote ----
 
 PARTS = (b"Content-Length: 4", b"Content-Length: 0", b"Transfer-Encoding: chunked", b"Connection: close", b"Connection: keep-alive", b"Connection: x, te", b"TE: trailers", b"X: y",
@@ -217,14 +234,20 @@ def dice_request(dice):
 
 
 def test_dice(t):
-    line, dice = Line(Backend(), extra="    trace: false\n"), random.Random(7)
-    for k in range(6000):
+    throw(t, Line(Backend(), extra="    trace: false\n"), 6000, 7)
+    throw(t, Line(Backend(), extra="    trace: false\n    policies: {retry: {attempts: 3, replay: 10}, hedge: 5s, bulkhead: 10, breaker: true}\n"), 1500, 8)
+    throw(t, shaped_line(), 2500, 9)
+
+
+def throw(t, line, times, seed):
+    dice = random.Random(seed)
+    for k in range(times):
         data = b"".join(dice_request(dice) for _ in range(dice.randint(1, 4)))
         for _ in range(dice.choice((0, 0, 1, 1, 2))):
             at = dice.randint(0, len(data))
             data = data[:at] + dice.choice(NOISE) * dice.choice((1, 1, 2)) + data[at + dice.choice((0, 0, 1, 2)):]
         at = sorted(dice.sample(range(len(data)), dice.choice((0, 1, 3))))
-        judge(t, line, "dice %d" % k, data, [data[a:b] for a, b in zip([0] + at, at + [len(data)])])
+        judge(t, line, "dice %d, %d" % (seed, k), data, [data[a:b] for a, b in zip([0] + at, at + [len(data)])])
     line.stop(t, "dice")
 
 
@@ -535,6 +558,6 @@ def test_rows_bare(t):
 
 
 if __name__ == "__main__":
-    tests = (test_rows_bare, test_smuggling, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline, test_stale, test_fallbacks)
+    tests = (test_rows_bare, test_smuggling, test_smuggling_shaped, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline, test_stale, test_fallbacks)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

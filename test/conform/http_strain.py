@@ -105,18 +105,18 @@ def test_slow_readers(t):
     base, idle = line.rss(), []
     for k in range(60):
         s = line.connect(16384)
-        s.sendall(b"GET /%d HTTP/1.1\r\n" % (150 + k) + HOST + b"\r\n")
+        s.sendall(b"GET /%d HTTP/1.1\r\n" % (90 + k) + HOST + b"\r\n")
         idle.append(s)
     t.check("slow readers: all are answered", until(lambda: all(ready(s, 0) for s in idle)))
     out = talk(line, [b"GET /301 HTTP/1.1\r\n" + HOST + b"\r\n"])
     t.check("another one is not disturbed", len(out) > 301 * 65536)
     t.check("slow readers: bounded", grown(line, base) < 60 * 256 * 1024, grown(line, base) / MB)
-    for k, s in enumerate(idle[:4]):
+    for k, s in enumerate(idle[:2]):
         reader = Reader(s)
         _, fields = reader.head()
-        want = hashlib.sha256(b"%d" % (150 + k)).digest() * 2048
+        want = hashlib.sha256(b"%d" % (90 + k)).digest() * 2048
         body = reader.body(fields, False)
-        t.check("whole in the end: %d" % k, len(body) == (150 + k) * len(want) and body == want * (150 + k), len(body))
+        t.check("whole in the end: %d" % k, len(body) == (90 + k) * len(want) and body == want * (90 + k), len(body))
     for s in idle:
         s.close()
     t.check("slow readers: all is over", until(lambda: active(line) == 0), line.stats())
@@ -824,12 +824,12 @@ POLICIES = ("{}", "{timeout: {total: 1s, per_try: 200ms}, retry: {attempts: 3, b
 
 def test_chaos(t, seeds=None):
     """Faults of every kind come and go on a busy line, while its clients and servers are of the worst kind, too: nothing is left of it in the end."""
-    for seed in seeds or map(int, os.environ.get("CHAOS", "1 2 3 4 5 6").split()):
+    for seed in seeds or map(int, os.environ.get("CHAOS", "1 2 3").split()):
         dice = random.Random(seed)
         line = Line(Backend(anything), Backend(anything), extra="    policies: %s\n    server_timing: %s\n    forwarded: true\n    outlier: {ejection: 20ms}\n" % (POLICIES[seed % len(POLICIES)], pick_word(dice)),
                     flags=("--seed", str(seed), "--workers", dice.choice(("1", "2"))))
         mob, installed, bad = Mob(line, seed), [], []
-        for k in range(40):
+        for k in range(25):
             if installed and dice.random() < 0.45:
                 line.daemon.call("DELETE", "/proxies/l/toxics/" + installed.pop(dice.randrange(len(installed))))
             else:
@@ -840,7 +840,7 @@ def test_chaos(t, seeds=None):
                 else:
                     bad.append((fault, r.text))
             seen = mob.done
-            until(lambda seen=seen, mob=mob: mob.done > seen + 10, 2)
+            until(lambda seen=seen, mob=mob: mob.done > seen + 10, 1)
             if not line.daemon.alive():
                 break
         t.equal("chaos %d: faults are known" % seed, bad, [])

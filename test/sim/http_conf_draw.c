@@ -122,10 +122,9 @@ budget(struct drawing *d, struct web_facts *f)
 static void
 breaker(struct drawing *d)
 {
-	buf_printf(d->y, "%sbreaker: {per: %s, window: %lldms, failure_rate: %lld%%, min_calls: %lld, open: %lldms, open_max: %lldms", d->indent,
-	    d->own_instances && maybe(d, 500) ? "instance" : "route", ms(d, 100, 10000), (long long)rnd_range(d->r, 5, 100),
-	    (long long)rnd_log(d->r, 1, 20),
-	    ms(d, 10, 3000), ms(d, 3000, 6000));
+	buf_printf(d->y, "%sbreaker: {per: %s, window: %lldms, failure_rate: %lld%%, min_calls: %lld, open: %lldms, open_max: %lldms",
+	    d->indent, d->own_instances && maybe(d, 500) ? "instance" : "route", ms(d, 100, 10000), (long long)rnd_range(d->r, 5, 100),
+	    (long long)rnd_log(d->r, 1, 20), ms(d, 10, 3000), ms(d, 3000, 6000));
 	if (maybe(d, 300))
 		buf_printf(d->y, ", window_calls: %lld", (long long)rnd_log(d->r, 1, 50));
 	if (maybe(d, 500))

@@ -301,6 +301,8 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 			c->second = true;
 			r = connect_sock(w, c);
 		}
+		if (r == -EAGAIN || r == -EBUSY)        /* the system is out of something; those two are our own words */
+			r = -ENOBUFS;
 	}
 	if (r < 0) {
 		if (c != NULL)

@@ -2,7 +2,7 @@
 /* http_view.c - what an HTTP line is doing, as JSON. */
 #include "control/http_view.h"
 #include "control/http_live.h"
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
 #include "run/http_ask.h"
 #include <stdlib.h>
@@ -285,6 +285,8 @@ put_instance(struct jsonw *w, const struct cluster *c, const struct cluster_repo
 	}
 	if (r->ejected && r->ejected_until != FL_NEVER)
 		put_ms(w, "ejected_for_ms", (double)FL_MAX(r->ejected_until - now, 0));
+	if (r->ejected_why[0] != '\0')
+		jsonw_str(w, "ejected_why", r->ejected_why);
 	if (r->has_breaker)
 		put_breaker(w, r, now);
 	jsonw_num(w, "inflight", r->inflight);

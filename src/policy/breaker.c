@@ -187,8 +187,8 @@ open_it(struct fl_breaker *b, fl_ns now)
 		b->openings = 0;
 	b->was_closed = false;
 	b->openings++;
-	common_add(&b->opened, 1);
 	change(b, FL_BREAKER_OPEN, now + open_time(b));
+	common_add(&b->opened, 1);
 }
 
 /* A probe has told nothing good. */

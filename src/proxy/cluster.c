@@ -672,6 +672,12 @@ cluster_outlier(const struct cluster *c)
 	return c->jury != NULL ? c->jury->outlier : NULL;
 }
 
+struct fl_outlier *
+cluster_outlier_of(const struct instance *i)
+{
+	return i->judge != NULL ? i->judge->jury->outlier : NULL;
+}
+
 unsigned
 cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items)
 {
@@ -680,216 +686,27 @@ cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_it
 	return s->count;
 }
 
-/* ---- the choice ---- */
-
-struct view {
-	const struct cluster *c;
-	const struct set *set;
-	fl_ns now;
-	bool breakers;                          /* an open breaker makes an instance unusable */
-	unsigned panics;                        /* priorities, as bits, whose instances are all used */
-	unsigned opens;                         /* likewise, though their breakers are open */
-};
-
-static bool
-is_drained(const struct instance *i)
+struct fl_balance *
+cluster_balance(const struct worker *w, const struct cluster *c)
 {
-	return atomic_load_explicit(&i->draining, memory_order_relaxed);
+	return c->seats[w->index].set->balance;
 }
 
-/* Do ejection and checks let it be used? */
-static bool
-is_fit(const struct instance *i, fl_ns now)
+unsigned
+cluster_look(struct cluster *c, struct cluster_sight *ret_sight)
 {
-	return i->judge == NULL || fl_outlier_usable(i->judge->jury->outlier, &i->judge->host, now);
+	struct set *s = current(c);
+	*ret_sight = (struct cluster_sight){ s, s->items, s->count };
+	return s->count;
 }
 
-static bool
-breaker_ready(const struct instance *i, fl_ns now)
+void
+cluster_look_away(struct cluster_sight *s)
 {
-	return i->core->breaker == NULL || fl_breaker_ready(i->core->breaker, now);
+	set_unref(s->set);
 }
 
-/* When it came to be used, for slow start. */
-static fl_ns
-back_at(const struct cluster *c, const struct instance *i, fl_ns now)
-{
-	fl_ns at = atomic_load_explicit(&i->back_at, memory_order_relaxed);
-	struct fl_outlier_view v;
-	if (c->conf.balance.slow_start <= 0 || i->judge == NULL)
-		return at;
-	fl_outlier_view(i->judge->jury->outlier, &i->judge->host, now, &v);
-	return FL_MAX(at, v.back_at);
-}
-
-static unsigned
-bit_of(const struct instance *i)
-{
-	return 1u << FL_MIN(i->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
-}
-
-static void
-see(void *ud, unsigned n, struct fl_instance_view *ret)
-{
-	const struct view *v = ud;
-	const struct instance *i = v->set->items[n];
-	*ret = (struct fl_instance_view){ .weight = i->weight, .inflight = (unsigned)atomic_load_explicit(&i->inflight, memory_order_relaxed),
-		.latency = atomic_load_explicit(&i->core->latency, memory_order_relaxed), .priority = i->priority, .local = i->local,
-		.usable = !is_drained(i) && ((v->panics & bit_of(i)) != 0 || is_fit(i, v->now)) &&
-		    (!v->breakers || (v->opens & bit_of(i)) != 0 || breaker_ready(i, v->now)),
-		.back_at = back_at(v->c, i, v->now) };
-	if (v->c->conf.balance.kind == FL_EWMA)
-		ret->latency = fl_balance_faded(ret->latency, atomic_load_explicit(&i->core->latency_at, memory_order_relaxed), v->now,
-		    v->c->conf.ewma_half_life);
-}
-
-/*
- * The priorities whose instances are all used, for so many of them are out that those that are left could not carry their calls; as
- * long as priorities together have enough that are fit, none is: that is what backups are for.
- */
-static unsigned
-panicked(const struct cluster *c, const struct set *s, fl_ns now)
-{
-	double all[FL_BALANCE_PRIORITIES_MAX] = { 0 }, fit[FL_BALANCE_PRIORITIES_MAX] = { 0 }, carried = 0;
-	unsigned hosts, out, panics = 0;
-	if (c->jury == NULL)
-		return 0;
-	fl_outlier_counts(c->jury->outlier, &hosts, &out);
-	if (out == 0)
-		return 0;
-	for (unsigned i = 0; i < s->count; i++) {
-		const struct instance *it = s->items[i];
-		unsigned p = FL_MIN(it->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
-		if (is_drained(it) || it->weight <= 0)
-			continue;
-		all[p] += it->weight;
-		fit[p] += is_fit(it, now) ? it->weight : 0;
-	}
-	for (unsigned p = 0; p < FL_BALANCE_PRIORITIES_MAX; p++) {
-		if (all[p] <= 0)
-			continue;
-		carried += FL_MIN(1.0, c->conf.balance.overprovision * fit[p] / all[p]);
-		if (all[p] - fit[p] > c->conf.panic * all[p] || fit[p] <= 0)
-			panics |= 1u << p;
-	}
-	return carried >= 1 - 1e-9 ? 0 : panics;
-}
-
-/*
- * The priorities of which more than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so
- * all carry, unless other priorities can. All of them open is what a breaker is for: the call is refused.
- */
-static unsigned
-breakers_panic(const struct cluster *c, const struct set *s, fl_ns now)
-{
-	unsigned all[FL_BALANCE_PRIORITIES_MAX] = { 0 }, open[FL_BALANCE_PRIORITIES_MAX] = { 0 }, out = 0, groups = 0, panics = 0;
-	double carried = 0;
-	if (!c->conf.breaker_on || s->count < 2)
-		return 0;
-	for (unsigned i = 0; i < s->count; i++) {
-		unsigned p = FL_MIN(s->items[i]->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
-		bool is = !breaker_ready(s->items[i], now);
-		all[p]++;
-		open[p] += is;
-		out += is;
-	}
-	if (out == 0)
-		return 0;
-	for (unsigned p = 0; p < FL_BALANCE_PRIORITIES_MAX; p++) {
-		if (all[p] == 0)
-			continue;
-		groups++;
-		carried += FL_MIN(1.0, c->conf.balance.overprovision * (all[p] - open[p]) / all[p]);
-		if (open[p] < all[p] && (double)open[p] > c->conf.panic * all[p])
-			panics |= 1u << p;
-	}
-	return groups > 1 && carried >= 1 - 1e-9 ? 0 : panics;
-}
-
-static void
-refuse_all(const struct set *s, const struct cluster *c, unsigned asked, fl_ns soonest, struct fl_refusal *why)
-{
-	if (asked > 0 && why->by != FL_WHO_NONE) {
-		why->retry_after = soonest == FL_NEVER ? 0 : soonest;
-		return;
-	}
-	*why = (struct fl_refusal){ .by = FL_WHO_NO_INSTANCE, .reason = asked > 0 ? FL_REASON_ALL_REFUSED : FL_REASON_ALL_OUT,
-		.n = { asked > 0 ? asked : s->count, 0 }, .retry_after = FL_SEC };
-	snprintf(why->name, sizeof(why->name), "%s", c->conf.name);
-}
-
-/* Ask the chosen one: its connections, its breaker. */
-static int
-take(struct worker *w, struct instance *i, bool panic, fl_ns now, struct fl_permit *ret_permit, struct fl_refusal *why)
-{
-	int conns = (int)atomic_load_explicit(&i->conns, memory_order_relaxed);
-	/* Idle ones of other workers count, but give way. */
-	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle) &&
-	    atomic_load_explicit(&i->idle, memory_order_relaxed) == 0) {
-		*why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL, .n = { conns, i->conns_max } };
-		snprintf(why->name, sizeof(why->name), "%.100s", i->text);
-		return -EAGAIN;
-	}
-	*ret_permit = (struct fl_permit){ .generation = 0 };
-	if (i->core->breaker == NULL || fl_breaker_admit(i->core->breaker, w->index, now, ret_permit, why) == 0)
-		return 0;
-	if (!panic)
-		return -EAGAIN;
-	*ret_permit = (struct fl_permit){ .generation = 0 };
-	return 0;
-}
-
-static bool
-was_tried(const struct cluster_ask *ask, const struct instance *i)
-{
-	for (unsigned k = 0; k < ask->tried_count; k++)
-		if (ask->tried[k] == i)
-			return true;
-	return false;
-}
-
-int
-cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
-    struct instance **ret_instance, struct fl_refusal *ret_why)
-{
-	const struct set *s = c->seats[w->index].set;
-	struct fl_refusal why = { .by = FL_WHO_NONE };
-	unsigned tried[CLUSTER_TRIED_MAX * 2], count = 0, asked = 0;
-	fl_ns soonest = FL_NEVER;
-	struct view v = { c, s, ask->now, true, panicked(c, s, ask->now), breakers_panic(c, s, ask->now) };
-	for (unsigned k = 0; k < ask->tried_count; k++)
-		for (unsigned i = 0; i < s->count && count < CLUSTER_TRIED_MAX; i++)
-			if (s->items[i] == ask->tried[k])
-				tried[count++] = i;
-	struct fl_balance_ask b = { .draw = ask->draw, .hash = ask->hash, .now = ask->now, .tried = tried };
-	for (unsigned n = 0; n < s->count && n < CLUSTER_TRIED_MAX; n++) {
-		b.tried_count = count;
-		int i = fl_balance_pick(s->balance, s->count, see, &v, &b);
-		if (i < 0 && v.breakers) {
-			/* None has a breaker that is ready: ask one, for what it says. */
-			v.breakers = false;
-			i = fl_balance_pick(s->balance, s->count, see, &v, &b);
-		}
-		if (i < 0 || (ask->others && was_tried(ask, s->items[i])))
-			break;
-		asked++;
-		if (take(w, s->items[i], (v.opens & bit_of(s->items[i])) != 0, ask->now, ret_permit, &why) == 0) {
-			struct instance *it = cluster_hold(s->items[i]);
-			atomic_fetch_add_explicit(&it->inflight, 1, memory_order_relaxed);
-			line_count(&it->seats[w->index].picked, 1);
-			*ret_instance = it;
-			return 0;
-		}
-		soonest = FL_MIN(soonest, why.retry_after > 0 ? why.retry_after : FL_NEVER);
-		if (count >= FL_ARRAY_LEN(tried))
-			break;
-		tried[count++] = (unsigned)i;
-		b.draw = rng_key(b.draw, n);
-	}
-	refuse_all(s, c, asked, soonest, &why);
-	*ret_why = why;
-	return -EAGAIN;
-}
+/* ---- what became of calls ---- */
 
 void
 cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now)
@@ -918,45 +735,7 @@ cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permi
 	cluster_let_go(i);
 }
 
-/* ---- reports ---- */
-
-static void
-report(const struct cluster *c, const struct instance *i, unsigned panics, fl_ns now, struct cluster_report *r)
-{
-	*r = (struct cluster_report){ .weight = i->weight, .priority = i->priority, .local = i->local,
-		.usable = !is_drained(i) && ((panics & bit_of(i)) != 0 || is_fit(i, now)),
-		.draining = is_drained(i), .inflight = (int)atomic_load(&i->inflight), .conns = (int)atomic_load(&i->conns),
-		.idle = (int)atomic_load(&i->idle), .failures = atomic_load(&i->core->failures),
-		.connect_failures = atomic_load(&i->core->connect_failures), .timeouts = atomic_load(&i->core->timeouts),
-		.latency = atomic_load(&i->core->latency), .has_breaker = i->core->breaker != NULL };
-	snprintf(r->address, sizeof(r->address), "%s", i->text);
-	for (unsigned w = 0; w < c->conf.workers; w++)
-		r->requests += atomic_load_explicit(&i->seats[w].picked, memory_order_relaxed);
-	if (i->judge != NULL) {
-		struct fl_outlier_view v;
-		fl_outlier_view(i->judge->jury->outlier, &i->judge->host, now, &v);
-		r->ejected = v.ejected;
-		r->ejected_until = v.until;
-		r->health = atomic_load(&i->judge->health_state);
-		r->health_status = atomic_load(&i->judge->health_status);
-		r->health_at = atomic_load(&i->judge->health_at);
-	}
-	if (r->has_breaker) {
-		fl_breaker_view(i->core->breaker, now, &r->breaker);
-		fl_breaker_counters(i->core->breaker, &r->counters);
-	}
-}
-
-unsigned
-cluster_reports(struct cluster *c, fl_ns now, struct cluster_report *ret, unsigned max)
-{
-	struct set *s = current(c);
-	unsigned n = s->count, panics = panicked(c, s, now);
-	for (unsigned i = 0; i < n && i < max; i++)
-		report(c, s->items[i], panics, now, &ret[i]);
-	set_unref(s);
-	return n;
-}
+/* ---- by hand ---- */
 
 static struct instance *
 find(const struct set *s, const char *address)

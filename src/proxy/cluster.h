@@ -133,16 +133,6 @@ struct instance {
 	struct instance_seat seats[];           /* by worker */
 };
 
-/* What a call wants of the next instance. */
-struct cluster_ask {
-	fl_ns now;
-	uint64_t draw;                          /* random bits for the choice: of (seed, line, request, attempt) */
-	uint64_t hash;                          /* for ring hash */
-	struct instance *const *tried;          /* not these, if there is another */
-	unsigned tried_count;
-	bool others;                            /* if there is no other: -EAGAIN */
-};
-
 /* before: whose instances to take over; NULL: none. 0 or -errno (-EINVAL: an upstream that cannot be read). */
 int cluster_new(const struct cluster_conf *conf, struct cluster *before, struct cluster **ret_cluster);
 struct cluster *cluster_ref(struct cluster *c);
@@ -163,14 +153,9 @@ bool cluster_used(const struct worker *w, const struct cluster *c);
 struct cluster_watch;
 struct cluster_watch **cluster_watch_of(struct cluster *c);     /* home worker */
 
-/*
- * cluster_pick - the instance for an attempt. On the worker's thread.
- * ret_permit    of the instance's breaker
- * ret_instance  with a reference and counted in flight: cluster_done() gives both back
- * returns       0, or -EAGAIN with *ret_why
- */
-int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
-    struct instance **ret_instance, struct fl_refusal *ret_why);
+/* The instances as the worker sees them, until its next turn, and the balance over them. */
+unsigned cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items);
+struct fl_balance *cluster_balance(const struct worker *w, const struct cluster *c);
 
 /* What the attempt came to, for breaker, ejection and latency. */
 struct cluster_result {
@@ -184,23 +169,15 @@ void cluster_let_go(struct instance *i);        /* may free it */
 
 /* ---- for the control side; any thread ---- */
 
-struct cluster_report {
-	char address[ADDR_TEXT_MAX];
-	double weight;
-	unsigned priority;
-	bool local, usable, draining, ejected;
-	fl_ns ejected_until;
-	int health, health_status;
-	fl_ns health_at;
-	int inflight, conns, idle;
-	uint64_t requests, failures, connect_failures, timeouts;
-	double latency;                         /* ns */
-	bool has_breaker;
-	struct fl_breaker_view breaker;
-	struct fl_breaker_counters counters;
+/* The instances as they are now, held until cluster_look_away(). */
+struct set;
+struct cluster_sight {
+	struct set *set;
+	struct instance *const *items;
+	unsigned count;
 };
-/* Up to max instances; returns how many there are. */
-unsigned cluster_reports(struct cluster *c, fl_ns now, struct cluster_report *ret, unsigned max);
+unsigned cluster_look(struct cluster *c, struct cluster_sight *ret_sight);
+void cluster_look_away(struct cluster_sight *s);
 /* Take an instance out, or put it back. 0 or -ENOENT. */
 int cluster_drain(struct cluster *c, const char *address, bool drain);
 /* Force its breaker. 0, -ENOENT, -ENOTSUP: it has none. */
@@ -213,6 +190,6 @@ int cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, co
 unsigned cluster_stands(const struct cluster *c, unsigned u);      /* how many addresses upstream u stands for now. Home worker */
 void cluster_tell_again(struct worker *home, struct cluster *c);   /* the set, to workers whose mailbox was full. Home worker */
 struct fl_outlier *cluster_outlier(const struct cluster *c);       /* NULL: none */
-unsigned cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items);
+struct fl_outlier *cluster_outlier_of(const struct instance *i);   /* likewise */
 
 #endif

@@ -716,10 +716,11 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	if (t != NULL && t->tunnel) {
 		if (!http_try_wants(t))
 			return 0;
-		if (http_try_feed(w, t, p, n) < 0)
-			return 0;
+		int r = http_try_feed(w, t, p, n);
 		ex->body_bytes += n;
 		ex->request_bytes += n;
+		if (r < 0)
+			not_given(w, t, r);
 		return n;
 	}
 	if (ex->body_done)

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "proxy/cluster_pick.h"
 #include "proxy/http_gate.h"
 #include "proxy/http_msg.h"
 #include "proxy/http_peer.h"

@@ -7,7 +7,7 @@
 #include "io_sim.h"
 #include "mark.h"
 #include "proto/yaml.h"
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
 #include "proxy/proxy.h"
 #include "proxy/worker.h"

@@ -8,6 +8,7 @@
 
 #include "http_rig.h"
 #include "io/thread.h"
+#include "proxy/cluster_report.h"
 
 #include <stdatomic.h>
 

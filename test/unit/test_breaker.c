@@ -338,6 +338,17 @@ test_idle_cell(void **state)
 	assert_int_equal(fl_breaker_admit(b, 1, 16 * S, &p, NULL), -EAGAIN);     /* its thread comes back, and sees */
 	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
 	fl_breaker_free(b);
+	/* What is slow only beyond the window is told by results alone, whoever turned last. */
+	o.slow_after = 9500 * MS;
+	b = make(&o);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(fl_breaker_admit(b, 1, S, &p, NULL), 0);
+	for (fl_ns t = S; t < 40 * S; t += S / 2) {
+		fl_breaker_view(b, t, &v);
+		assert_true(v.overdue == 0);
+	}
+	assert_int_equal(fl_breaker_admit(b, 1, 40 * S, &p, NULL), 0);
+	fl_breaker_free(b);
 }
 
 /* Calls in flight across buckets, cells and the window's length are counted once, and no longer than they last. */

@@ -837,6 +837,9 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
+	} else if (http_msg_hops(p, h) == 0) {
+		http_reply_own(w, ex, h->method == H1_OPTIONS ? 200 : 501, "the request goes no further than to this line", NULL);
+		fl_call_abandon(&ex->call, now);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)

@@ -446,10 +446,10 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			http_side_close(w, c, LINE_CLOSE_GREETING_TIMEOUT, true);
 			break;
 		case AT_READING:
-			if (c->held_n > 0)
+			if (c->held_n > 0 && http_out_idle(&c->out))
 				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
-				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
+				http_side_close(w, c, LINE_CLOSE_FINISHED, !http_out_idle(&c->out));
 			break;
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);

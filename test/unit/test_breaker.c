@@ -285,7 +285,6 @@ test_slow_rate(void **state)
 	o.slow_after = S;
 	o.slow_rate = 0.8;
 	struct fl_breaker *b = make(&o);
-	struct rig_news news = { 0 };
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(call(b, FL_OK, S - 1, 5 * S), 0);
 	for (int i = 0; i < 7; i++)
@@ -298,7 +297,6 @@ test_slow_rate(void **state)
 	assert_int_equal(fl_breaker_record(b, 0, &p, FL_OK, S, 10 * S), 0);
 	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
 	fl_breaker_free(b);
-	(void)news;
 }
 
 /* A dependency that hangs: nothing is ever reported, and it trips all the same; what comes later is stale. */
@@ -325,6 +323,51 @@ test_hang(void **state)
 	assert_string_equal(news.e[0].why, "12 of 12 calls failed (100 %, limit 50 %), some of them still in flight");
 	for (int i = 0; i < 12; i++)
 		assert_int_equal(report(b, held[i], FL_OK, 4 * S), -ESTALE);
+	fl_breaker_free(b);
+}
+
+/* Calls that become overdue between two failures of one bucket count at the second, however far from the limit the first was. */
+static void
+test_hang_meanwhile(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	(void)state;
+	o.slow_after = 1500 * MS;
+	struct fl_breaker *b = make(&o);
+	for (int i = 0; i < 200; i++)
+		admitted(b, 500 * MS);
+	calls(b, 100, FL_OK, 2200 * MS);
+	calls(b, 1, FL_FAILED, 2200 * MS);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_CLOSED);       /* 1 of 101 */
+	calls(b, 1, FL_FAILED, 2600 * MS);
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);         /* 202 of 302 */
+	fl_breaker_free(b);
+}
+
+/* An idle thread's cell counts like any other: its good calls, and those that hang. */
+static void
+test_idle_cell(void **state)
+{
+	struct fl_breaker_opts o = plain();
+	struct fl_breaker_view v;
+	struct fl_permit p;
+	(void)state;
+	o.cells = 2;
+	o.slow_after = 2 * S;
+	struct fl_breaker *b = make(&o);
+	for (int i = 0; i < 30; i++) {
+		assert_int_equal(fl_breaker_admit(b, 1, S, &p, NULL), 0);
+		if (i < 10)
+			assert_int_equal(fl_breaker_record(b, 1, &p, FL_OK, 0, S), 0);
+	}
+	fl_breaker_view(b, 2 * S, &v);
+	assert_true(v.calls == 10 && v.overdue == 0);
+	fl_breaker_view(b, 6 * S, &v);                                  /* nobody has touched the cell since */
+	assert_true(v.calls == 30 && v.overdue == 20);
+	fl_breaker_view(b, 15 * S, &v);
+	assert_true(v.calls == 20 && v.overdue == 20);
+	assert_int_equal(fl_breaker_admit(b, 1, 16 * S, &p, NULL), -EAGAIN);     /* its thread comes back, and sees */
+	assert_int_equal(fl_breaker_state(b), FL_BREAKER_OPEN);
 	fl_breaker_free(b);
 }
 
@@ -967,6 +1010,8 @@ main(void)
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_slow_rate),
 		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_hang_meanwhile),
+		cmocka_unit_test(test_idle_cell),
 		cmocka_unit_test(test_overdue_ends),
 		cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_open_time_grows),

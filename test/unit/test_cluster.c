@@ -506,7 +506,7 @@ static void
 test_reload_under_load(void **state)
 {
 	static const char *const texts[] = { "upstreams: ['$0', '$1']\n", "upstreams: ['$1', '$2']\npool: {idle: 1}\n",
-		"upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH, "upstreams: ['$3']\n",
+		("upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH), "upstreams: ['$3']\n",
 		"upstreams: ['$0', '$3']\noutlier: true\npolicies: {breaker: true}\n" };
 	struct rig_bed b = { .specs = NULL };
 	atomic_bool stop = false;

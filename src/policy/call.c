@@ -251,6 +251,8 @@ may_hedge(struct fl_call *c, fl_ns now)
 	c->hedge_at = FL_NEVER;
 	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
 		return false;                   /* the owner may have changed its mind since the attempt began */
+	if (p->adaptive != NULL && fl_adaptive_full(p->adaptive))
+		return false;                   /* there is no room for more of the same */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
 	return true;

@@ -511,6 +511,14 @@ on_writable(struct worker *w, struct http_try *t)
 const struct http_try_ops http_call_ops = { .interim = on_interim, .head = on_head, .given_back = on_given_back, .body = on_body,
 	.failed = on_failed, .writable = on_writable };
 
+/* Somebody takes the body now: what is held of it goes on, though no event of a new connection says so. */
+static void
+feed_later(struct worker *w, struct http_exchange *ex)
+{
+	if (ex->has_body && ex->conn->held_n > 0)
+		http_side_later(w, ex->conn);
+}
+
 void
 http_call_drive(struct worker *w, struct http_exchange *ex)
 {
@@ -527,12 +535,14 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 				http_stats_time(&ex->cell->times[HTTP_PHASE_QUEUE], ex->queue);
 			}
 			start_attempt(w, ex, todo.attempt, todo.hedge);
+			feed_later(w, ex);
 			break;
 		case FL_DO_CANCEL:
 			cancel_attempt(w, ex, todo.attempt);
 			break;
 		case FL_DO_FALLBACK:
 			take_fallback(w, ex);
+			feed_later(w, ex);
 			break;
 		case FL_DO_FINISH:
 			deliver(w, ex, &todo);

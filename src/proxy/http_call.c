@@ -499,7 +499,7 @@ on_writable(struct worker *w, struct http_try *t)
 		ex->connect = http_now(w) - t->started;
 		http_stats_time(&ex->cell->times[HTTP_PHASE_CONNECT], ex->connect);
 	}
-	if (t->tunnel && c->state == AT_EXCHANGE)
+	if (t->tunnel && t->conn != NULL && c->state == AT_EXCHANGE)
 		http_call_tunnel(w, ex);
 	if (c->held_n > 0)
 		http_side_later(w, c);

@@ -339,6 +339,8 @@ conn_sent(struct worker *w, struct http_conn *c, int res)
 		c->since = http_now(w);                 /* until now the client had its answers to read */
 	if (ex != NULL && ex->gate != NULL)
 		http_gate_run(w, ex->gate);
+	if (c->state >= AT_CLOSING)
+		return;                                 /* a fault has ended it */
 	if (ex != NULL && ex->winner != NULL && ex->winner->conn != NULL && !http_side_busy(c)) {
 		http_try_flow(w, ex->winner, true);
 		if (ex->winner->tunnel)

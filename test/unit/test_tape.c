@@ -256,7 +256,8 @@ test_pieces(void **state)
 		":value [1 #{2 3} #_ x \"a\nb\"]}\n;x\n]",
 		"{:process 1 :type :invoke :f :w}\n{:process 1 :type :ok :f :w :value tru}\n   {:process 2 :type :ok, :f :w}",
 		"\n\n  {\"process\": x",
-		LOG "0\t:invoke\t:read\tnil\nx\n" LOG "0\t:ok\t:read\t[1 2]\n" LOG "1\t:invo",
+		LOG "0\t:invoke\t:read\tnil\nx\n"
+		LOG "0\t:ok\t:read\t[1 2]\n" LOG "1\t:invo",
 	};
 
 	(void)state;

@@ -184,7 +184,7 @@ judge_asked(struct check *c, const struct deeds_object *o, const struct object_a
 static int
 judge(struct check *c, const struct deeds_object *o, const struct calls *calls, enum object_answer *ret)
 {
-	struct object_ask ask = { .model = c->model, .self = &c->values, .depth_first = c->opt.depth_first };
+	struct object_ask ask = { .model = c->model, .self = c->model->self != NULL ? c->model->self : &c->values, .depth_first = c->opt.depth_first };
 
 	return judge_asked(c, o, &ask, calls, ret);
 }
@@ -253,7 +253,7 @@ by_elements(const struct model *m, struct calls *calls)
 static int
 translate(struct check *c, const struct deeds_object *o, struct calls *calls)
 {
-	struct model_input in = { .tape = c->tape, .values = &c->values, .calls = calls };
+	struct model_input in = { .self = c->model->self, .tape = c->tape, .values = &c->values, .calls = calls };
 
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct model_deed d;
@@ -310,7 +310,7 @@ judge_together(struct check *c)
 	struct calls calls = { 0 };
 	struct model model = *c->model;
 	struct product product;
-	int rc = product_init(&product, c->model, &c->values, c->deeds.object_count);
+	int rc = product_init(&product, c->model, c->model->self != NULL ? c->model->self : &c->values, c->deeds.object_count);
 
 	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++) {
 		uint32_t before = calls.count;

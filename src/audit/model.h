@@ -63,7 +63,7 @@ struct model {
 	const char *name;
 	const char *is;                 /* "a linearizable FIFO queue" */
 	const char *help;               /* for people, one line */
-	const struct model_word *words; /* ends with NULL */
+	const struct model_word *words; /* ends with NULL; NULL: the model knows its operations by their names */
 	enum model_split split;
 	bool registers;                 /* goes to register.h */
 	bool texts;                     /* where no read returns nil, the empty text means that there is nothing */

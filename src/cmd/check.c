@@ -3,9 +3,9 @@
 #include "audit/checker.h"
 #include "audit/ruling_svg.h"
 #include "audit/tape_read.h"
-#include "base/text.h"
 #include "base/units.h"
 #include "cmd/args.h"
+#include "cmd/check_model.h"
 #include "cmd/cmd.h"
 #include "io/file.h"
 #include "io/pieces.h"
@@ -44,7 +44,7 @@ static const char *const orders[] = { "linearizable", "sequential", "staleness",
 
 struct check {
 	const char *path, *model_name, *svg;
-	const struct model *model;
+	struct check_model model;
 	bool json;
 	struct checker_options options;
 	struct tape tape;
@@ -71,26 +71,6 @@ print_usage(void)
 	fputs(usage_after, stdout);
 }
 
-static int
-bad_model(const char *name)
-{
-	const struct model *const *all = model_all();
-	const char *names[64] = { NULL };
-	size_t n = 0;
-
-	for (; all[n] != NULL && n + 1 < FL_ARRAY_LEN(names); n++)
-		names[n] = all[n]->name;
-	const char *near = text_nearest(name, names);
-
-	fprintf(stderr, "faultline check: there is no model \"%s\"; models: ", name);
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "%s%s", i > 0 ? ", " : "", names[i]);
-	if (near != NULL)
-		fprintf(stderr, "; did you mean \"%s\"?", near);
-	fputc('\n', stderr);
-	return CMD_USAGE;
-}
-
 /* -1: go on; else the exit code. */
 static int
 read_values(struct check *c, const char *order, const char *configs, const char *memory)
@@ -104,10 +84,6 @@ read_values(struct check *c, const char *order, const char *configs, const char 
 	if (orders[which] == NULL)
 		return bad_usage("--consistency is \"%s\", expected linearizable, sequential or staleness", order);
 	c->options.order = (enum checker_order)which;
-	if (c->options.order == CHECKER_STALE && !c->model->registers)
-		return bad_usage("staleness is of registers, not of the model %s", c->model->name);
-	if (c->options.order == CHECKER_SEQUENTIAL && c->model->step == NULL)
-		return bad_usage("the model %s has no order to be sequential in", c->model->name);
 	if (memory != NULL && (units_parse_bytes(memory, &bytes) != 0 || bytes <= 0))
 		return bad_usage("--memory is \"%s\", expected a size such as 512MiB", memory);
 	c->options.memory_bytes_max = (size_t)bytes;
@@ -117,6 +93,19 @@ read_values(struct check *c, const char *order, const char *configs, const char 
 		if (*configs < '0' || *configs > '9' || *end != '\0' || errno != 0 || c->options.configs_max == 0)
 			return bad_usage("--configs is \"%s\", expected a positive number", configs);
 	}
+	return -1;
+}
+
+/* Is this model one that can be judged so? -1: yes; else the exit code. */
+static int
+fit_model(const struct check *c)
+{
+	const struct model *m = c->model.model;
+
+	if (c->options.order == CHECKER_STALE && !m->registers)
+		return bad_usage("staleness is of registers, not of the model %s", m->name);
+	if (c->options.order == CHECKER_SEQUENTIAL && m->step == NULL)
+		return bad_usage("the model %s has no order to be sequential in", m->name);
 	return -1;
 }
 
@@ -145,11 +134,12 @@ read_flags(struct check *c, int argc, char **argv)
 		    args.count == 0 ? "" : args.words[1]);
 	if (c->model_name == NULL)
 		return bad_usage("%s", "--model is missing; faultline check --help lists the models");
-	c->model = model_find(c->model_name);
-	if (c->model == NULL)
-		return bad_model(c->model_name);
 	c->path = args.words[0];
-	return read_values(c, order, configs, memory);
+	int code = read_values(c, order, configs, memory);
+
+	if (code < 0)
+		code = check_model_find(&c->model, c->model_name);
+	return code >= 0 || c->model.model == NULL ? code : fit_model(c);
 }
 
 static int
@@ -181,7 +171,7 @@ read_history(struct check *c)
 	if (info->times_back > 0)
 		fprintf(stderr, "%s: the time goes back %" PRIu32 " times; the order of the events counts, not their times\n", c->path,
 			info->times_back);
-	for (uint32_t i = 0; i < c->tape.count && strcmp(c->model->name, "register") == 0; i++) {
+	for (uint32_t i = 0; i < c->tape.count && strcmp(c->model_name, "register") == 0; i++) {
 		if (strcmp(tape_chars(&c->tape, c->tape.ops[i].f), "cas") != 0)
 			continue;
 		fprintf(stderr, "%s: there are cas operations in it, which a register does not have; use --model cas-register\n", c->path);
@@ -237,7 +227,7 @@ static int
 judge(struct check *c)
 {
 	struct ruling r;
-	int rc = checker_run(&c->tape, c->model, &c->options, &r), code;
+	int rc = checker_run(&c->tape, c->model.model, &c->options, &r), code;
 
 	if (rc == -EINVAL) {
 		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, r.refused_line, r.reason);
@@ -258,14 +248,21 @@ cmd_check(int argc, char **argv)
 	struct check c = { .path = NULL };
 	int code = read_flags(&c, argc, argv);
 
-	if (code >= 0)
+	if (code >= 0) {
+		check_model_fini(&c.model);
 		return code;
+	}
 	tape_init(&c.tape, HISTORY_BYTES_MAX);
 	tape_read_init(&c.reader, &c.tape, NULL);
 	code = read_history(&c);
 	tape_read_fini(&c.reader);
 	if (code < 0)
+		code = check_model_bind(&c.model, &c.tape);
+	if (code < 0)
+		code = fit_model(&c);
+	if (code < 0)
 		code = judge(&c);
 	tape_fini(&c.tape);
+	check_model_fini(&c.model);
 	return code;
 }

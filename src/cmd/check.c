@@ -27,8 +27,10 @@ static const char usage_before[] =
 	"\n"
 	"      --model MODEL    what the keys should behave like:\n";
 static const char usage_after[] =
-	"      --consistency C  linearizable (default), sequential, or staleness: the smallest k for which every read returned one of\n"
-	"                       the last k values (registers)\n"
+	"                         ./FILE.so, ./FILE.yaml     your own: a plugin in C, a table of transitions\n"
+	"      --consistency C  linearizable (default); sequential; of registers also causal, causal-convergence, and staleness: the\n"
+	"                       smallest k for which every read returned one of the last k values\n"
+	"      --whole          all keys as one object, not each alone (the same answer, at a price)\n"
 	"      --json           one JSON document on standard output\n"
 	"      --svg FILE       draw what each client saw, the operation that cannot be marked\n"
 	"      --configs N      configurations that may be explored before the answer is \"unknown\" (default 1000 million)\n"
@@ -40,7 +42,8 @@ static const char usage_after[] =
 	"example:\n"
 	"  faultline check runs/redis-lost-20250101-120000-7/history.jsonl --model cas-register\n";
 
-static const char *const orders[] = { "linearizable", "sequential", "staleness", NULL };
+static const char *const orders[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequential",
+	[CHECKER_STALE] = "staleness", [CHECKER_CONVERGENT] = "causal-convergence", [CHECKER_CAUSAL] = "causal", NULL };
 
 struct check {
 	const char *path, *model_name, *svg;
@@ -82,7 +85,7 @@ read_values(struct check *c, const char *order, const char *configs, const char 
 	while (order != NULL && orders[which] != NULL && strcmp(order, orders[which]) != 0)
 		which++;
 	if (orders[which] == NULL)
-		return bad_usage("--consistency is \"%s\", expected linearizable, sequential or staleness", order);
+		return bad_usage("--consistency is \"%s\", expected linearizable, sequential, causal, causal-convergence or staleness", order);
 	c->options.order = (enum checker_order)which;
 	if (memory != NULL && (units_parse_bytes(memory, &bytes) != 0 || bytes <= 0))
 		return bad_usage("--memory is \"%s\", expected a size such as 512MiB", memory);
@@ -102,8 +105,10 @@ fit_model(const struct check *c)
 {
 	const struct model *m = c->model.model;
 
-	if (c->options.order == CHECKER_STALE && !m->registers)
-		return bad_usage("staleness is of registers, not of the model %s", m->name);
+	if (c->options.order >= CHECKER_STALE && !m->registers)
+		return bad_usage("staleness and causality are of registers, not of the model %s", m->name);
+	if (c->options.whole && (m->step == NULL || c->options.order > CHECKER_SEQUENTIAL))
+		return bad_usage("--whole is of orders, which the model %s has none of, or not so", m->name);
 	if (c->options.order == CHECKER_SEQUENTIAL && m->step == NULL)
 		return bad_usage("the model %s has no order to be sequential in", m->name);
 	return -1;
@@ -117,7 +122,7 @@ read_flags(struct check *c, int argc, char **argv)
 	bool help = false;
 	const struct args_flag flags[] = {
 		{ "model m", ARGS_TEXT, { .text = &c->model_name } }, { "json", ARGS_FLAG, { .flag = &c->json } },
-		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } },
+		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } }, { "whole", ARGS_FLAG, { .flag = &c->options.whole } },
 		{ "configs", ARGS_TEXT, { .text = &configs } }, { "memory", ARGS_TEXT, { .text = &memory } },
 		{ "help h", ARGS_FLAG, { .flag = &help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
@@ -138,7 +143,7 @@ read_flags(struct check *c, int argc, char **argv)
 	int code = read_values(c, order, configs, memory);
 
 	if (code < 0)
-		code = check_model_find(&c->model, c->model_name);
+		code = cmd_check_model_find(&c->model, c->model_name);
 	return code >= 0 || c->model.model == NULL ? code : fit_model(c);
 }
 
@@ -249,7 +254,7 @@ cmd_check(int argc, char **argv)
 	int code = read_flags(&c, argc, argv);
 
 	if (code >= 0) {
-		check_model_fini(&c.model);
+		cmd_check_model_fini(&c.model);
 		return code;
 	}
 	tape_init(&c.tape, HISTORY_BYTES_MAX);
@@ -257,12 +262,12 @@ cmd_check(int argc, char **argv)
 	code = read_history(&c);
 	tape_read_fini(&c.reader);
 	if (code < 0)
-		code = check_model_bind(&c.model, &c.tape);
+		code = cmd_check_model_bind(&c.model, &c.tape);
 	if (code < 0)
 		code = fit_model(&c);
 	if (code < 0)
 		code = judge(&c);
 	tape_fini(&c.tape);
-	check_model_fini(&c.model);
+	cmd_check_model_fini(&c.model);
 	return code;
 }

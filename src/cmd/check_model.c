@@ -60,7 +60,7 @@ load(struct check_model *m, const char *path)
 }
 
 int
-check_model_find(struct check_model *m, const char *name)
+cmd_check_model_find(struct check_model *m, const char *name)
 {
 	*m = (struct check_model){ .model = NULL };
 	if (ends_with(name, ".so"))
@@ -74,7 +74,7 @@ check_model_find(struct check_model *m, const char *name)
 }
 
 int
-check_model_bind(struct check_model *m, struct tape *t)
+cmd_check_model_bind(struct check_model *m, struct tape *t)
 {
 	struct doc *doc = NULL;
 	struct doc_diag diag;
@@ -107,7 +107,7 @@ check_model_bind(struct check_model *m, struct tape *t)
 }
 
 void
-check_model_fini(struct check_model *m)
+cmd_check_model_fini(struct check_model *m)
 {
 	model_table_free(m->table);
 	plugin_close(&m->plugin);

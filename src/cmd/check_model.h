@@ -15,10 +15,10 @@ struct check_model {
 	struct model_table *table;
 };
 
-/* Find the model. What is wrong is said on stderr. -1: go on; else the exit code. check_model_fini() it in any case. */
-int check_model_find(struct check_model *m, const char *name);
+/* Find the model. What is wrong is said on stderr. -1: go on; else the exit code. cmd_check_model_fini() it in any case. */
+int cmd_check_model_find(struct check_model *m, const char *name);
 /* Read the table, if it is one: its values become those of the history. The same. */
-int check_model_bind(struct check_model *m, struct tape *t);
-void check_model_fini(struct check_model *m);
+int cmd_check_model_bind(struct check_model *m, struct tape *t);
+void cmd_check_model_fini(struct check_model *m);
 
 #endif

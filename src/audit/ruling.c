@@ -14,7 +14,7 @@
 void
 ruling_init(struct ruling *r, const struct tape *t)
 {
-	*r = (struct ruling){ .tape = t, .verdict = VERDICT_UNKNOWN, .reason = "nothing was checked" };
+	*r = (struct ruling){ .tape = t, .verdict = VERDICT_UNKNOWN, .reason = "nothing was checked", .is = "", .is_not = "" };
 	arena_init(&r->mem, MEM_BYTES_MAX);
 }
 
@@ -57,6 +57,26 @@ op_json(const struct tape *t, uint32_t index, const struct ruling_evidence *e, b
 }
 
 static void
+list_json(const char *name, const uint32_t *list, uint32_t n, struct jsonw *w)
+{
+	jsonw_key(w, name);
+	jsonw_array(w);
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_uint(w, list[i]);
+	jsonw_end(w);
+}
+
+static void
+end_json(const struct ruling_end *e, struct jsonw *w)
+{
+	jsonw_object(w);
+	list_json("order", e->order, e->order_count, w);
+	jsonw_str(w, "state", e->state);
+	list_json("next", e->next, e->next_count, w);
+	jsonw_end(w);
+}
+
+static void
 evidence_json_one(const struct ruling *r, const struct ruling_evidence *e, struct jsonw *w)
 {
 	jsonw_object(w);
@@ -75,15 +95,12 @@ evidence_json_one(const struct ruling *r, const struct ruling_evidence *e, struc
 	jsonw_key(w, "legal_before");
 	jsonw_object(w);
 	jsonw_num(w, "total", e->prefix_total);
-	jsonw_key(w, "last");
-	jsonw_array(w);
-	for (uint32_t i = 0; i < e->prefix_count; i++)
-		jsonw_uint(w, e->prefix[i]);
+	list_json("last", e->prefix, e->prefix_count, w);
 	jsonw_end(w);
-	if (e->has_state) {
-		jsonw_key(w, "value");
-		tape_value_json(r->tape, e->state, w);
-	}
+	jsonw_key(w, "ends");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < e->end_count; i++)
+		end_json(&e->ends[i], w);
 	jsonw_end(w);
 	jsonw_end(w);
 }
@@ -151,6 +168,35 @@ put_text_op(const struct tape *t, const struct tape_op *op, bool culprit, struct
 }
 
 static void
+put_named(const struct tape *t, uint32_t index, struct buf *out)
+{
+	(void)buf_puts(out, "\"");
+	ruling_put_op(t, &t->ops[index], out);
+	(void)buf_printf(out, "\" of client %" PRId64, t->ops[index].process);
+}
+
+/* How far an order gets, and what cannot be next. */
+static void
+put_text_end(const struct tape *t, const struct ruling_end *e, struct buf *out)
+{
+	(void)buf_puts(out, e->order_count == 0 ? "  At the start" : "  After ");
+	for (uint32_t i = 0; i < e->order_count; i++) {
+		(void)buf_puts(out, i == 0 ? "" : ", ");
+		put_named(t, e->order[i], out);
+	}
+	if (e->state[0] != '\0')
+		(void)buf_printf(out, " it is %s, and", e->state);
+	else
+		(void)buf_puts(out, ",");
+	(void)buf_puts(out, e->next_count == 1 ? " the next, " : " none of these can be next: ");
+	for (uint32_t i = 0; i < e->next_count; i++) {
+		(void)buf_puts(out, i == 0 ? "" : ", ");
+		put_named(t, e->next[i], out);
+	}
+	(void)buf_puts(out, e->next_count == 1 ? ", does not fit.\n" : ".\n");
+}
+
+static void
 put_text_evidence(const struct ruling *r, const struct ruling_evidence *e, struct buf *out)
 {
 	if (e->key != NULL)
@@ -163,15 +209,13 @@ put_text_evidence(const struct ruling *r, const struct ruling_evidence *e, struc
 		(void)buf_printf(out, "    and %" PRIu32 " more\n", e->op_count - TEXT_OPS_MAX);
 	if (!e->minimal)
 		(void)buf_puts(out, "    (fewer operations might do: the budget for finding them was spent)\n");
-	if (e->prefix_total == 0)
+	for (uint32_t i = 0; i < e->end_count; i++)
+		put_text_end(r->tape, &e->ends[i], out);
+	if (e->more_ends)
+		(void)buf_puts(out, "  and others as long.\n");
+	if (e->prefix_total <= e->op_count)
 		return;
-	(void)buf_printf(out, "  Before that, %" PRIu32 " operation%s fit an order", e->prefix_total, e->prefix_total == 1 ? "" : "s");
-	if (e->has_state) {
-		(void)buf_puts(out, " that leaves ");
-		tape_value_put(r->tape, e->state, VALUE_COLUMNS, out);
-		(void)buf_puts(out, " there");
-	}
-	(void)buf_puts(out, ".\n");
+	(void)buf_printf(out, "  Of all operations, %" PRIu32 " fit an order before that.\n", e->prefix_total);
 }
 
 void

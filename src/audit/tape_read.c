@@ -108,6 +108,8 @@ invoke_late(struct tape_read *r, const struct tape_event *ev, const struct mark 
 
 	if (rc == 0)
 		fl_assert(tape_open(r->lex.tape, ev->process, ret_open));
+	if (rc == 0)
+		r->lex.tape->ops[*ret_open].lone = true;
 	return rc;
 }
 

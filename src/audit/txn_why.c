@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 
-#define MOPS_SHOWN 40
-
 /* "append 17 to x", in the past: appended 17 to x, wrote 17 to x, added 17 to x. */
 static void
 put_write(const struct txn_core *c, uint32_t v, struct buf *out)
@@ -197,22 +195,4 @@ txn_why_odd(const struct txn_core *c, enum txn_odd kind, const struct txn_oddity
 		buf_puts(out, " and both replaced it: one of the updates is lost");
 		break;
 	}
-}
-
-void
-txn_why_txn(const struct txn_core *c, uint32_t txn, struct buf *out)
-{
-	const struct txn_hist *h = c->h;
-	const struct txn *t = &h->txns[txn];
-
-	buf_printf(out, "process %" PRId64, h->processes[t->process]);
-	if (t->line != 0)
-		buf_printf(out, ", line %" PRIu32, t->line);
-	buf_printf(out, ", %s:", txn_outcome_name((enum txn_outcome)t->outcome));
-	for (uint32_t i = 0; i < t->count && i < MOPS_SHOWN; i++) {
-		buf_puts(out, i == 0 ? " " : ", ");
-		txn_hist_put_mop(h, &txn_mops(h, txn)[i], out);
-	}
-	if (t->count > MOPS_SHOWN)
-		buf_printf(out, ", and %" PRIu32 " more", t->count - MOPS_SHOWN);
 }

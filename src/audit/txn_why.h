@@ -10,7 +10,5 @@ void txn_why_edge(const struct txn_core *c, uint32_t a, uint32_t b, uint8_t type
 /* The sentence for an oddity; its transactions are called by these names. */
 void txn_why_odd(const struct txn_core *c, enum txn_odd kind, const struct txn_oddity *o, const char *name, const char *other,
     struct buf *out);
-/* A transaction: "process 3, line 17: append x 1, r y [1 2]", and how it ended unless it is ok. */
-void txn_why_txn(const struct txn_core *c, uint32_t txn, struct buf *out);
 
 #endif

@@ -175,7 +175,12 @@ int
 cmd_check(int argc, char **argv)
 {
 	struct check c = { .path = NULL };
-	int code = read_flags(&c, argc, argv);
+	int code;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--txn") == 0 || strcmp(argv[i], "-txn") == 0)
+			return cmd_check_txn(argc, argv);
+	code = read_flags(&c, argc, argv);
 
 	if (code >= 0)
 		return code;

@@ -84,9 +84,11 @@ add_write(struct txn_core *c, uint32_t t, uint32_t mop)
 		write_again(c, &c->versions[c->table[p] - 1], t, mop);
 		return;
 	}
-	if (m->f == TXN_ADD)            /* absent comes first */
-		c->versions[c->version_count++] = (struct txn_version){ m->key, m->value, TXN_NONE, TXN_NONE, TXN_NONE,
-			c->version_count + 1, 0, TXN_VER_ABSENT };
+	if (m->f == TXN_ADD) {          /* absent comes first */
+		uint32_t absent = c->version_count++;
+
+		c->versions[absent] = (struct txn_version){ m->key, m->value, TXN_NONE, TXN_NONE, TXN_NONE, absent + 1, 0, TXN_VER_ABSENT };
+	}
 	c->versions[c->version_count] = (struct txn_version){ m->key, m->value, t, TXN_NONE, mop, TXN_NONE, 0, 0 };
 	c->table[p] = ++c->version_count;
 }

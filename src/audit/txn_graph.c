@@ -17,6 +17,7 @@ struct maker {
 	bool filling;
 	uint64_t edges;
 	uint32_t hub;                   /* the next one */
+	uint32_t *head_key, *head_at;   /* by node: the key + 1 of which it begins a chain, and its place among those */
 };
 
 static void
@@ -62,6 +63,59 @@ version_edges(struct maker *m, uint32_t v)
 	readers_before(m, v, c->versions[next].node);
 }
 
+/*
+ * Readers of a key's last known state that wrote it themselves come before all the other heads, not before themselves: a chain of
+ * hubs to the first i heads, for each i, and one to the last i.
+ */
+static void
+hub_chains(struct maker *m, uint32_t k, uint32_t last)
+{
+	const struct txn_core *c = m->c;
+	uint32_t from = c->head_first[k], heads = c->head_first[k + 1] - from;
+	uint32_t before = m->hub, behind = m->hub + heads;      /* before + i: heads 0 .. i; behind + i: heads i .. */
+
+	m->hub += 2 * heads;
+	for (uint32_t i = 0; i < heads; i++) {
+		uint32_t to = c->versions[txn_core_live(c, c->heads[from + i])].node;
+
+		edge(m, before + i, to, 0);
+		edge(m, behind + i, to, 0);
+		if (i > 0) {
+			edge(m, before + i, before + i - 1, 0);
+			edge(m, behind + i - 1, behind + i, 0);
+		}
+	}
+	for (uint32_t v = last; v != TXN_NONE; v = c->versions[v].next) {
+		for (uint32_t i = c->reader_first[v]; i < c->reader_first[v + 1]; i++) {
+			uint32_t x = c->readers[i], at = m->head_key[x] == k + 1 ? m->head_at[x] : heads;
+
+			if (at > 0)
+				edge(m, x, before + at - 1, TXN_RW);
+			if (at + 1 < heads)
+				edge(m, x, behind + at + 1, TXN_RW);
+		}
+	}
+}
+
+/* Number the heads of a key; does one of them read its last known state? */
+static bool
+heads_read(struct maker *m, uint32_t k, uint32_t last)
+{
+	const struct txn_core *c = m->c;
+
+	for (uint32_t i = c->head_first[k]; i < c->head_first[k + 1]; i++) {
+		uint32_t x = c->versions[txn_core_live(c, c->heads[i])].node;
+
+		m->head_key[x] = k + 1;
+		m->head_at[x] = i - c->head_first[k];
+	}
+	for (uint32_t v = last; v != TXN_NONE; v = c->versions[v].next)
+		for (uint32_t i = c->reader_first[v]; i < c->reader_first[v + 1]; i++)
+			if (m->head_key[c->readers[i]] == k + 1)
+				return true;
+	return false;
+}
+
 /* The root chain of a key precedes the other chains. */
 static void
 root_edges(struct maker *m, uint32_t k)
@@ -77,22 +131,23 @@ root_edges(struct maker *m, uint32_t k)
 			last = v;
 	for (uint32_t v = last; v != TXN_NONE; v = c->versions[v].next)
 		readers += c->reader_first[v + 1] - c->reader_first[v];
-	bool hub = heads > 1 && readers > 1;
+	bool hub = heads > 1 && readers > 1, chains = hub && heads_read(m, k, last);
 
 	for (uint32_t i = c->head_first[k]; i < c->head_first[k + 1]; i++) {
 		uint32_t to = c->versions[txn_core_live(c, c->heads[i])].node;
 
 		if (c->versions[last].node != TXN_NONE)
 			edge(m, c->versions[last].node, to, TXN_WW);
-		if (hub)
+		for (uint32_t v = last; !hub && v != TXN_NONE; v = c->versions[v].next)
+			readers_before(m, v, to);
+		if (hub && !chains)
 			edge(m, m->hub, to, 0);
-		else
-			for (uint32_t v = last; v != TXN_NONE; v = c->versions[v].next)
-				readers_before(m, v, to);
 	}
-	for (uint32_t v = last; hub && v != TXN_NONE; v = c->versions[v].next)
+	for (uint32_t v = last; hub && !chains && v != TXN_NONE; v = c->versions[v].next)
 		readers_before(m, v, m->hub);
-	m->hub += hub;
+	m->hub += hub && !chains;
+	if (chains)
+		hub_chains(m, k, last);
 }
 
 /* Nothing is known about when a transaction of unknown outcome took effect, so nobody comes behind it. */
@@ -162,11 +217,14 @@ txn_graph_build(const struct txn_core *c, struct arena *mem, struct txn_graph *r
 	struct txn_graph g = { .n = c->n };
 	struct maker m = { .c = c, .g = &g };
 	const struct txn_hist *h = c->h;
-	size_t vertices = 2 * (size_t)c->n + h->key_count;      /* at most: a hub for each completion and each key */
+	/* at most: a hub for each completion and each key, two for each chain */
+	size_t vertices = 2 * (size_t)c->n + h->key_count + 2 * (size_t)c->head_first[h->key_count];
 	uint32_t *last = txn_core_array(mem, h->process_count, sizeof(*last));
 	uint32_t *events = txn_core_array(mem, (size_t)h->positions + 1, sizeof(*events));
 
 	g.first = txn_core_array(mem, vertices + 3, sizeof(*g.first));
+	m.head_key = txn_core_array(mem, c->n, sizeof(*m.head_key));
+	m.head_at = txn_core_array(mem, c->n, sizeof(*m.head_at));
 	if (mem->overflowed || vertices >= UINT32_MAX / 4)
 		return -ENOBUFS;
 	for (uint32_t x = 0; x < c->n; x++) {

@@ -30,6 +30,7 @@ struct local {
 	bool wrote, read_first;
 	uint32_t version;               /* that its first read showed */
 	uint32_t unread;                /* its last append nobody read; TXN_NONE */
+	uint32_t own;                   /* its last append; TXN_NONE */
 };
 struct list {
 	struct txn_core *c;
@@ -181,7 +182,8 @@ local_of(struct list *l, uint32_t t, uint32_t key)
 	struct local *p = &l->local[key];
 
 	if (p->txn != t + 1)
-		*p = (struct local){ .txn = t + 1, .read = TXN_NONE, .append = TXN_NONE, .version = TXN_NONE, .unread = TXN_NONE };
+		*p = (struct local){ .txn = t + 1, .read = TXN_NONE, .append = TXN_NONE, .version = TXN_NONE, .unread = TXN_NONE,
+			.own = TXN_NONE };
 	return p;
 }
 
@@ -253,6 +255,9 @@ add_read(struct list *l, uint32_t t, uint32_t mop, struct local *p)
 		p->seen = FL_MAX(p->seen, m->count);
 		if (!p->wrote && !p->read_first)
 			p->version = v;
+		/* what it appended itself stands on what it saw of others */
+		for (uint32_t i = m->count; i > 0 && c->versions[v].txn == t; i--)
+			v = i == 1 ? m->key : l->chain[l->longest[m->key].at + i - 2];
 		if (c->versions[v].txn != t)
 			c->reads[c->read_count++] = (struct txn_read){ v, mop };
 	}
@@ -283,7 +288,13 @@ add_append(struct list *l, uint32_t t, uint32_t mop, struct local *p)
 				.other_mop = TXN_NONE, .key = m->key, .value = c->versions[p->version].value });
 	}
 	p->wrote = true;
-	if (ver->pos == 0 && ver->txn == t && ver->mop == mop && (ver->flags & TXN_VER_AMBIGUOUS) == 0) {
+	if (ver->txn != t || ver->mop != mop || (ver->flags & TXN_VER_AMBIGUOUS) != 0)
+		return;
+	if (p->own != TXN_NONE && ver->pos != 0 && (c->versions[p->own].pos == 0 || c->versions[p->own].pos > ver->pos))
+		txn_core_odd(c, TXN_ODD_INCOMPATIBLE, &(struct txn_oddity){ .txn = l->longest[m->key].txn, .other = t,
+			.mop = l->longest[m->key].mop, .other_mop = c->versions[p->own].mop, .key = m->key, .value = m->value });
+	p->own = v;
+	if (ver->pos == 0) {
 		if (p->unread != TXN_NONE)
 			c->versions[p->unread].next = v;
 		p->unread = v;

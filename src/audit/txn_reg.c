@@ -13,6 +13,7 @@ struct local {
 	uint32_t last;                  /* its last micro-operation there; TXN_NONE */
 	uint32_t read;                  /* the version its first read showed, if it had not written; TXN_NONE */
 	uint32_t written;               /* the version of its last write; TXN_NONE */
+	bool wrote;
 };
 struct reg {
 	struct txn_core *c;
@@ -96,7 +97,7 @@ add_read(struct reg *r, uint32_t t, uint32_t mop, struct local *p)
 		struct txn_oddity o = { .txn = t, .other = TXN_NONE, .mop = mop, .other_mop = p->last, .key = m->key, .value = m->value };
 
 		txn_core_odd(c, TXN_ODD_INTERNAL, &o);
-		txn_core_odd(c, txn_is_write(&r->h->mops[p->last]) ? TXN_ODD_OWN_WRITE : TXN_ODD_UNREPEATED, &o);
+		txn_core_odd(c, p->wrote ? TXN_ODD_OWN_WRITE : TXN_ODD_UNREPEATED, &o);
 	}
 	if (look_at_version(r, t, mop, v)) {
 		c->reads[c->read_count++] = (struct txn_read){ v, mop };
@@ -135,6 +136,7 @@ add_write(struct reg *r, uint32_t t, uint32_t mop, struct local *p)
 		update(r, t, mop, p->read, v);
 	if (own)
 		p->written = v;
+	p->wrote = true;
 	p->last = mop;
 }
 

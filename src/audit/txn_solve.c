@@ -400,6 +400,7 @@ solve(struct solver *s, struct txn_solved *ret)
 	if (set_up(s) != 0)
 		return -ENOBUFS;
 	s->sat = ccadical_init();
+	ccadical_set_option(s->sat, "quiet", 1);
 	ccadical_set_option(s->sat, "phase", 1);                          /* (3) */
 	int rc = search(s, ret);
 

@@ -172,6 +172,14 @@ txn_why_odd(const struct txn_core *c, enum txn_odd kind, const struct txn_oddity
 	case TXN_ODD_INCOMPATIBLE:
 		buf_printf(out, "%s saw ", name);
 		put_mop(c, o->mop, out);
+		if (o->other_mop != TXN_NONE && txn_is_write(&c->h->mops[o->other_mop])) {
+			buf_printf(out, ", but %s did ", other);
+			put_mop(c, o->other_mop, out);
+			buf_puts(out, " and then appended ");
+			txn_hist_put_code(c->h, o->value, out);
+			buf_puts(out, ", so that the first must stand before the second");
+			break;
+		}
 		buf_printf(out, ", but %s saw ", other);
 		put_mop(c, o->other_mop, out);
 		buf_puts(out, ": neither begins with the other, so no one order of appends gives both");

@@ -350,14 +350,17 @@ judge_weak(struct check *k)
 	return 0;
 }
 
-/* Where the graph has no cycle and the order of all versions is known, the level holds; else the solver decides. Strong ones first. */
+/*
+ * Where the graph has no cycle and the order of all versions is known, the level holds; else the solver decides. Strong ones first;
+ * only the `count` strongest.
+ */
 static int
-judge_open(struct check *k)
+judge_open(struct check *k, size_t count)
 {
 	enum txn_holds *status = k->o->status;
 	bool registers = k->core.h->model == TXN_RW_REGISTER, open = txn_solve_needed(&k->core);
 
-	for (size_t i = FL_ARRAY_LEN(level_views); i > 0; i--) {
+	for (size_t i = FL_ARRAY_LEN(level_views); i > FL_ARRAY_LEN(level_views) - count; i--) {
 		const struct level_view *v = &level_views[i - 1];
 		struct txn_view view = { .mask = v->mask, .snapshot = v->snapshot };
 		struct txn_solved solved;
@@ -386,6 +389,8 @@ judge_open(struct check *k)
 		txn_level_close(k->core.h->model, status);
 	}
 	txn_level_close(k->core.h->model, status);
+	if (count < FL_ARRAY_LEN(level_views))
+		return 0;
 	if (status[TXN_PSI] == TXN_UNKNOWN && !open && !k->single_open)
 		status[TXN_PSI] = TXN_HOLDS;
 	if (status[TXN_PSI] == TXN_UNKNOWN && k->o->unknown == NULL)
@@ -422,11 +427,14 @@ judge(struct check *k)
 		rc = hunt_all(k);
 	if (rc == 0)
 		rc = judge_views(k);
+	txn_level_close(k->core.h->model, k->o->status);
+	if (rc == 0)
+		rc = judge_open(k, 1);  /* most often that is all */
 	if (rc == 0)
 		rc = judge_weak(k);
 	txn_level_close(k->core.h->model, k->o->status);
 	if (rc == 0)
-		rc = judge_open(k);
+		rc = judge_open(k, FL_ARRAY_LEN(level_views));
 	if (rc != 0)
 		return rc;
 	txn_level_close(k->core.h->model, k->o->status);

@@ -137,7 +137,8 @@ txn_core_init(struct txn_core *c, const struct txn_hist *h, struct arena *mem)
 		return -ENOBUFS;
 	c->versions = txn_core_array(mem, versions, sizeof(c->versions[0]));
 	c->table = txn_core_array(mem, size, sizeof(c->table[0]));
-	if (c->versions == NULL || c->table == NULL)
+	c->forked = txn_core_array(mem, h->key_count, 1);
+	if (c->versions == NULL || c->table == NULL || c->forked == NULL)
 		return -ENOBUFS;
 	c->table_mask = (uint32_t)(size - 1);
 	for (uint32_t k = 0; k < h->key_count; k++) {

@@ -78,6 +78,7 @@ struct txn_core {
 	uint32_t *write_first, *writes;         /* by node: its versions, in the order of the transaction */
 	uint32_t *root_tail;                    /* by key: the last version of the root chain */
 	uint32_t *head_first, *heads;           /* by key: first versions of the other chains */
+	uint8_t *forked;                        /* by key: a version was replaced twice, so that its root need not precede the others */
 	bool ambiguous;                 /* one value was written twice and nobody can say which write was read */
 	int32_t initial;                /* of registers: the value before any write */
 	struct txn_oddity odd[TXN_ODDS][TXN_ODD_KEPT];

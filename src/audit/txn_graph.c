@@ -124,7 +124,7 @@ root_edges(struct maker *m, uint32_t k)
 	uint32_t heads = c->head_first[k + 1] - c->head_first[k];
 	uint32_t last = k, readers = 0;         /* last: the last version of a node, or the initial one */
 
-	if (heads == 0)
+	if (heads == 0 || c->forked[k] != 0)
 		return;
 	for (uint32_t v = k; v != TXN_NONE; v = c->versions[v].next)
 		if (c->versions[v].node != TXN_NONE)

@@ -114,6 +114,7 @@ update(struct reg *r, uint32_t t, uint32_t mop, uint32_t from, uint32_t v)
 	struct txn_core *c = r->c;
 	uint32_t first = r->updater[from];
 
+	c->forked[c->versions[v].key] |= first != 0;
 	if (first != 0)
 		txn_core_odd(c, TXN_ODD_LOST_UPDATE, &(struct txn_oddity){ .txn = t, .other = first - 1, .mop = mop,
 			.other_mop = TXN_NONE, .key = c->versions[v].key, .value = c->versions[from].value });

@@ -46,7 +46,7 @@ follows(const struct txn_core *c, uint32_t v, uint32_t b)
 
 	while (c->versions[last].next != TXN_NONE)
 		last = c->versions[last].next;
-	if (last != c->root_tail[root])
+	if (last != c->root_tail[root] || c->forked[key] != 0)
 		return TXN_NONE;
 	for (uint32_t i = c->head_first[key]; i < c->head_first[key + 1]; i++) {
 		uint32_t head = txn_core_live(c, c->heads[i]);

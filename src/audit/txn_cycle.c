@@ -89,7 +89,7 @@ expand(struct search *s, uint32_t place, uint32_t start, uint32_t *ret_place)
 			--*s->steps;
 		if (y == start && !accepts(s->hunt, state))
 			continue;       /* a cycle, but of another kind: no part of a simple one */
-		if (s->stamp[to] == s->round)
+		if (y != start && s->stamp[to] == s->round)
 			continue;
 		s->stamp[to] = s->round;
 		s->parent[to] = place;

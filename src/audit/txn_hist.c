@@ -207,6 +207,7 @@ int
 txn_hist_mop(struct txn_hist *h, enum txn_f f, uint32_t key, int32_t value)
 {
 	fl_assert(h->count > 0 && key < h->key_count);
+	fl_assert(f >= TXN_W || h->txns[h->count - 1].outcome == TXN_OK);                         /* (5) */
 	if (grow(h, &h->mops, &h->mop_cap, (size_t)h->mop_count + 1, sizeof(h->mops[0])) != 0)
 		return -ENOBUFS;
 	struct txn_mop *m = &h->mops[h->mop_count++];

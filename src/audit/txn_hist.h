@@ -12,6 +12,7 @@
  *  (2) complete_pos is TXN_POS_NEVER exactly when nothing was heard of the transaction; its outcome is then TXN_INFO.
  *  (3) invoke_pos is 0 when the invocation was not recorded; other positions are 1 .. positions, each used once.
  *  (4) Memory never exceeds bytes_max: a call that would exceed it fails with -ENOBUFS.
+ *  (5) Only a transaction that is ok has reads.
  */
 #ifndef AUDIT_TXN_HIST_H
 #define AUDIT_TXN_HIST_H

@@ -47,7 +47,7 @@ space(struct tape_lex *l)
 		const char *p = l->p;
 		bool more;
 
-		for (; p < l->end && ((unsigned char)*p <= ' ' || *p == ','); p++)
+		for (; p < l->end && (*p == ' ' || *p == ',' || (*p >= '\t' && *p <= '\r')); p++)
 			if (*p == '\n')
 				new_line(l, p);
 		l->p = p;

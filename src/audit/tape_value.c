@@ -176,3 +176,12 @@ tape_value_put(const struct tape *t, struct tape_value v, size_t columns_max, st
 		break;
 	}
 }
+
+void
+tape_value_put_plain(const struct tape *t, struct tape_value v, size_t columns_max, struct buf *out)
+{
+	if (v.type == TAPE_TEXT)
+		(void)buf_append(out, tape_chars(t, (uint32_t)v.text), FL_MIN(tape_chars_bytes(t, (uint32_t)v.text), columns_max));
+	else
+		tape_value_put(t, v, columns_max, out);
+}

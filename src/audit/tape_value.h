@@ -15,4 +15,7 @@ void tape_value_json(const struct tape *t, struct tape_value v, struct jsonw *w)
 /* As people read it: nil, 17, "text", [1 2 3]; at most about columns_max bytes. */
 void tape_value_put(const struct tape *t, struct tape_value v, size_t columns_max, struct buf *out);
 
+/* The same, but a text stands there as it is, as names do. */
+void tape_value_put_plain(const struct tape *t, struct tape_value v, size_t columns_max, struct buf *out);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * txn.c - how fast histories of transactions are audited. --kind append (lists, as Jepsen makes them) or tpcc (registers, as a
- * TPC-C client makes them); --txns how many; --emit 1 writes the history instead.
+ * txn.c - how fast histories of transactions are audited. --kind append (lists, as Jepsen makes them), tpcc (registers, as a
+ * TPC-C client makes them) or blind (registers written without being read, --keys many); --txns how many; --emit 1 writes the history instead.
  *
  * The history is that of a strictly serializable database with --processes clients, each transaction taking effect at its completion;
  * with --isolation snapshot it reads what was there at its invocation and fails when a key it writes has been written since; with
@@ -33,7 +33,8 @@ struct gen {
 	enum isolation isolation;
 	uint64_t seed, draws;
 	struct buf out;
-	bool lists;
+	bool lists, blind;
+	uint32_t blind_keys;
 	struct mop open[PROCESSES_MAX][MOPS_MAX];
 	int count[PROCESSES_MAX];       /* -1: idle */
 	int64_t next_key, next_value, next_order, time;
@@ -74,6 +75,15 @@ plan_append(struct gen *g, int p)
 		g->appended[k] += write;
 		add(g, p, write, g->active[k]);
 	}
+}
+
+static void
+plan_blind(struct gen *g, int p)
+{
+	int n = 1 + (int)draw(g, 8);
+
+	for (int i = 0; i < n; i++)
+		add(g, p, draw(g, 2) == 0, (int64_t)draw(g, g->blind_keys));
 }
 
 enum { WAREHOUSES = 10, DISTRICTS = 10, CUSTOMERS = 300, ITEMS = 2000 };
@@ -211,6 +221,8 @@ generate(struct gen *g, bool lists, uint32_t txns, int processes)
 			g->count[p] = 0;
 			if (lists)
 				plan_append(g, p);
+			else if (g->blind)
+				plan_blind(g, p);
 			else
 				plan_tpcc(g, p);
 			event(g, p, "invoke", false);
@@ -270,7 +282,8 @@ measure_weak(const struct txn_hist *h)
 int
 main(int argc, char **argv)
 {
-	bool lists = strcmp(opt_text(argc, argv, "--kind", "append"), "tpcc") != 0;
+	const char *kind = opt_text(argc, argv, "--kind", "append");
+	bool lists = strcmp(kind, "append") == 0;
 	uint32_t txns = (uint32_t)opt_num(argc, argv, "--txns", 100000);
 	int processes = (int)opt_num(argc, argv, "--processes", 20);
 	struct gen *g = calloc(1, sizeof(*g));
@@ -283,6 +296,8 @@ main(int argc, char **argv)
 
 	if (g == NULL || processes < 1 || processes > PROCESSES_MAX)
 		die("--processes 1 .. %d", PROCESSES_MAX);
+	g->blind = strcmp(kind, "blind") == 0;
+	g->blind_keys = (uint32_t)opt_num(argc, argv, "--keys", 100);
 	const char *isolation = opt_text(argc, argv, "--isolation", "serial");
 
 	g->isolation = strcmp(isolation, "snapshot") == 0 ? SNAPSHOT : strcmp(isolation, "committed") == 0 ? COMMITTED : SERIAL;
@@ -299,7 +314,7 @@ main(int argc, char **argv)
 		die("the history cannot be read: line %u: %s", info.line, info.error);
 	double parse = seconds_since(start);
 
-	printf("{\"kind\":\"%s\",\"txns\":%u,\"bytes\":%zu,\"parse_s\":%.3f,", lists ? "append" : "tpcc", txns, buf_len(&g->out), parse);
+	printf("{\"kind\":\"%s\",\"txns\":%u,\"bytes\":%zu,\"parse_s\":%.3f,", kind, txns, buf_len(&g->out), parse);
 	buf_fini(&g->out);
 	start = cpu_ns();
 	txn_hist_init(&hist, txn_read_model(&tape), (size_t)8 << 30);
@@ -321,6 +336,7 @@ main(int argc, char **argv)
 	printf("\"strongest\":\"%s\",\"weakest_broken\":\"%s\",", txn_check_strongest(&outcome) == TXN_LEVELS ? "none" :
 	    txn_level_name(txn_check_strongest(&outcome)), txn_check_weakest_broken(&outcome) == TXN_LEVELS ? "none" :
 	    txn_level_name(txn_check_weakest_broken(&outcome)));
+	printf("\"serializable\":%d,\"snapshot_isolation\":%d,", (int)outcome.status[TXN_SER], (int)outcome.status[TXN_SI]);
 	printf("\"check_s\":%.3f,\"total_s\":%.3f,\"peak_mib\":%ld}\n", check, parse + fill + check, usage.ru_maxrss / 1024);
 	txn_check_fini(&outcome);
 	txn_hist_fini(&hist);

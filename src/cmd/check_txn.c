@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* check_txn.c - faultline check --txn: which isolation levels does a history of transactions have, and which does it break? */
 #include "audit/tape_read.h"
+#include "audit/txn_bank.h"
 #include "audit/txn_read.h"
 #include "audit/txn_say.h"
 #include "base/text.h"
@@ -29,7 +30,9 @@ static const char usage[] =
 	"                       causal, parallel-snapshot-isolation, repeatable-read, snapshot-isolation,\n"
 	"                       strong-session-snapshot-isolation, strong-snapshot-isolation, serializable,\n"
 	"                       strong-session-serializable, strict-serializable\n"
-	"      --model MODEL    list-append, rw-register, set-add (default: as its writes are)\n"
+	"      --model MODEL    list-append, rw-register, set-add, bank (default: as its writes are)\n"
+	"      --total N        bank: what there is in all (default: what the first read shows)\n"
+	"      --negative       bank: balances may be below zero\n"
 	"      --json           one JSON document on standard output\n"
 	"      --svg FILE       draw the cycles\n"
 	"      --effort N       steps of search for an order of versions before the answer is \"unknown\" (default 400 million)\n"
@@ -41,12 +44,14 @@ static const char usage[] =
 	"example:\n"
 	"  faultline check history.edn --txn --level serializable\n";
 
-static const char *const models[] = { "list-append", "rw-register", "set-add", NULL };
+static const char *const models[] = { "list-append", "rw-register", "set-add", "bank", NULL };
+#define MODEL_BANK 3
 
 struct check {
 	const char *path, *model, *svg;
 	enum txn_level level;
-	bool json;
+	bool json, level_given;
+	struct txn_bank_options bank;
 	struct txn_options options;
 	struct tape tape;
 	struct txn_hist hist;
@@ -76,7 +81,7 @@ bad_name(const char *kind, const char *name, const char *const *known)
 }
 
 static int
-read_numbers(struct check *c, const char *effort, const char *memory)
+read_numbers(struct check *c, const char *effort, const char *memory, const char *total)
 {
 	int64_t bytes = MEMORY_DEFAULT;
 	char *end;
@@ -85,6 +90,12 @@ read_numbers(struct check *c, const char *effort, const char *memory)
 		return bad_usage("--memory is \"%s\", expected a size such as 512MiB", memory);
 	c->options.memory_bytes_max = (size_t)bytes;
 	errno = 0;
+	if (total != NULL) {
+		c->bank.has_total = true;
+		c->bank.total = strtoll(total, &end, 10);
+		if (*total == '\0' || *end != '\0' || errno != 0)
+			return bad_usage("--total is \"%s\", expected a whole number", total);
+	}
 	if (effort != NULL) {
 		c->options.effort = strtoull(effort, &end, 10);
 		if (*effort < '0' || *effort > '9' || *end != '\0' || errno != 0 || c->options.effort == 0)
@@ -97,13 +108,14 @@ read_numbers(struct check *c, const char *effort, const char *memory)
 static int
 read_flags(struct check *c, int argc, char **argv)
 {
-	const char *effort = NULL, *memory = NULL, *level = "strict-serializable";
+	const char *effort = NULL, *memory = NULL, *total = NULL, *level = NULL;
 	bool help = false, txn = false;
 	const struct args_flag flags[] = {
 		{ "model m", ARGS_TEXT, { .text = &c->model } }, { "json", ARGS_FLAG, { .flag = &c->json } },
 		{ "txn", ARGS_FLAG, { .flag = &txn } }, { "level", ARGS_TEXT, { .text = &level } },
 		{ "svg", ARGS_TEXT, { .text = &c->svg } }, { "effort", ARGS_TEXT, { .text = &effort } },
-		{ "memory", ARGS_TEXT, { .text = &memory } }, { "help h", ARGS_FLAG, { .flag = &help } },
+		{ "memory", ARGS_TEXT, { .text = &memory } }, { "total", ARGS_TEXT, { .text = &total } },
+		{ "negative", ARGS_FLAG, { .flag = &c->bank.negative_allowed } }, { "help h", ARGS_FLAG, { .flag = &help } },
 		{ NULL, ARGS_FLAG, { .flag = NULL } },
 	};
 	struct args args;
@@ -118,7 +130,8 @@ read_flags(struct check *c, int argc, char **argv)
 	if (args.count != 1)
 		return bad_usage(args.count == 0 ? "no history given%s" : "one history at a time, please: \"%s\"",
 		    args.count == 0 ? "" : args.words[1]);
-	if (!txn_level_find(level, &c->level))
+	c->level_given = level != NULL;
+	if (!txn_level_find(level == NULL ? "strict-serializable" : level, &c->level))
 		return bad_name("level", level, txn_level_names());
 	known = c->model == NULL;
 	for (size_t i = 0; models[i] != NULL; i++)
@@ -126,7 +139,7 @@ read_flags(struct check *c, int argc, char **argv)
 	if (!known)
 		return bad_name("model", c->model, models);
 	c->path = args.words[0];
-	return read_numbers(c, effort, memory);
+	return read_numbers(c, effort, memory, total);
 }
 
 /* Read the file into the tape. -1: go on; else the exit code. */
@@ -160,10 +173,8 @@ read_history(struct check *c)
 	struct txn_read_info info;
 	enum txn_model model;
 
-	if (read_tape(c) >= 0)
-		return CMD_USAGE;
 	model = txn_read_model(&c->tape);
-	for (unsigned i = 0; models[i] != NULL && c->model != NULL; i++)
+	for (unsigned i = 0; i < MODEL_BANK && c->model != NULL; i++)
 		if (strcmp(models[i], c->model) == 0)
 			model = (enum txn_model)i;
 	txn_hist_init(&c->hist, model, c->options.memory_bytes_max);
@@ -200,12 +211,50 @@ write_svg(const struct check *c, const struct txn_outcome_of *outcome)
 }
 
 static int
+put_out(const struct buf *out, int code)
+{
+	if (!out->overflowed && fwrite(buf_data(out), 1, buf_len(out), stdout) == buf_len(out) && fflush(stdout) == 0)
+		return code;
+	fputs("faultline check: the answer could not be written\n", stderr);
+	return CMD_USAGE;
+}
+
+static int
+judge_bank(struct check *c)
+{
+	const char *level = c->level_given ? txn_level_name(c->level) : NULL;
+	struct txn_bank bank;
+	struct buf out;
+	uint32_t line;
+
+	if (txn_bank_check(&c->tape, &c->bank, &bank, &line) != 0) {
+		fprintf(stderr, "%s:%" PRIu32 ": the answer to a read of a bank is a map of accounts to whole numbers\n", c->path, line);
+		return CMD_USAGE;
+	}
+	buf_init(&out, OUTPUT_BYTES_MAX);
+	if (c->json) {
+		struct jsonw w;
+
+		jsonw_init(&w, &out);
+		txn_bank_json(&bank, level, &w);
+		buf_putc(&out, '\n');
+	} else {
+		txn_bank_text(&bank, level, &out);
+	}
+	const char *verdict = txn_bank_verdict(&bank, level);
+	int code = put_out(&out, *verdict == 'v' ? CMD_HELD : *verdict == 'i' ? CMD_FINDING : CMD_UNKNOWN);
+
+	buf_fini(&out);
+	return code;
+}
+
+static int
 judge(struct check *c)
 {
 	static const int codes[] = { [TXN_HOLDS] = CMD_HELD, [TXN_BROKEN] = CMD_FINDING, [TXN_UNKNOWN] = CMD_UNKNOWN };
 	struct txn_outcome_of outcome;
 	struct buf out;
-	int code = CMD_UNKNOWN;
+	int code;
 
 	if (txn_check(&c->hist, &c->options, &outcome) != 0) {
 		fputs("faultline check: there is not enough memory to judge this history; --memory allows more\n", stderr);
@@ -222,11 +271,7 @@ judge(struct check *c)
 	} else {
 		txn_say_text(&outcome, c->level, &out);
 	}
-	code = codes[outcome.status[c->level]];
-	if (out.overflowed || fwrite(buf_data(&out), 1, buf_len(&out), stdout) != buf_len(&out) || fflush(stdout) != 0) {
-		fputs("faultline check: the answer could not be written\n", stderr);
-		code = CMD_USAGE;
-	}
+	code = put_out(&out, codes[outcome.status[c->level]]);
 	if (c->svg != NULL && write_svg(c, &outcome) != 0)
 		code = CMD_USAGE;
 	buf_fini(&out);
@@ -244,7 +289,11 @@ cmd_check_txn(int argc, char **argv)
 		return code;
 	tape_init(&c.tape, c.options.memory_bytes_max);
 	txn_hist_init(&c.hist, TXN_LIST_APPEND, c.options.memory_bytes_max);
-	code = read_history(&c);
+	code = read_tape(&c);
+	if (code < 0 && (c.model == NULL ? txn_bank_is(&c.tape) : strcmp(c.model, models[MODEL_BANK]) == 0))
+		code = judge_bank(&c);
+	if (code < 0)
+		code = read_history(&c);
 	if (code < 0)
 		code = judge(&c);
 	txn_hist_fini(&c.hist);

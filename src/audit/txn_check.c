@@ -277,11 +277,10 @@ hunt_all(struct check *k)
 			if (rc != 0)
 				return rc;
 			k->found[i] |= found;
+			found_any |= e > 0 && found;
 			if (e > 0 && found)
 				break;
 		}
-		for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++)
-			found_any |= e > 0 && k->found[i];
 	}
 	return 0;
 }

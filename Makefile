@@ -4,6 +4,7 @@
 #   make VARIANT=asan    the same under build/asan (variants: release debug asan tsan fuzz cov)
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
+#   make pictures        draw those of doc/policies.md anew
 
 VARIANT ?= release
 CC ?= gcc
@@ -40,11 +41,16 @@ FUZZ_SRC := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:test/fuzz/%.c=$(B)/test/fuzz/%)
 SIM_SRC := $(wildcard test/sim/*.c)
 E2E_SRC := $(wildcard test/e2e/*.c)
+PICTURES_SRC := $(wildcard test/pictures/*.c)
+PICTURES_OBJ := $(PICTURES_SRC:%.c=$(B)/%.o)
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 
-.PHONY: all lib unit fuzzers sim e2e benches test demo bench install clean tidy deps
+.PHONY: all lib unit pictures fuzzers sim e2e benches test demo bench install clean tidy deps
+all: $(B)/faultline
+ifeq ($(VARIANT),release)
 all: build/faultline
+endif
 
 # The program of the release variant is also build/faultline.
 build/faultline: $(B)/faultline
@@ -91,6 +97,14 @@ $(B)/faultline.pc:
 
 unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+
+# The pictures of doc/policies.md: real policies in front of simulated services. A unit test compares them with what is in doc.
+pictures: $(B)/test/pictures/pictures
+	@$< doc/pictures
+$(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(B)/test/unit/test_pictures: $(B)/test/unit/test_pictures.o $(filter-out %/main.o,$(PICTURES_OBJ)) $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
 # The simulator is the real proxy with another io behind it: its objects define io_* first,

@@ -67,6 +67,9 @@ def brief(measure, r):
         return "%+.2f %%, worst 10 ms x%.2f, burst %.1f ms" % (100 * r["mean_error"], r["worst_10ms"], r["burst_ms"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
+    if measure == "policy":
+        return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
+            r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
     if measure.startswith("api"):
         return "p50 %.0f p99 %.0f us, load %.0f/s" % (r["p50_us"], r["p99_us"], r["load_rate"])
     if "err_p50_us" in r:
@@ -160,6 +163,39 @@ def added_http(bench, measure, name):
     return Row(name + "added p50", "<= 45 us", 1.0, False, got, [a / 45 for a in added])
 
 
+# Name in the table, what is to be reached in ns, and the measure of bench/policy.c, with one and two threads.
+POLICIES = (
+    ("breaker, closed: admit and record", 3, "breaker", (1, 2)), ("breaker, open: refuse", 2, "open", (1,)),
+    ("bulkhead: acquire and release", 12, "bulkhead", (1,)), ("rate limiter (GCRA)", 7, "limiter", (1,)),
+    ("deadline, limiter, bulkhead, breaker, budget together", 60, "stack", (1,)),
+)
+POLICY_MEASURES = (
+    ("breaker", "breaker, closed: admit and record"), ("watching", "the same, calls in flight watched"), ("open", "breaker, open: refuse"),
+    ("open_why", "the same, and say why"), ("locked1", "one locked addition, without a call: the processor's part"),
+    ("locked2", "two of them"), ("bulkhead", "bulkhead: acquire and release"), ("limiter", "rate limiter (GCRA)"), ("budget", "retry budget: a success"),
+    ("stack", "deadline, limiter, bulkhead, breaker, budget together"), ("call", "the same as a `struct fl_call`, from start to release"),
+)
+
+
+def policy_rows(bench):
+    out = []
+    for name, limit, measure, threads in POLICIES:
+        for n in threads:
+            key = "%s%d_ns" % (measure, n)
+            out.append(alone(bench, name + (", two threads" if n > 1 else ""), "<= %d ns" % limit, limit, False, "policy",
+                             lambda r, key=key: r[key], "%.1f ns", 1))
+    out.append(alone(bench, "allocations of all these", "0", 1, False, "policy", lambda r: r["allocations"], "%.0f", 1))
+    return out
+
+
+def policy_details(bench):
+    have = [r[0] for r in rounds(bench, "policy", "faultline")]
+    if not have:
+        return ""
+    lines = [[name] + ["%.1f" % median([r["%s%d_ns" % (m, n)] for r in have]) for n in (1, 2)] for m, name in POLICY_MEASURES]
+    return markdown(["ns a call", "one thread", "two threads, the same object"], lines)
+
+
 def rows(bench):
     both, wide = ("haproxy", "nginx"), ("haproxy64", "nginx64")
     out = []
@@ -202,6 +238,10 @@ def rows(bench):
         for q, limit in (("p50", 80), ("p99", 600)):
             out.append(alone(bench, "latency %d ms, 1 connection: error %s" % (ms, q), "<= %.2f ms" % (limit / 1e3), limit, False,
                              "latency%d" % ms, lambda r, q=q: r["err_%s_us" % q], "%.3f ms", 1e-3))
+    for ms in (1, 10, 100):
+        for q, limit in (("p50", 80), ("p99", 600)):
+            out.append(alone(bench, "HTTP delay %d ms: error %s" % (ms, q), "<= %.2f ms" % (limit / 1e3), limit, False,
+                             "httpdelay%d" % ms, lambda r, q=q: r["err_%s_us" % q], "%.3f ms", 1e-3))
     out.append(alone(bench, "latency 100 ms, 1,000 connections: error p99", "<= 2 ms", 2000, False, "latency1000conns",
                      lambda r: r["err_p99_us"], "%.3f ms", 1e-3))
     for kb, text in ((100, "100 KB/s"), (1000, "1 MB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
@@ -222,7 +262,7 @@ def rows(bench):
                              ("check_s", "snapshot isolation", 4)):
         out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
                          lambda r, key=key: r[key], "%.3f s", 1))
-    return out
+    return out + policy_rows(bench)
 
 
 def markdown(head, lines):
@@ -269,6 +309,9 @@ def short_faults(bench):
     for ms in (1, 10, 100):
         error = [cell(bench, "latency%d" % ms, "faultline", lambda r, q=q: r["err_%s_us" % q] / 1e3, "%.3f ms") for q in ("p50", "p99")]
         lines.append(["`latency` %d ms, off by (p50, p99)" % ms, " and ".join(error)])
+    for ms in (1, 10, 100):
+        error = [cell(bench, "httpdelay%d" % ms, "faultline", lambda r, q=q: r["err_%s_us" % q] / 1e3, "%.3f ms") for q in ("p50", "p99")]
+        lines.append(["`http_delay` %d ms, off by (p50, p99)" % ms, " and ".join(error)])
     lines.append(["`latency` 100 ms on 1,000 connections, off by (p99)",
                   cell(bench, "latency1000conns", "faultline", lambda r: r["err_p99_us"] / 1e3, "%.3f ms")])
     for kb, text in ((100, "100 KB/s"), (10000, "10 MB/s"), (100000, "100 MB/s"), (1000000, "1 GB/s")):
@@ -354,6 +397,7 @@ def details(bench):
         ["requests/s of the load", "GET p50 us", "p99", "POST toxic p50 us", "p99", "DELETE toxic p50 us", "p99"],
         [("%.0f", lambda r: r["load_rate"])] + [("%.0f", lambda r, k=k: r[k]) for k in (
             "get_p50_us", "get_p99_us", "post_p50_us", "post_p99_us", "delete_p50_us", "delete_p99_us")]))
+    part("Policies in a program, time cached", policy_details(bench))
     return "\n".join(parts)
 
 

@@ -81,6 +81,7 @@ enum fl_reason {
 	FL_REASON_NONE,
 	FL_REASON_BREAKER_OPEN,         /* failed, calls, rate %, lower bound %, limit % */
 	FL_REASON_BREAKER_PROBING,      /* probes under way, of */
+	FL_REASON_BREAKER_PROBE,        /* openings in a row */
 	FL_REASON_BREAKER_FORCED,
 	FL_REASON_RATE,                 /* per second, burst */
 	FL_REASON_BULKHEAD_FULL,        /* in flight, of, waiting, of */
@@ -89,7 +90,7 @@ enum fl_reason {
 	FL_REASON_BULKHEAD_DEADLINE,    /* left ms, expected ms */
 	FL_REASON_ADAPTIVE_FULL,        /* in flight, limit */
 	FL_REASON_SHED_DELAY,           /* sojourn ms, target ms */
-	FL_REASON_SHED_PRIORITY,        /* priority, admitted up to */
+	FL_REASON_SHED_PRIORITY,        /* priority, admitted up to, sojourn ms, target ms */
 	FL_REASON_SHED_ACCEPTS,         /* requests, accepts, probability % */
 	FL_REASON_DEADLINE_PASSED,
 	FL_REASON_DEADLINE_SHORT,       /* left ms, expected ms */

@@ -10,10 +10,12 @@
  * oldest have the least chance of being waited for (adaptive LIFO). At dequeue, whoever has waited for longer than is allowed is
  * refused: `interval` while the queue was empty lately, `target` when it was not (controlled delay; both: B. Maurer, "Fail at Scale",
  * ACM Queue 13(8), 2015, after CoDel of Nichols and Jacobson, ACM Queue 10(5), 2012). Higher priorities first. Whoever cannot be served by its
- * deadline is refused at once.
+ * deadline is refused at once. When the queue is full, a newcomer takes the place of somebody less important; last in, first out, also
+ * that of the oldest of his own priority.
  *
  * Invariants: never more than max permits are out, in no interleaving; no waiter is forgotten: each is granted, refused, or left.
- * Cost: acquire and release without contention two atomic operations, about 10 ns; the lock is taken only when there is a queue.
+ * Cost: acquire and release one locked instruction each, 10 to 17 ns together depending on the processor; the lock is taken only
+ * when there is a queue.
  */
 #ifndef FAULTLINE_BULKHEAD_H
 #define FAULTLINE_BULKHEAD_H
@@ -37,9 +39,10 @@ struct fl_bulkhead_opts {
 	fl_ns target;                   /* and when it does not; default 5 ms */
 	fl_ns lifo_after;               /* default 100 ms; FL_NEVER: always first in, first out */
 	fl_ns expected;                 /* how long work takes: whoever has less time left is refused; default 0 */
-	double enforce;
+	double enforce;                 /* where it is not enforced, nobody waits either */
 	uint64_t seed;
 	const struct fl_alloc *alloc;
+	struct fl_listener listener;    /* the queue stands (last in, first out), or drains again */
 };
 FL_API void fl_bulkhead_opts_init_size(struct fl_bulkhead_opts *o, size_t size);
 static inline void fl_bulkhead_opts_init(struct fl_bulkhead_opts *o) { fl_bulkhead_opts_init_size(o, sizeof(*o)); }
@@ -63,7 +66,7 @@ struct fl_waiter {
 FL_API int fl_bulkhead_acquire(struct fl_bulkhead *b, fl_ns now, struct fl_refusal *ret_why);
 /*
  * A permit at once, or a place in the queue.
- * returns  0: it is yours. -EINPROGRESS: w waits, answered() will come. -EAGAIN: refused.
+ * returns  0: it is yours. -EINPROGRESS: w waits, answered() will come (or came, before this returned). -EAGAIN: refused.
  */
 FL_API int fl_bulkhead_enter(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_refusal *ret_why);
 /* Wait no longer. 0: w is out. -EALREADY: it was answered (or is being answered now): the answer counts. */

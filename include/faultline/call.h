@@ -154,6 +154,10 @@ struct fl_call {
 	uint8_t end;                    /* enum fl_end */
 	uint8_t limit;                  /* enum fl_limit: which one ended it */
 	bool has_adaptive, has_bulkhead, waiting, finish_told, rehearsal, fallback_on, failed_once;
+	bool paid;                      /* for a retry that has not begun */
+	bool overloaded;                /* an attempt was told so */
+	bool abandoned;                 /* the bulkhead knows that nobody waits for what still runs */
+	fl_ns latency;                  /* of the winner */
 	uint8_t verdict;                /* enum fl_retry_verdict: why there was no other attempt */
 	struct fl_refusal refusal;      /* the last one */
 };

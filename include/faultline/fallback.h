@@ -34,6 +34,7 @@ struct fl_fallback_opts {
 	double rehearse;                /* share of calls that take it anyway; default 0 */
 	double enforce;
 	uint64_t seed;
+	struct fl_listener listener;    /* one failed that worked before, or that was never tried; it works again */
 	const struct fl_alloc *alloc;
 };
 FL_API void fl_fallback_opts_init_size(struct fl_fallback_opts *o, size_t size);
@@ -45,10 +46,13 @@ FL_API void fl_fallback_free(struct fl_fallback *f);
 FL_API bool fl_fallback_rehearses(const struct fl_fallback *f, uint64_t key);
 /* Take it for one of `on`. 0: go, and report with fl_fallback_done(); -ENOENT: not for this; -EAGAIN: too many at once. */
 FL_API int fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_refusal *ret_why);
-FL_API void fl_fallback_done(struct fl_fallback *f, bool good);
+FL_API void fl_fallback_done(struct fl_fallback *f, bool good, fl_ns now);
+/* It was not taken after all: nothing is known of it. */
+FL_API void fl_fallback_leave(struct fl_fallback *f);
 
 struct fl_fallback_counters {
-	uint64_t taken, rehearsed, good, bad, refused, would_take;
+	uint64_t taken, rehearsed, good, bad, refused;
+	uint64_t would_take;            /* but for enforce */
 	unsigned inflight;
 };
 FL_API void fl_fallback_counters(const struct fl_fallback *f, struct fl_fallback_counters *ret);
@@ -76,6 +80,15 @@ FL_API int fl_stale_put(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo, co
 FL_API int fl_stale_get(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo, void *buf, size_t buf_bytes, fl_ns now, size_t *ret_n, fl_ns *ret_age);
 FL_API void fl_stale_drop(struct fl_stale *s, uint64_t key_hi, uint64_t key_lo);
 FL_API size_t fl_stale_entries(struct fl_stale *s);
+
+struct fl_stale_counters {
+	uint64_t kept, overwritten, hits;
+	uint64_t misses, too_old;       /* too_old: of the misses */
+	size_t entries;
+	size_t bytes, bytes_max;        /* taken, those of entries that were replaced included */
+};
+FL_API void fl_stale_counters(struct fl_stale *s, struct fl_stale_counters *ret);
+FL_API char *fl_stale_explain(struct fl_stale *s, char *buf, size_t buf_bytes);
 
 #ifdef __cplusplus
 }

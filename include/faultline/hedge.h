@@ -26,7 +26,7 @@ struct fl_hedge_opts {
 	fl_ns fixed;                    /* a fixed delay instead; default 0: the quantile */
 	fl_ns delay_min;                /* default 1 ms */
 	fl_ns delay_max;                /* default 10 s: slower than that is not hedged */
-	unsigned samples_min;           /* no hedges before so many; default 100 */
+	unsigned samples_min;           /* no hedges before so many in the window; default 100 */
 	fl_ns window;                   /* samples count for one to two of these; default 30 s */
 	double enforce;
 	uint64_t seed;
@@ -50,7 +50,8 @@ FL_API void fl_hedge_won(struct fl_hedge *h, bool hedge);       /* which of the 
 FL_API bool fl_hedge_enforced(struct fl_hedge *h);
 
 struct fl_hedge_counters {
-	uint64_t started, won, lost, would_start, samples, cut_short;
+	uint64_t started, won, lost, samples, cut_short;
+	uint64_t would_start;                   /* but for enforce */
 	fl_ns delay;
 };
 FL_API void fl_hedge_counters(const struct fl_hedge *h, struct fl_hedge_counters *ret);

@@ -29,6 +29,7 @@ struct fl_budget_opts {
 	double enforce;
 	uint64_t seed;
 	const struct fl_alloc *alloc;
+	struct fl_listener listener;    /* it is spent, or half full again */
 };
 FL_API void fl_budget_opts_init_size(struct fl_budget_opts *o, size_t size);
 static inline void fl_budget_opts_init(struct fl_budget_opts *o) { fl_budget_opts_init_size(o, sizeof(*o)); }
@@ -99,7 +100,7 @@ struct fl_retry_ask {
 	bool no_retry;                  /* somebody below, or above, retries already */
 	bool breaker_open;
 	bool other_instance;            /* the next attempt goes elsewhere: no backoff before the first of these */
-	fl_ns retry_after;              /* the server's word, from now; 0: none */
+	fl_ns retry_after;              /* the server's word, from now; the backoff comes on top; 0: none */
 	fl_ns deadline;                 /* a point in time; FL_NEVER: none */
 	fl_ns expected;                 /* how long an attempt takes: one that cannot end in time is not made; 0: not known */
 	fl_ns last_wait;                /* of the retry before; 0: none */

@@ -44,18 +44,19 @@ FL_API void fl_shedder_free(struct fl_shedder *s);
 
 /*
  * May this one in? key: which it is, for the draws within a priority and of the throttle.
- * 0 or -EAGAIN. One that is let in counts as a request of the throttle.
+ * 0 or -EAGAIN. Each one that is asked for counts as a request of the throttle, whether it is let in or not.
  */
 FL_API int fl_shedder_admit(struct fl_shedder *s, unsigned cell, unsigned priority, uint64_t key, fl_ns now, struct fl_refusal *ret_why);
-/* Work left the owner's queue after waiting so long (0: it did not wait). */
+/* Work left the owner's queue after waiting so long, to be done or to be given up (0: it did not wait). */
 FL_API void fl_shedder_sojourn(struct fl_shedder *s, unsigned cell, fl_ns waited, fl_ns now);
 /* The other side accepted it: answered, and not by saying that it has too much to do. */
 FL_API void fl_shedder_accepted(struct fl_shedder *s, unsigned cell, fl_ns now);
 
 struct fl_shedder_counters {
-	uint64_t admitted, refused, would_refuse;
+	uint64_t admitted, refused;
+	uint64_t would_refuse;          /* but for enforce */
 	double level;                   /* work admitted, of FL_SHEDDER_LEVELS: 128 everything */
-	fl_ns sojourn;                  /* mean of the last window */
+	fl_ns sojourn;                  /* mean of the last window in which work left the queue; 0: nobody asked since */
 	double requests, accepts;       /* of the throttle's window */
 };
 FL_API void fl_shedder_counters(struct fl_shedder *s, fl_ns now, struct fl_shedder_counters *ret);

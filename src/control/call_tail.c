@@ -114,6 +114,8 @@ put_decisions(struct jsonw *w, const struct http_record *r)
 		jsonw_str(w, "limit", http_live_limit((enum fl_limit)r->limit));
 	if (r->verdict != FL_RETRY_YES)
 		jsonw_str(w, "no_retry", fl_retry_text((enum fl_retry_verdict)r->verdict));
+	if (r->broke[0] != '\0')
+		jsonw_str(w, "failure", r->broke);
 	if (r->fault != 0) {
 		jsonw_key(w, "fault");
 		jsonw_uint(w, r->fault);

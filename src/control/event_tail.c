@@ -25,6 +25,8 @@ event_tail_init(struct event_tail *e, struct proxy *p, struct log *log, const ch
 	e->ring = calloc(EVENT_TAIL_MAX, sizeof(*e->ring));
 	if (e->ring == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < EVENT_TAIL_MAX * sizeof(*e->ring); i += 4096)
+		((volatile char *)e->ring)[i] = 0;      /* touched now, not as connections come */
 	if (path == NULL)
 		return 0;
 	e->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -6,7 +6,7 @@
 #ifndef CONTROL_HTTP_LIVE_H
 #define CONTROL_HTTP_LIVE_H
 
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
 
 /* ---- clusters ---- */

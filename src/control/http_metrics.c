@@ -153,6 +153,8 @@ static const struct { const char *name, *unit, *help; size_t offset; } counters[
 	COUNTER("faultline_http_hedges", hedges, NULL, "Attempts made beside one that was slow."),
 	COUNTER("faultline_http_hedges_won", hedges_won, NULL, "Hedges that answered first."),
 	COUNTER("faultline_http_fallbacks", fallbacks, NULL, "Calls that took the fallback."),
+	COUNTER("faultline_http_resent", resent, NULL,
+	    "Attempts that went on over another connection, or at another instance: nobody had seen the request, or it may be repeated."),
 	COUNTER("faultline_http_degraded", degraded, NULL, "Calls that were answered by a fallback."),
 	COUNTER("faultline_http_faulted", faults, NULL, "Calls that a fault hit."),
 	COUNTER("faultline_http_client_gone", client_gone, NULL, "Calls whose client left before the answer."),

@@ -2,7 +2,7 @@
 /* http_view.c - what an HTTP line is doing, as JSON. */
 #include "control/http_view.h"
 #include "control/http_live.h"
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
 #include "run/http_ask.h"
 #include <stdlib.h>
@@ -98,6 +98,7 @@ put_sum(struct jsonw *w, const struct http_sum *s)
 	put_uint(w, "hedges", s->hedges);
 	put_uint(w, "hedges_won", s->hedges_won);
 	put_uint(w, "fallbacks", s->fallbacks);
+	put_uint(w, "resent", s->resent);
 	put_uint(w, "degraded", s->degraded);
 	put_uint(w, "faults", s->faults);
 	put_uint(w, "client_gone", s->client_gone);
@@ -279,9 +280,13 @@ put_instance(struct jsonw *w, const struct cluster *c, const struct cluster_repo
 	if (cluster_conf_of(c)->health.on) {
 		jsonw_str(w, "health", health[FL_MIN(FL_MAX(r->health, -1), 1) + 1]);
 		jsonw_num(w, "health_status", r->health_status);
+		if (r->health_status < 0)
+			jsonw_str(w, "health_error", strerror(-r->health_status));
 	}
 	if (r->ejected && r->ejected_until != FL_NEVER)
 		put_ms(w, "ejected_for_ms", (double)FL_MAX(r->ejected_until - now, 0));
+	if (r->ejected_why[0] != '\0')
+		jsonw_str(w, "ejected_why", r->ejected_why);
 	if (r->has_breaker)
 		put_breaker(w, r, now);
 	jsonw_num(w, "inflight", r->inflight);

@@ -2,6 +2,7 @@
 /* lines_http.c - the live side of HTTP lines in the table. */
 #include "control/lines_http.h"
 #include "io/io.h"
+#include "proxy/worker.h"
 #include "run/http_doc.h"
 #include "run/http_keep.h"
 
@@ -24,7 +25,7 @@ int
 lines_http_build(struct lines *t, const struct lines_line *l, const struct lines_ask *ask, struct http_conf **ret_conf)
 {
 	struct http_doc_env env = { .keep = t->keep, .seed = t->seed, .workers = proxy_workers(t->proxy), .listener = http_news_listener(t->news),
-		.now = io_clock(t->io) };
+		.resolver = proxy_crew(t->proxy)->resolver, .now = io_clock(t->io) };
 
 	if (ask->has_wire) {
 		env.wire = ask->wire;

@@ -29,6 +29,7 @@ struct reader {
 	uint32_t cert_count;
 	const char *protocols[TLS_ALPNS_MAX];
 	uint32_t protocol_count;
+	bool http;
 };
 
 static void
@@ -147,19 +148,27 @@ read_certs(struct reader *r)
 
 /* ---- what both maps have ---- */
 
+/* HTTP lines speak HTTP/1.1 and say so: a client that could do HTTP/2 as well does not try. */
 static void
 read_protocols(struct reader *r)
 {
+	static const char *const spoken[] = { "http/1.1", "http/1.0", NULL };
+
 	r->alpn = get(r->map, "alpn");
+	if (r->alpn == NULL && r->http)
+		r->protocols[r->protocol_count++] = spoken[0];
 	if (r->alpn == NULL || !doc_expect(r->d, r->alpn, DOC_LIST, "a list of protocols such as [http/1.1]"))
 		return;
 	if (r->alpn->count > TLS_ALPNS_MAX) {
 		doc_complain(r->d, r->alpn, "found %u protocols, expected at most %d", r->alpn->count, TLS_ALPNS_MAX);
 		return;
 	}
-	for (uint32_t i = 0; i < r->alpn->count; i++)
+	for (uint32_t i = 0; i < r->alpn->count; i++) {
+		if (r->http && doc_choice(r->d, r->alpn->items[i], spoken) < 0)
+			continue;
 		if (doc_text(r->d, r->alpn->items[i], "a protocol such as http/1.1", &r->protocols[r->protocol_count]))
 			r->protocol_count++;
+	}
 }
 
 static enum tls_version
@@ -242,6 +251,7 @@ tls_config_server(const struct doc_node *map, const char *beside, struct doc_dia
 	if (!doc_expect(d, map, DOC_MAP, "a map with cert and key"))
 		return NULL;
 	begin(&r, map, beside, d);
+	r.http = ret->http;
 	doc_keys(d, map, known);
 	read_certs(&r);
 	read_protocols(&r);
@@ -270,6 +280,7 @@ tls_config_client(const struct doc_node *map, const char *beside, struct doc_dia
 	if (!doc_expect(d, map, DOC_MAP, "a map, {} for one that checks the server with the system's authorities"))
 		return NULL;
 	begin(&r, map, beside, d);
+	r.http = ret->http;
 	doc_keys(d, map, known);
 	if (get(map, "cert") != NULL || get(map, "key") != NULL)
 		read_certs(&r);
@@ -396,10 +407,37 @@ read_routes(const struct doc_node *list, struct doc_diag *d, struct line_wire *w
 
 /* ---- a line ---- */
 
+static bool
+is_unix(const struct doc_node *n)
+{
+	return n != NULL && n->kind == DOC_SCALAR && strncmp(n->text, "unix:", 5) == 0;
+}
+
+/* An upstream of this map that has no name to check a certificate with, the routes of an HTTP line looked at too; NULL: none. */
+static const struct doc_node *
+find_nameless(const struct doc_node *map)
+{
+	const struct doc_node *one = get(map, "upstream"), *list = get(map, "upstreams"), *routes = get(map, "routes");
+
+	if (is_unix(one))
+		return one;
+	for (uint32_t i = 0; list != NULL && list->kind == DOC_LIST && i < list->count; i++) {
+		const struct doc_node *n = list->items[i]->kind == DOC_MAP ? get(list->items[i], "address") : list->items[i];
+		if (is_unix(n))
+			return n;
+	}
+	for (uint32_t i = 0; routes != NULL && routes->kind == DOC_LIST && i < routes->count; i++) {
+		const struct doc_node *n = routes->items[i]->kind == DOC_MAP ? find_nameless(routes->items[i]) : NULL;
+		if (n != NULL)
+			return n;
+	}
+	return NULL;
+}
+
 static void
 read_upstream_tls(const struct doc_node *line, const char *beside, struct doc_diag *d, struct tls_config *c)
 {
-	const struct doc_node *map = get(line, "upstream_tls"), *n, *upstream = get(line, "upstream");
+	const struct doc_node *map = get(line, "upstream_tls"), *n;
 	const char *name = "";
 	bool verify = true;
 
@@ -413,17 +451,18 @@ read_upstream_tls(const struct doc_node *line, const char *beside, struct doc_di
 		snprintf(c->wire->tls_name, sizeof(c->wire->tls_name), "%s", name);
 	if ((n = get(map, "verify")) != NULL)
 		doc_is_bool(n, &verify);
-	if (verify && name[0] == '\0' && upstream != NULL && strncmp(upstream->text, "unix:", 5) == 0)
-		doc_complain(d, map, "found no name for the server behind %.100s, expected name: HOST, to check its certificate with",
-		    upstream->text);
+	if (verify && name[0] == '\0' && (n = find_nameless(line)) != NULL)
+		doc_complain(d, map, "found no name for the server behind %.100s, expected name: HOST, to check its certificate with", n->text);
 }
 
 /* What does not go together. */
 static void
-check_whole(const struct doc_node *line, struct doc_diag *d, const struct line_wire *w)
+check_whole(const struct doc_node *line, bool http, struct doc_diag *d, const struct line_wire *w)
 {
 	const struct doc_node *key = get(line, "key"), *n;
 
+	if (http && (n = get(line, "sni")) != NULL)
+		doc_complain(d, n, "found sni on an HTTP line, expected it on a TCP line; routes of HTTP lines have match: {host: NAME}");
 	if (w->route_count > 0 && w->tls_server == NULL && (n = get(line, "upstream_tls")) != NULL)
 		doc_complain(d, n, "found upstream_tls beside sni without tls, expected one of them: what is passed through is TLS already");
 	if (w->accept_proxy && key != NULL && strcmp(key->text, "client") == 0)
@@ -440,7 +479,8 @@ tls_config_read(const struct doc_node *line, const char *beside, struct doc_diag
 	const struct doc_node *n;
 	bool any = false;
 
-	*ret = (struct tls_config){ .wire = NULL };
+	n = get(line, "protocol");
+	*ret = (struct tls_config){ .http = n != NULL && n->kind == DOC_SCALAR && strcmp(n->text, "http") == 0 };
 	for (int i = 0; keys[i] != NULL; i++) {
 		if ((n = get(line, keys[i])) == NULL)
 			continue;
@@ -469,7 +509,7 @@ tls_config_read(const struct doc_node *line, const char *beside, struct doc_diag
 	if ((n = get(line, "sni")) != NULL)
 		read_routes(n, d, ret->wire);
 	ret->wire->no_default = ret->wire->route_count > 0 && get(line, "upstream") == NULL;
-	check_whole(line, d, ret->wire);
+	check_whole(line, ret->http, d, ret->wire);
 	if (d->count == before)
 		return;
 	line_wire_unref(ret->wire);

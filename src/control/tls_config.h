@@ -22,6 +22,7 @@ struct tls_config {
 	struct line_wire *wire;         /* a reference; NULL: the line has none of these keys */
 	uint64_t digest;                /* of all that was said, and of the files that were named; 0 without a wire */
 	char *warning;                  /* for the log, to be freed; NULL: none */
+	bool http;                      /* the line speaks HTTP: of the protocols, http/1.1 */
 };
 
 /*
@@ -33,7 +34,10 @@ struct tls_config {
  */
 void tls_config_read(const struct doc_node *line, const char *beside, struct doc_diag *d, struct tls_config *ret);
 
-/* A context from one of the maps `tls` or `upstream_tls` alone. NULL after a complaint. digest and warning as above, of ret. */
+/*
+ * A context from one of the maps `tls` or `upstream_tls` alone. NULL after a complaint. digest and warning as above, of ret, whose
+ * http says what is spoken.
+ */
 struct tls_ctx *tls_config_server(const struct doc_node *map, const char *beside, struct doc_diag *d, struct tls_config *ret);
 struct tls_ctx *tls_config_client(const struct doc_node *map, const char *beside, struct doc_diag *d, struct tls_config *ret);
 

@@ -44,6 +44,7 @@ struct resolver {
 	pthread_cond_t more;
 	struct list waiting;
 	unsigned waiting_count;
+	unsigned working;               /* threads that look something up */
 	bool stopping;
 	struct cached cache[CACHE_ENTRIES];
 	unsigned cache_next;
@@ -175,11 +176,13 @@ resolver_thread(void *ud)
 		if (known != NULL)
 			a = known->answer;
 		if (known == NULL && !r->stopping) {
+			r->working++;
 			pthread_mutex_unlock(&r->mutex);
 			int err = resolver_wait(name, name + strlen(name) + 1, &a);
 			if (err < 0)
 				a.res = err;
 			pthread_mutex_lock(&r->mutex);
+			r->working--;
 			cache_add(r, name, &a);
 		}
 		pthread_mutex_unlock(&r->mutex);
@@ -236,6 +239,24 @@ resolver_free(struct resolver *r)
 	pthread_mutex_destroy(&r->mutex);
 	pthread_cond_destroy(&r->more);
 	free(r);
+}
+
+bool
+resolver_is_busy(struct resolver *r)
+{
+	pthread_mutex_lock(&r->mutex);
+	bool busy = r->working + r->waiting_count >= r->threads;
+	pthread_mutex_unlock(&r->mutex);
+	return busy;
+}
+
+void
+resolver_forget(struct resolver *r)
+{
+	pthread_mutex_lock(&r->mutex);
+	for (unsigned i = 0; i < CACHE_ENTRIES; i++)
+		r->cache[i].until = 0;
+	pthread_mutex_unlock(&r->mutex);
 }
 
 int

@@ -9,8 +9,9 @@
 #define IO_RESOLVE_H
 
 #include "io/addr.h"
+#include <stdbool.h>
 
-#define RESOLVE_ADDRS_MAX 8
+#define RESOLVE_ADDRS_MAX 64            /* of a name; more are left out */
 
 struct resolve_answer {
 	int res;                                /* number of addresses > 0, or -errno (-ENOENT: no such name) */
@@ -37,5 +38,9 @@ int resolver_ask(struct resolver *r, const char *host, const char *port, resolve
     struct resolve_answer *ret_answer);
 /* The same, waiting for it (control side only). 0 or -errno. */
 int resolver_wait(const char *host, const char *port, struct resolve_answer *ret_answer);
+/* Are all its threads looking something up? Then an answer may take long. Any thread. */
+bool resolver_is_busy(struct resolver *r);
+/* Forget the answers that are remembered: what is asked next is looked up. Any thread. */
+void resolver_forget(struct resolver *r);
 
 #endif

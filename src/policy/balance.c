@@ -2,8 +2,8 @@
 /*
  * balance.c - which instance next.
  *
- * A pick first settles the group (priority, zone), then asks the kind for one of the group. Draws of two look at random members and
- * fall back to a walk when they keep missing.
+ * A pick first settles the group (priority, zone), then asks the kind for one of the group. Draws are by weight, and look at random
+ * members; they fall back to a walk when they keep missing.
  */
 #include "faultline/balance.h"
 #include "policy/common.h"
@@ -16,6 +16,8 @@
 #define DRAWS_MAX 8             /* before a walk */
 #define POINTS_MAX (1u << 20)
 #define ORDER_MAX 8192          /* turns in a round of weighted round robin */
+#define WEIGHT_MAX 1e6
+#define UNKNOWN 1e18            /* ns: dearer than all that is known */
 
 struct point {
 	uint64_t at;
@@ -120,6 +122,15 @@ make_order(struct fl_balance *b, const double *weights, unsigned n)
 	return b->ring == NULL || (total > 0 && b->points == 0) ? -ENOMEM : 0;
 }
 
+static bool
+weights_good(const double *weights, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (weights == NULL || !(weights[i] >= 0 && weights[i] <= WEIGHT_MAX))
+			return false;
+	return true;
+}
+
 int
 fl_balance_new(const struct fl_balance_opts *opts, const uint64_t *ids, const double *weights, unsigned n, struct fl_balance **ret_balance,
     const char **f)
@@ -132,6 +143,10 @@ fl_balance_new(const struct fl_balance_opts *opts, const uint64_t *ids, const do
 	    !common_check(o.zone_share_min >= 0 && o.zone_share_min <= 1, "zone_share_min", f) ||
 	    !common_check(o.load_bound == 0 || o.load_bound > 1, "load_bound", f) || !common_check(o.points >= 1 && o.points <= 10000, "points", f) ||
 	    !common_check(n <= FL_BALANCE_INSTANCES_MAX, "n", f))
+		return -EINVAL;
+	bool reads = o.kind == FL_RING_HASH || o.kind == FL_ROUND_ROBIN;
+	if (!common_check(!reads || weights_good(weights, n), "weights", f) ||
+	    !common_check(o.kind != FL_RING_HASH || n == 0 || ids != NULL, "ids", f))
 		return -EINVAL;
 	struct fl_balance *b = common_take(o.alloc, sizeof(*b));
 	if (b == NULL)
@@ -165,6 +180,12 @@ fl_balance_ewma(double average, fl_ns latency, fl_ns last_at, fl_ns now, fl_ns h
 }
 
 double
+fl_balance_faded(double average, fl_ns last_at, fl_ns now, fl_ns half_life)
+{
+	return average <= 0 ? 0 : average * exp2(-(double)FL_MAX(now - last_at, 0) / (double)half_life);
+}
+
+double
 fl_balance_warmth(const struct fl_balance_opts *o, fl_ns back_at, fl_ns now)
 {
 	if (o->slow_start <= 0 || back_at == INT64_MIN || now - back_at >= o->slow_start)
@@ -183,14 +204,23 @@ struct pick {
 	unsigned priority;
 	bool zone;                      /* only local ones */
 	bool again;                     /* those that were tried, too */
-	double mean;                    /* ring hash: calls under way per weight */
+	double heaviest;                /* weight in the group */
 	uint64_t draws;
+	struct rng128 bits;             /* of a block, which is good for two draws */
 };
 
 static uint64_t
 draw(struct pick *p)
 {
-	return rng_draw(p->ask->draw, p->draws++, p->b->o.seed);
+	if (p->draws % 2 == 0)
+		p->bits = rng_block(p->ask->draw, p->draws / 2, p->b->o.seed);
+	return p->draws++ % 2 == 0 ? p->bits.lo : p->bits.hi;
+}
+
+static unsigned
+group_of(const struct fl_instance_view *v)
+{
+	return FL_MIN(v->priority, FL_BALANCE_PRIORITIES_MAX - 1u);
 }
 
 /* Is instance i one that this pick may give? */
@@ -198,7 +228,7 @@ static bool
 fits(const struct pick *p, unsigned i, struct fl_instance_view *v)
 {
 	p->view(p->ud, i, v);
-	if (v->weight <= 0 || v->priority != p->priority || (!v->usable && !p->ask->panic) || (p->zone && !v->local))
+	if (v->weight <= 0 || group_of(v) != p->priority || (!v->usable && !p->ask->panic) || (p->zone && !v->local))
 		return false;
 	for (unsigned k = 0; !p->again && k < p->ask->tried_count; k++)
 		if (p->ask->tried[k] == i)
@@ -207,82 +237,72 @@ fits(const struct pick *p, unsigned i, struct fl_instance_view *v)
 	return true;
 }
 
+/* Of two drawn, the lesser is taken. What nobody uses costs nothing, whatever its weight: draws see to that one's share. */
 static double
 cost(const struct pick *p, const struct fl_instance_view *v)
 {
-	double load = (v->inflight + 1.0) / v->weight;
-	if (p->b->o.kind == FL_EWMA)
-		return load * (v->latency > 0 ? v->latency : 1);
-	return load;
+	double load = v->inflight / v->weight;
+	if (p->b->o.kind != FL_EWMA)
+		return load;
+	/* Not known yet: one call finds out, the others wait for what it says. */
+	if (v->latency <= 0)
+		return v->inflight == 0 ? 0 : UNKNOWN + load;
+	return v->latency * (load + 1);
 }
 
-/* One drawn evenly, as long as draws hit; -1: they do not. */
+/* One by weight, but for not_this, with a look at each; -1: there is none. */
 static int
-draw_one(struct pick *p, int not_this, struct fl_instance_view *ret)
-{
-	for (int k = 0; k < DRAWS_MAX; k++) {
-		unsigned i = (unsigned)rng_below(draw(p), p->n);
-		if ((int)i != not_this && fits(p, i, ret))
-			return (int)i;
-	}
-	return -1;
-}
-
-/* The cheapest of all, ties by draw: for small sets and for when draws miss. */
-static int
-cheapest(struct pick *p)
-{
-	struct fl_instance_view v;
-	int best = -1;
-	double least = 0;
-	unsigned from = (unsigned)rng_below(draw(p), p->n);
-	for (unsigned k = 0; k < p->n; k++) {
-		unsigned i = (from + k) % p->n;
-		if (!fits(p, i, &v))
-			continue;
-		double c = cost(p, &v);
-		if (best < 0 || c < least) {
-			best = (int)i;
-			least = c;
-		}
-	}
-	return best;
-}
-
-static int
-pick_two(struct pick *p)
-{
-	struct fl_instance_view v, w;
-	if (p->n <= 2)
-		return cheapest(p);
-	int i = draw_one(p, -1, &v);
-	int k = i < 0 ? -1 : draw_one(p, i, &w);
-	if (i < 0 || k < 0)
-		return cheapest(p);
-	return cost(p, &w) < cost(p, &v) ? k : i;
-}
-
-static int
-pick_random(struct pick *p)
+walk(struct pick *p, int not_this, struct fl_instance_view *ret)
 {
 	struct fl_instance_view v;
 	double sum = 0;
 	for (unsigned i = 0; i < p->n; i++)
-		if (fits(p, i, &v))
+		if ((int)i != not_this && fits(p, i, &v))
 			sum += v.weight;
 	double at = rng_unit(draw(p)) * sum;
 	int last = -1;
 	for (unsigned i = 0; i < p->n; i++) {
-		if (!fits(p, i, &v))
+		if ((int)i == not_this || !fits(p, i, &v))
 			continue;
 		last = (int)i;
+		*ret = v;
 		if ((at -= v.weight) < 0)
 			return last;
 	}
 	return last;
 }
 
-/* The next of the order that was made at creation; whoever cannot be used is passed over. */
+/* The same by drawing evenly and taking each by its part of the heaviest weight, as long as that hits. */
+static int
+draw_one(struct pick *p, int not_this, struct fl_instance_view *ret)
+{
+	if (p->n == 2 && not_this >= 0)
+		return fits(p, 1 - (unsigned)not_this, ret) ? 1 - not_this : -1;
+	for (int k = 0; k < DRAWS_MAX; k++) {
+		unsigned i = (unsigned)rng_below(draw(p), p->n);
+		if ((int)i != not_this && fits(p, i, ret) && (ret->weight >= p->heaviest || rng_unit(draw(p)) * p->heaviest < ret->weight))
+			return (int)i;
+	}
+	return walk(p, not_this, ret);
+}
+
+static int
+pick_two(struct pick *p)
+{
+	struct fl_instance_view v, w;
+	int i = draw_one(p, -1, &v);
+	int k = i < 0 ? -1 : draw_one(p, i, &w);
+	return k >= 0 && cost(p, &w) < cost(p, &v) ? k : i;
+}
+
+static int
+pick_random(struct pick *p)
+{
+	struct fl_instance_view v;
+	return draw_one(p, -1, &v);
+}
+
+/* The next of the order that was made at creation. Whoever cannot be used loses his turn to nobody in particular: the order moves on. */
 static int
 pick_turn(struct pick *p)
 {
@@ -294,11 +314,38 @@ pick_turn(struct pick *p)
 	for (uint32_t k = 0; k < b->points; k++) {
 		unsigned i = b->ring[(turn + k) % b->points].instance;
 		/* Slow start: an instance that is half warm takes half of its turns. */
-		if (i < p->n && fits(p, i, &v) &&
-		    rng_unit(draw(p)) < fl_balance_warmth(&b->o, v.back_at, p->ask->now))
-			return (int)i;
+		if (i >= p->n || !fits(p, i, &v))
+			continue;
+		double warm = fl_balance_warmth(&b->o, v.back_at, p->ask->now);
+		if (warm < 1 && rng_unit(draw(p)) >= warm)
+			continue;
+		if (k > 0)
+			atomic_fetch_add_explicit(&p->b->turn, k, memory_order_relaxed);
+		return (int)i;
 	}
-	return cheapest(p);
+	return walk(p, -1, &v);
+}
+
+/* How much an instance may have under way: load_bound times its part of all that is. */
+static double
+room_of(const struct pick *p, const struct fl_instance_view *v, double load, double weight)
+{
+	return ceil(p->b->o.load_bound * (load + 1) * v->weight / weight);
+}
+
+/* The first point at or behind a key. */
+static uint32_t
+ring_find(const struct fl_balance *b, uint64_t key)
+{
+	uint32_t low = 0, high = b->points;
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (b->ring[mid].at < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 static int
@@ -307,7 +354,7 @@ pick_ring(struct pick *p)
 	const struct fl_balance *b = p->b;
 	struct fl_instance_view v;
 	double load = 0, weight = 0;
-	uint32_t low = 0, high = b->points;
+	int first = -1;
 	if (b->points == 0)
 		return -1;
 	for (unsigned i = 0; b->o.load_bound > 0 && i < p->n; i++) {
@@ -316,23 +363,14 @@ pick_ring(struct pick *p)
 		load += v.inflight;
 		weight += v.weight;
 	}
-	uint64_t key = rng_draw(p->ask->hash, 0, 0x6b6579);
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-		if (b->ring[mid].at < key)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	int first = -1;
+	uint32_t at = ring_find(b, rng_draw(p->ask->hash, 0, 0x6b6579));
 	for (uint32_t k = 0; k < b->points; k++) {
-		unsigned i = b->ring[(low + k) % b->points].instance;
+		unsigned i = b->ring[(at + k) % b->points].instance;
 		if (i >= p->n || !fits(p, i, &v))
 			continue;
 		if (first < 0)
 			first = (int)i;
-		double room = weight > 0 ? ceil(b->o.load_bound * (load + 1) * v.weight / weight) : 0;
-		if (b->o.load_bound <= 0 || v.inflight < room)
+		if (b->o.load_bound <= 0 || v.inflight < room_of(p, &v, load, weight))
 			return (int)i;
 	}
 	return first;
@@ -353,29 +391,42 @@ pick_of_group(struct pick *p)
 /* ---- groups ---- */
 
 struct group {
-	double all, usable, local_all, local_usable;
+	double all, usable, local_all, local_usable, heaviest;
 };
+
+/* What a group can carry of the whole, 0..1. */
+static double
+carries(const struct pick *p, const struct group *g)
+{
+	return g->all > 0 ? FL_MIN(1.0, p->b->o.overprovision * g->usable / g->all) : 0;
+}
 
 /* The group for this pick, by how much each can carry; -1: there is nothing at all. */
 static int
 choose_group(struct pick *p, const struct group *g)
 {
-	double at = rng_unit(draw(p)), carried = 0;
+	double all = 0, carried = 0;
 	int some = -1;
 	for (unsigned i = 0; i < FL_BALANCE_PRIORITIES_MAX; i++) {
-		if (g[i].all <= 0)
+		double c = carries(p, &g[i]);
+		if (all == 0 && c >= 1)
+			return (int)i;                  /* the usual case */
+		all += c;
+	}
+	/* What they cannot carry together is shared in proportion. */
+	double at = rng_unit(draw(p)) * FL_MIN(all, 1.0);
+	for (unsigned i = 0; i < FL_BALANCE_PRIORITIES_MAX; i++) {
+		if (g[i].usable <= 0)
 			continue;
-		double health = FL_MIN(1.0, p->b->o.overprovision * g[i].usable / g[i].all);
-		if (g[i].usable > 0 && some < 0)
-			some = (int)i;
-		carried += FL_MIN(health, 1 - carried);
+		some = (int)i;
+		carried += FL_MIN(carries(p, &g[i]), 1 - carried);
 		if (at < carried)
 			return (int)i;
 	}
 	return some;
 }
 
-/* How many of each group there are. Most sets are one group, all usable: then this is the whole cost of groups. */
+/* What there is of each group. */
 static bool
 look(struct pick *p, struct group g[FL_BALANCE_PRIORITIES_MAX])
 {
@@ -386,15 +437,33 @@ look(struct pick *p, struct group g[FL_BALANCE_PRIORITIES_MAX])
 		p->view(p->ud, i, &v);
 		if (v.weight <= 0)
 			continue;
-		struct group *mine = &g[FL_MIN(v.priority, FL_BALANCE_PRIORITIES_MAX - 1u)];
+		struct group *mine = &g[group_of(&v)];
 		bool usable = v.usable || p->ask->panic;
 		mine->all += v.weight;
-		mine->usable += usable ? v.weight : 0;
 		mine->local_all += v.local ? v.weight : 0;
-		mine->local_usable += v.local && usable ? v.weight : 0;
-		any |= usable;
+		if (!usable)
+			continue;
+		mine->usable += v.weight;
+		mine->local_usable += v.local ? v.weight : 0;
+		mine->heaviest = FL_MAX(mine->heaviest, v.weight);
+		any = true;
 	}
 	return any;
+}
+
+/* One of a group: of our zone if that is asked for and the zone can do it, else of all. */
+static int
+pick_in(struct pick *p, const struct group *g, unsigned group)
+{
+	p->priority = group;
+	p->heaviest = g[group].heaviest;
+	p->zone = p->b->o.prefer_zone && g[group].local_usable > 0 && g[group].local_usable >= p->b->o.zone_share_min * g[group].local_all;
+	int i = pick_of_group(p);
+	if (i < 0 && p->zone) {
+		p->zone = false;
+		i = pick_of_group(p);
+	}
+	return i;
 }
 
 int
@@ -403,28 +472,21 @@ fl_balance_pick(struct fl_balance *b, unsigned n, void (*view)(void *ud, unsigne
 {
 	struct pick p = { .b = b, .n = n, .view = view, .ud = ud, .ask = ask };
 	struct group g[FL_BALANCE_PRIORITIES_MAX];
+	struct fl_instance_view only;
+	if (n == 1) {
+		view(ud, 0, &only);
+		return only.weight > 0 && (only.usable || ask->panic) ? 0 : -1;
+	}
 	if (n == 0 || !look(&p, g))
 		return -1;
 	int group = choose_group(&p, g);
 	if (group < 0)
 		return -1;
-	p.priority = (unsigned)group;
-	p.zone = b->o.prefer_zone && g[group].local_usable > 0 && g[group].local_usable >= b->o.zone_share_min * g[group].local_all;
-	int i = pick_of_group(&p);
-	if (i < 0 && p.zone) {
-		p.zone = false;
-		i = pick_of_group(&p);
-	}
+	int i = pick_in(&p, g, (unsigned)group);
 	/* Everything of the group was tried: the other groups, then those that were tried. */
-	for (unsigned k = 0; i < 0 && k < FL_BALANCE_PRIORITIES_MAX; k++) {
-		p.priority = k;
+	for (unsigned k = 0; i < 0 && k < FL_BALANCE_PRIORITIES_MAX; k++)
 		if (g[k].usable > 0 && k != (unsigned)group)
-			i = pick_of_group(&p);
-	}
-	if (i < 0) {
-		p.again = true;
-		p.priority = (unsigned)group;
-		i = pick_of_group(&p);
-	}
-	return i;
+			i = pick_in(&p, g, k);
+	p.again = true;
+	return i >= 0 ? i : pick_in(&p, g, (unsigned)group);
 }

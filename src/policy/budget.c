@@ -26,7 +26,8 @@ struct fl_budget {
 	struct cell *cells;
 	struct fl_budget_opts o;
 	char name[FL_NAME_MAX];
-	_Atomic uint64_t withdrawn, refused, would_refuse;
+	_Atomic uint64_t withdrawn, refused, drawn, would_refuse;
+	_Atomic bool spent;             /* as the listener knows it */
 };
 
 void
@@ -113,6 +114,29 @@ fill(struct fl_budget *b, fl_ns now)
 	put(b, (int64_t)(FL_MIN(tokens, b->o.max) * TOKEN));
 }
 
+/* It is spent at its first refusal, and filled once it is half full: in between, nothing is told. */
+static void
+note(struct fl_budget *b, bool spent, int64_t tokens, fl_ns now)
+{
+	static const char *const names[] = { "filled", "spent" };
+	bool was = !spent;
+	char why[96];
+	if (b->o.listener.event == NULL || atomic_load_explicit(&b->spent, memory_order_relaxed) == spent ||
+	    (!spent && tokens < b->max / 2) || !atomic_compare_exchange_strong(&b->spent, &was, spent))
+		return;
+	snprintf(why, sizeof(why), "%.2f of %.0f tokens are left", (double)tokens / TOKEN, b->o.max);
+	struct fl_event e = { FL_WHO_BUDGET, b->name, names[!spent], names[spent], why, now };
+	b->o.listener.event(b->o.listener.ud, &e);
+}
+
+/* When there will be a token even if nothing succeeds; 0: nobody knows. */
+static fl_ns
+next_token(const struct fl_budget *b, int64_t tokens)
+{
+	double s = b->o.reserve > 0 ? (double)(TOKEN - tokens) / TOKEN / b->o.reserve : 0;
+	return s < 1e9 ? (fl_ns)(s * 1e9) : 0;
+}
+
 int
 fl_budget_withdraw(struct fl_budget *b, fl_ns now, struct fl_refusal *why)
 {
@@ -124,15 +148,19 @@ fl_budget_withdraw(struct fl_budget *b, fl_ns now, struct fl_refusal *why)
 	} while (!atomic_compare_exchange_weak_explicit(&b->tokens, &t, t - TOKEN, memory_order_relaxed, memory_order_relaxed));
 	if (t >= TOKEN) {
 		atomic_fetch_add_explicit(&b->withdrawn, 1, memory_order_relaxed);
+		note(b, false, t - TOKEN, now);
 		return 0;
 	}
+	note(b, true, t, now);
 	if (b->o.enforce < 1) {
-		uint64_t nth = atomic_fetch_add_explicit(&b->would_refuse, 1, memory_order_relaxed);
-		if (!common_enforced(b->o.enforce, b->o.seed, nth))
+		uint64_t nth = atomic_fetch_add_explicit(&b->drawn, 1, memory_order_relaxed);
+		if (!common_enforced(b->o.enforce, b->o.seed, nth)) {
+			atomic_fetch_add_explicit(&b->would_refuse, 1, memory_order_relaxed);
 			return 0;
+		}
 	}
 	atomic_fetch_add_explicit(&b->refused, 1, memory_order_relaxed);
-	common_refuse(why, FL_WHO_BUDGET, FL_REASON_BUDGET_EMPTY, b->name, 0, (double)t / TOKEN, b->o.max, 0, 0, 0);
+	common_refuse(why, FL_WHO_BUDGET, FL_REASON_BUDGET_EMPTY, b->name, next_token(b, t), (double)t / TOKEN, b->o.max, 0, 0, 0);
 	return -EAGAIN;
 }
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bulkhead.c - permits by compare-and-swap, a queue under a lock.
+ * bulkhead.c - permits by one addition, a queue under a lock.
+ *
+ * Reading a word that was just written by a locked instruction costs as much as the instruction, so a permit is taken by adding
+ * first and looking at what was there: whoever finds max or more takes it back. Such a ghost in the count is never a permit, but may hide
+ * a free one for a moment; so `full` keeps newcomers from making ghosts, and whoever took one back serves the queue, as a release does.
  *
  * Invariants
- *  (1) inflight only grows by a CAS from below max, except under observation (enforce < 1).
+ *  (1) A permit is out only if inflight was below max when it was counted, except under observation (enforce < 1).
  *  (2) waiting is stored before inflight is looked at by whoever queues, and inflight is lowered before waiting is looked at by
  *      whoever releases (both sequentially consistent): at least one of the two sees the other.
  *  (3) A waiter leaves the queue under the lock, once; answered() is called without the lock.
@@ -25,14 +29,18 @@ struct fl_bulkhead {
 	_Alignas(64) _Atomic int64_t inflight;
 	_Atomic uint32_t waiting;
 	_Atomic uint32_t max;
+	_Atomic bool full;              /* somebody found no permit since the last release: look before adding */
+	_Atomic bool may_exceed;                /* inflight may be above max for good reason: observation, or max was lowered */
+	_Atomic int64_t most;           /* inflight at most, so far */
 	_Alignas(64) atomic_flag lock;
-	uint32_t queue_max;
+	_Atomic uint32_t queue_max;
+	bool standing;                  /* last in, first out, as the listener knows it */
 	struct line_up lines[FL_BULKHEAD_PRIORITIES];
 	fl_ns empty_at;                 /* when the queue was empty last; under the lock */
 	struct fl_bulkhead_opts o;
 	char name[FL_NAME_MAX];
-	_Atomic uint64_t queued, refused_full, refused_delay, refused_deadline, left, would_refuse;
-	_Atomic int64_t abandoned, most;
+	_Atomic uint64_t queued, refused_full, refused_delay, refused_deadline, left, drawn, would_refuse;
+	_Atomic int64_t abandoned;
 };
 
 void
@@ -50,8 +58,9 @@ fl_bulkhead_new(const struct fl_bulkhead_opts *opts, struct fl_bulkhead **ret_bu
 	fl_bulkhead_opts_init(&o);
 	memcpy(&o, opts, FL_MIN(opts->size, sizeof(o)));
 	if (!common_check(o.max >= 1 && o.max <= INT32_MAX, "max", f) || !common_check(o.queue <= INT32_MAX, "queue", f) ||
-	    !common_check(o.interval > 0, "interval", f) || !common_check(o.target > 0 && o.target <= o.interval, "target", f) ||
-	    !common_check(o.lifo_after > 0, "lifo_after", f) || !common_check(o.expected >= 0, "expected", f) ||
+	    !common_check(o.interval > 0 && o.interval <= COMMON_TIME_MAX, "interval", f) ||
+	    !common_check(o.target > 0 && o.target <= o.interval, "target", f) || !common_check(o.lifo_after > 0, "lifo_after", f) ||
+	    !common_check(o.expected >= 0 && o.expected <= COMMON_TIME_MAX, "expected", f) ||
 	    !common_check(o.enforce >= 0 && o.enforce <= 1, "enforce", f))
 		return -EINVAL;
 	struct fl_bulkhead *b = common_take(o.alloc, sizeof(*b));
@@ -61,7 +70,8 @@ fl_bulkhead_new(const struct fl_bulkhead_opts *opts, struct fl_bulkhead **ret_bu
 	common_name(b->name, o.name);
 	b->o.name = b->name;
 	atomic_store(&b->max, o.max);
-	b->queue_max = o.queue;
+	atomic_store(&b->queue_max, o.queue);
+	atomic_store(&b->may_exceed, o.enforce < 1);
 	b->empty_at = INT64_MIN / 2;
 	*ret_bulkhead = b;
 	return 0;
@@ -76,16 +86,54 @@ fl_bulkhead_free(struct fl_bulkhead *b)
 
 /* ---- permits ---- */
 
+static void
+note_most(struct fl_bulkhead *b, int64_t n)
+{
+	if (n > atomic_load_explicit(&b->most, memory_order_relaxed))
+		atomic_store_explicit(&b->most, n, memory_order_relaxed);
+}
+
+/* A permit, having looked first. */
 static bool
 take(struct fl_bulkhead *b)
 {
 	int64_t n = atomic_load(&b->inflight);
 	do {
-		if (n >= (int64_t)atomic_load_explicit(&b->max, memory_order_relaxed))
+		if (n >= (int64_t)atomic_load_explicit(&b->max, memory_order_relaxed)) {
+			atomic_store(&b->full, true);
 			return false;
+		}
 	} while (!atomic_compare_exchange_weak(&b->inflight, &n, n + 1));        /* (1) */
-	if (n + 1 > atomic_load_explicit(&b->most, memory_order_relaxed))
-		atomic_store_explicit(&b->most, n + 1, memory_order_relaxed);
+	note_most(b, n + 1);
+	return true;
+}
+
+static void serve(struct fl_bulkhead *b, fl_ns now);
+
+/* Found no permit in `inflight` after adding to it: take that back. */
+COMMON_APART static bool
+take_back(struct fl_bulkhead *b, fl_ns now)
+{
+	atomic_store(&b->full, true);
+	atomic_fetch_sub(&b->inflight, 1);
+	if (atomic_load(&b->waiting) > 0)
+		serve(b, now);                  /* a release may have found this ghost instead of a free permit */
+	return atomic_load(&b->waiting) == 0 && take(b);
+}
+
+/* A permit at once, without overtaking those who wait. */
+static inline bool
+take_first(struct fl_bulkhead *b, fl_ns now)
+{
+	if (COMMON_RARE(atomic_load_explicit(&b->waiting, memory_order_relaxed) > 0))
+		return false;
+	if (COMMON_RARE(atomic_load_explicit(&b->full, memory_order_relaxed)))
+		return take(b);
+	int64_t n = atomic_fetch_add(&b->inflight, 1) + 1;                       /* (1) */
+	if (COMMON_RARE(n > (int64_t)atomic_load_explicit(&b->max, memory_order_relaxed)))
+		return take_back(b, now);
+	if (COMMON_RARE(n > atomic_load_explicit(&b->most, memory_order_relaxed)))
+		note_most(b, n);
 	return true;
 }
 
@@ -95,26 +143,34 @@ count(_Atomic uint64_t *c)
 	atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
 }
 
-static void
-say_full(const struct fl_bulkhead *b, struct fl_refusal *why)
+/* Without ghosts. */
+static int64_t
+inflight(const struct fl_bulkhead *b)
 {
-	common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_FULL, b->name, b->o.target, (double)atomic_load(&b->inflight),
-	    atomic_load(&b->max), atomic_load(&b->waiting), b->queue_max, 0);
+	int64_t n = atomic_load(&b->inflight), max = (int64_t)atomic_load(&b->max);
+	return atomic_load(&b->may_exceed) ? n : FL_MIN(n, max);
 }
 
-/* Refused, unless that is only observed. */
-static int
+/* Only observed: this one is let through, whatever stands in its way. */
+COMMON_APART static bool
+observed(struct fl_bulkhead *b)
+{
+	if (b->o.enforce >= 1)
+		return false;
+	uint64_t nth = atomic_fetch_add_explicit(&b->drawn, 1, memory_order_relaxed);
+	if (common_enforced(b->o.enforce, b->o.seed, nth))
+		return false;
+	count(&b->would_refuse);
+	atomic_fetch_add(&b->inflight, 1);
+	return true;
+}
+
+COMMON_APART static int
 refuse_full(struct fl_bulkhead *b, struct fl_refusal *why)
 {
-	if (b->o.enforce < 1) {
-		uint64_t nth = atomic_fetch_add_explicit(&b->would_refuse, 1, memory_order_relaxed);
-		if (!common_enforced(b->o.enforce, b->o.seed, nth)) {
-			atomic_fetch_add(&b->inflight, 1);
-			return 0;
-		}
-	}
 	count(&b->refused_full);
-	say_full(b, why);
+	common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_FULL, b->name, b->o.target, (double)inflight(b),
+	    atomic_load(&b->max), atomic_load(&b->waiting), atomic_load(&b->queue_max), 0);
 	return -EAGAIN;
 }
 
@@ -152,15 +208,43 @@ take_out(struct fl_bulkhead *b, struct fl_waiter *w)
 	atomic_fetch_sub(&b->waiting, 1);
 }
 
+/* Has the queue been standing, not draining, for long? */
+static bool
+is_lifo(const struct fl_bulkhead *b, fl_ns now)
+{
+	return b->o.lifo_after != FL_NEVER && now - b->empty_at > b->o.lifo_after;
+}
+
 /* Who is next: first in while the queue drains, last in when it has not for long. NULL: nobody. */
 static struct fl_waiter *
-next_of(struct fl_bulkhead *b, fl_ns now)
+next_of(const struct fl_bulkhead *b, fl_ns now)
 {
-	bool lifo = b->o.lifo_after != FL_NEVER && now - b->empty_at > b->o.lifo_after;
 	for (unsigned i = 0; i < FL_BULKHEAD_PRIORITIES; i++)
 		if (b->lines[i].head != NULL)
-			return lifo ? b->lines[i].tail : b->lines[i].head;
+			return is_lifo(b, now) ? b->lines[i].tail : b->lines[i].head;
 	return NULL;
+}
+
+/* Whose place in a full queue a newcomer takes: of the least important, if they are less so than he; of his equals only last in, first out. */
+static struct fl_waiter *
+victim(const struct fl_bulkhead *b, unsigned priority, fl_ns now)
+{
+	bool lifo = is_lifo(b, now);
+	for (unsigned i = FL_BULKHEAD_PRIORITIES; i-- > priority;)
+		if (b->lines[i].head != NULL && (lifo || i > priority))
+			return lifo ? b->lines[i].head : b->lines[i].tail;
+	return NULL;
+}
+
+/* Is there too little time left for the work? */
+static bool
+is_late(const struct fl_bulkhead *b, const struct fl_waiter *w, fl_ns now, struct fl_refusal *why)
+{
+	if (w->deadline == 0 || w->deadline - now >= FL_MAX(b->o.expected, 1))
+		return false;
+	common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_DEADLINE, b->name, 0, (double)(w->deadline - now) / 1e6,
+	    (double)b->o.expected / 1e6, 0, 0, 0);
+	return true;
 }
 
 /* Has the waiter lost its chance? */
@@ -168,11 +252,8 @@ static bool
 is_lost(const struct fl_bulkhead *b, const struct fl_waiter *w, fl_ns now, struct fl_refusal *why)
 {
 	fl_ns allowed = now - b->empty_at > b->o.interval ? b->o.target : b->o.interval, waited = now - w->since;
-	if (w->deadline != 0 && w->deadline - now < FL_MAX(b->o.expected, 1)) {
-		common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_DEADLINE, b->name, 0, (double)(w->deadline - now) / 1e6,
-		    (double)b->o.expected / 1e6, 0, 0, 0);
+	if (is_late(b, w, now, why))
 		return true;
-	}
 	if (waited <= allowed)
 		return false;
 	common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_DELAY, b->name, allowed, (double)waited / 1e6, (double)allowed / 1e6, 0, 0, 0);
@@ -196,14 +277,38 @@ note_empty(struct fl_bulkhead *b, fl_ns now)
 		b->empty_at = now;
 }
 
-/* Grant and refuse what can be. One waiter a turn, so that answered() is called without the lock (3). */
+/* Under the lock: has the queue's order changed since it was told? */
+static bool
+turned(struct fl_bulkhead *b, fl_ns now)
+{
+	bool standing = atomic_load_explicit(&b->waiting, memory_order_relaxed) > 0 && is_lifo(b, now);
+	bool changed = standing != b->standing;
+	b->standing = standing;
+	return changed;
+}
+
 static void
+tell(const struct fl_bulkhead *b, bool standing, fl_ns now)
+{
+	static const char *const names[] = { "draining", "standing" };
+	char why[96], t[32];
+	if (b->o.listener.event == NULL)
+		return;
+	snprintf(why, sizeof(why), "the queue %s %s%s", standing ? "has not been empty for" : "is empty",
+	    standing ? common_time(b->o.lifo_after, t, sizeof(t)) : "again", standing ? ": last in, first out" : "");
+	struct fl_event e = { FL_WHO_BULKHEAD, b->name, names[!standing], names[standing], why, now };
+	b->o.listener.event(b->o.listener.ud, &e);
+}
+
+/* Grant and refuse what can be. One waiter a turn, so that answered() is called without the lock (3). */
+COMMON_APART static void
 serve(struct fl_bulkhead *b, fl_ns now)
 {
 	while (atomic_load(&b->waiting) > 0) {
 		struct fl_refusal why = { .by = FL_WHO_NONE };
 		int res = -EAGAIN;
 		common_lock(&b->lock);
+		bool was = turned(b, now), is;
 		struct fl_waiter *w = lost_one(b, now, &why);
 		if (w == NULL && (w = next_of(b, now)) != NULL) {
 			if (is_lost(b, w, now, &why))
@@ -217,50 +322,77 @@ serve(struct fl_bulkhead *b, fl_ns now)
 			take_out(b, w);
 			note_empty(b, now);
 		}
+		is = b->standing;
 		common_unlock(&b->lock);
+		if (was)
+			tell(b, is, now);
 		if (w == NULL)
 			return;
 		if (res != 0)
 			count(why.reason == FL_REASON_BULKHEAD_DEADLINE ? &b->refused_deadline : &b->refused_delay);
 		w->answered(w, res, &why, now);
 	}
+	common_lock(&b->lock);
+	bool was = turned(b, now), is = b->standing;
+	common_unlock(&b->lock);
+	if (was)
+		tell(b, is, now);
 }
 
 /* ---- for callers ---- */
 
-int
+COMMON_HOT int
 fl_bulkhead_acquire(struct fl_bulkhead *b, fl_ns now, struct fl_refusal *why)
 {
-	(void)now;
-	if (atomic_load_explicit(&b->waiting, memory_order_relaxed) == 0 && take(b))
-		return 0;
-	return refuse_full(b, why);
+	return take_first(b, now) || observed(b) ? 0 : refuse_full(b, why);
+}
+
+/* A place in the queue, somebody else's if need be, who is then in *ret_out. returns whether there was one. */
+static bool
+queue_up(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_waiter **ret_out)
+{
+	bool room = true;
+	*ret_out = NULL;
+	common_lock(&b->lock);
+	if (atomic_load_explicit(&b->waiting, memory_order_relaxed) >= atomic_load_explicit(&b->queue_max, memory_order_relaxed)) {
+		*ret_out = victim(b, w->priority, now);
+		room = *ret_out != NULL;
+		if (room)
+			take_out(b, *ret_out);
+	} else {
+		note_empty(b, now);
+	}
+	if (room)
+		push(b, w);
+	common_unlock(&b->lock);
+	return room;
 }
 
 int
 fl_bulkhead_enter(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_refusal *why)
 {
-	if (atomic_load_explicit(&b->waiting, memory_order_relaxed) == 0 && take(b))
+	struct fl_waiter *out;
+	struct fl_refusal full = { .by = FL_WHO_NONE };
+	if (take_first(b, now) || observed(b))
 		return 0;
 	w->since = now;
 	w->priority = (uint8_t)FL_MIN(w->priority, FL_BULKHEAD_PRIORITIES - 1);
-	if (w->deadline != 0 && w->deadline - now < FL_MAX(b->o.expected, 1)) {
+	if (is_late(b, w, now, why)) {
 		count(&b->refused_deadline);
-		is_lost(b, w, now, why);
 		return -EAGAIN;
 	}
-	common_lock(&b->lock);
-	if (atomic_load_explicit(&b->waiting, memory_order_relaxed) >= b->queue_max) {
-		common_unlock(&b->lock);
-		/* Whoever stands there may have lost its chance already. */
-		serve(b, now);
-		if (atomic_load(&b->waiting) == 0 && take(b))
+	uint32_t places = atomic_load_explicit(&b->queue_max, memory_order_relaxed);
+	if (places > 0 && atomic_load_explicit(&b->waiting, memory_order_relaxed) >= places) {
+		serve(b, now);                  /* whoever stands there may have lost its chance already */
+		if (take_first(b, now))
 			return 0;
-		return refuse_full(b, why);
 	}
-	note_empty(b, now);
-	push(b, w);
-	common_unlock(&b->lock);
+	if (places == 0 || !queue_up(b, w, now, &out))
+		return refuse_full(b, why);
+	if (out != NULL) {
+		refuse_full(b, &full);
+		out->answered(out, -EAGAIN, &full, now);
+	}
 	count(&b->queued);
 	serve(b, now);                          /* (2) a permit may have come back meanwhile */
 	return -EINPROGRESS;
@@ -283,12 +415,14 @@ fl_bulkhead_leave(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now)
 	return 0;
 }
 
-void
+COMMON_HOT void
 fl_bulkhead_release(struct fl_bulkhead *b, fl_ns now)
 {
 	int64_t before = atomic_fetch_sub(&b->inflight, 1);
 	fl_assert(before > 0);
-	if (atomic_load(&b->waiting) > 0)
+	if (COMMON_RARE(atomic_load_explicit(&b->full, memory_order_relaxed)))
+		atomic_store(&b->full, false);
+	if (COMMON_RARE(atomic_load(&b->waiting) > 0))
 		serve(b, now);
 }
 
@@ -317,8 +451,10 @@ fl_bulkhead_retune(struct fl_bulkhead *b, unsigned max, unsigned queue, fl_ns no
 	if (max < 1 || max > INT32_MAX || queue > INT32_MAX)
 		return -EINVAL;
 	common_lock(&b->lock);
+	if (max < atomic_load(&b->max))
+		atomic_store(&b->may_exceed, true);
 	atomic_store(&b->max, max);
-	b->queue_max = queue;
+	atomic_store(&b->queue_max, queue);
 	common_unlock(&b->lock);
 	serve(b, now);
 	return 0;
@@ -330,9 +466,9 @@ fl_bulkhead_counters(const struct fl_bulkhead *b, struct fl_bulkhead_counters *r
 	*ret = (struct fl_bulkhead_counters){ .queued = common_get(&b->queued),
 		.refused_full = common_get(&b->refused_full), .refused_delay = common_get(&b->refused_delay),
 		.refused_deadline = common_get(&b->refused_deadline), .left = common_get(&b->left),
-		.would_refuse = common_get(&b->would_refuse), .inflight = (unsigned)atomic_load(&b->inflight),
+		.would_refuse = common_get(&b->would_refuse), .inflight = (unsigned)inflight(b),
 		.waiting = atomic_load(&b->waiting), .abandoned = (unsigned)atomic_load(&b->abandoned), .max = atomic_load(&b->max),
-		.queue = b->queue_max, .inflight_most = (unsigned)atomic_load(&b->most) };
+		.queue = atomic_load(&b->queue_max), .inflight_most = (unsigned)atomic_load(&b->most) };
 }
 
 char *

@@ -9,6 +9,7 @@
  *      breaker when its attempt is reported.
  *  (2) `end` is set once; nothing is started after that but the fallback.
  *  (3) flying counts attempts that were asked for and not reported.
+ *  (4) A token of the budget that was paid for a retry which did not begin is given back.
  */
 #include "faultline/call.h"
 #include "policy/common.h"
@@ -55,6 +56,9 @@ stop_others(struct fl_call *c, unsigned but)
 static void
 over(struct fl_call *c, enum fl_end end)
 {
+	if (c->paid)
+		fl_budget_refund(c->plan->budget);      /* (4) */
+	c->paid = false;
 	if (c->end == FL_END_OPEN)
 		c->end = (uint8_t)end;          /* (2) */
 	c->state = OVER;
@@ -69,6 +73,9 @@ come_to_nothing(struct fl_call *c, enum fl_end end)
 	stop_others(c, FL_CALL_ATTEMPTS_MAX);
 	struct fl_refusal why;
 	if (end != FL_END_ABANDONED && p->fallback != NULL && !c->rehearsal && fl_fallback_admit(p->fallback, on, false, &why) == 0) {
+		if (c->paid)
+			fl_budget_refund(p->budget);    /* (4) */
+		c->paid = false;
 		c->fallback_on = true;
 		c->failed_once = true;
 		c->end = FL_END_OPEN;
@@ -120,8 +127,9 @@ admit(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	double cost = c->info.cost > 0 ? c->info.cost : 1;
-	if (p->fallback != NULL && fl_fallback_rehearses(p->fallback, c->info.key)) {
-		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, &c->refusal) == 0;
+	/* Once: after one that failed we are here again. */
+	if (p->fallback != NULL && !c->rehearsal && fl_fallback_rehearses(p->fallback, c->info.key)) {
+		c->rehearsal = fl_fallback_admit(p->fallback, 0, true, NULL) == 0;
 		c->fallback_on = c->rehearsal;
 		if (c->rehearsal) {
 			c->state = FALL_BACK;
@@ -176,6 +184,8 @@ fl_call_start(struct fl_call *c, const struct fl_plan *plan, const struct fl_cal
 	c->end = FL_END_OPEN;
 	c->limit = FL_LIMIT_NONE;
 	c->has_adaptive = c->has_bulkhead = c->waiting = c->finish_told = c->rehearsal = c->fallback_on = c->failed_once = false;
+	c->paid = c->overloaded = c->abandoned = false;
+	c->latency = 0;
 	c->verdict = FL_RETRY_YES;
 	c->refusal.by = FL_WHO_NONE;
 	c->deadline = fl_deadline_of(&plan->timeouts, now, info->deadline);
@@ -222,6 +232,7 @@ start_attempt(struct fl_call *c, bool hedge, fl_ns now, struct fl_todo *todo)
 	c->attempts++;
 	c->flying++;
 	c->state = RUNNING;
+	c->paid = false;
 	c->limit = FL_LIMIT_NONE;               /* of an earlier attempt */
 	c->hedge_at = FL_NEVER;
 	if (p->hedge != NULL && c->info.idempotent && c->hedges < p->hedges_max && c->attempts < FL_CALL_ATTEMPTS_MAX) {
@@ -238,12 +249,12 @@ may_hedge(struct fl_call *c, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	c->hedge_at = FL_NEVER;
-	if (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED)
-		return false;
+	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
+		return false;                   /* the owner may have changed its mind since the attempt began */
+	if (p->adaptive != NULL && fl_adaptive_full(p->adaptive))
+		return false;                   /* there is no room for more of the same */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
-	c->hedges++;
-	fl_hedge_started(p->hedge);
 	return true;
 }
 
@@ -260,7 +271,7 @@ vote(struct fl_call *c, struct fl_call_try *t, const struct fl_attempt_result *r
 		return;
 	if (p->hedge != NULL && (r->outcome == FL_OK || r->outcome == FL_CANCELLED || c->limit != FL_LIMIT_NONE))
 		fl_hedge_record(p->hedge, c->info.cell, latency, r->outcome != FL_OK, now);
-	if (p->shedder != NULL && r->outcome == FL_OK)
+	if (p->shedder != NULL && (r->outcome == FL_OK || (r->outcome == FL_FAILED && r->sent == FL_ANSWERED)))
 		fl_shedder_accepted(p->shedder, c->info.cell, now);
 }
 
@@ -280,6 +291,7 @@ try_again(struct fl_call *c, const struct fl_attempt_result *r, fl_ns now)
 	if (v == FL_RETRY_BUDGET)
 		c->refusal = r->refused && r->why != NULL ? *r->why : why;
 	if (v == FL_RETRY_YES) {
+		c->paid = p->budget != NULL;
 		c->last_wait = wait;
 		c->retry_at = now + wait;
 		c->state = BACKOFF;
@@ -298,9 +310,12 @@ fl_call_done(struct fl_call *c, unsigned attempt, const struct fl_attempt_result
 	struct fl_attempt_result mine = *r;
 	if (stopping && mine.outcome != FL_CANCELLED && c->end == FL_END_ANSWERED)
 		mine.outcome = FL_CANCELLED;            /* it lost */
-	if (stopping && c->limit != FL_LIMIT_NONE && mine.outcome == FL_CANCELLED)
+	bool late = c->state == RUNNING && now >= c->deadline.at && mine.outcome == FL_CANCELLED;      /* the owner saw to it */
+	if ((stopping && c->limit != FL_LIMIT_NONE && mine.outcome == FL_CANCELLED) || late)
 		mine.outcome = FL_FAILED;               /* it was too slow */
 	vote(c, t, &mine, now);
+	c->overloaded |= r->outcome == FL_OVERLOADED;
+	c->latency = attempt == c->winner || !stopping ? (r->latency > 0 ? r->latency : now - t->at) : c->latency;
 	t->state = TRY_DONE;
 	c->flying--;
 	if (p->hedge != NULL && c->hedges > 0 && r->outcome == FL_OK && !stopping)
@@ -324,7 +339,10 @@ fl_call_done(struct fl_call *c, unsigned attempt, const struct fl_attempt_result
 	if (c->flying > 0)
 		return;                                 /* another one may still answer */
 	c->winner = (uint8_t)attempt;
-	try_again(c, r, now);
+	if (late)
+		time_is_over(c, c->deadline.limit);
+	else
+		try_again(c, r, now);
 }
 
 void
@@ -347,9 +365,8 @@ void
 fl_call_fallback_done(struct fl_call *c, bool good, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
-	(void)now;
 	fl_assert(c->fallback_on);
-	fl_fallback_done(p->fallback, good);
+	fl_fallback_done(p->fallback, good, now);
 	c->fallback_on = false;
 	if (c->state != FALLING)
 		return;
@@ -357,7 +374,6 @@ fl_call_fallback_done(struct fl_call *c, bool good, fl_ns now)
 		over(c, FL_END_FALLBACK);
 	} else if (c->rehearsal) {
 		c->state = NEW;                         /* the rehearsal failed: the call goes the usual way */
-		c->failed_once = true;
 	} else {
 		over(c, c->limit != FL_LIMIT_NONE ? FL_END_TIMED_OUT : c->refusal.by != FL_WHO_NONE && c->attempts == 0 ? FL_END_REFUSED
 		    : FL_END_FAILED);
@@ -374,7 +390,7 @@ fl_call_abandon(struct fl_call *c, fl_ns now)
 	if (c->waiting && fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) == 0)
 		c->waiting = false;             /* else fl_call_granted() comes, and gives it back */
 	if (c->fallback_on && c->state == FALL_BACK) {
-		fl_fallback_done(c->plan->fallback, true);
+		fl_fallback_leave(c->plan->fallback);
 		c->fallback_on = false;
 	}
 	stop_others(c, FL_CALL_ATTEMPTS_MAX);
@@ -394,11 +410,13 @@ static enum fl_do
 release(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
 	const struct fl_plan *p = c->plan;
-	if (c->has_bulkhead)
+	if (c->has_bulkhead && c->abandoned)
+		fl_bulkhead_release_abandoned(p->bulkhead, now);
+	else if (c->has_bulkhead)
 		fl_bulkhead_release(p->bulkhead, now);
 	if (c->has_adaptive) {
-		bool ok = c->end == FL_END_ANSWERED && !c->failed_once;
-		fl_adaptive_release(p->adaptive, c->epoch, ok ? FL_OK : FL_CANCELLED, c->limit != FL_LIMIT_NONE, now - c->tries[c->winner].at, now);
+		enum fl_outcome o = c->overloaded ? FL_OVERLOADED : c->end == FL_END_ANSWERED && !c->failed_once ? FL_OK : FL_CANCELLED;
+		fl_adaptive_release(p->adaptive, c->epoch, o, c->limit != FL_LIMIT_NONE && c->attempts > 0, c->latency, now);
 	}
 	c->has_bulkhead = c->has_adaptive = false;
 	c->state = FREE;
@@ -416,6 +434,10 @@ finish(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 	}
 	if (c->flying == 0 && !c->fallback_on && !c->waiting)
 		return release(c, now, todo);
+	if (c->has_bulkhead && !c->abandoned && c->flying > 0 && c->tries[c->winner].state != TRY_FLYING) {
+		c->abandoned = true;                    /* else the winner's answer is still on its way */
+		fl_bulkhead_abandon(c->plan->bulkhead);
+	}
 	*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = FL_NEVER };
 	return FL_DO_WAIT;
 }
@@ -424,12 +446,38 @@ finish(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 static enum fl_do
 run(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
-	if (c->hedge_at <= now && c->flying == 1 && c->state == RUNNING && may_hedge(c, now)) {
-		if (start_attempt(c, true, now, todo) == FL_DO_ATTEMPT)
+	const struct fl_plan *p = c->plan;
+	if (c->hedge_at <= now && may_hedge(c, now)) {
+		c->hedges++;
+		if (start_attempt(c, true, now, todo) == FL_DO_ATTEMPT) {
+			fl_hedge_started(p->hedge);
 			return FL_DO_ATTEMPT;
+		}
+		c->hedges--;
+		if (p->budget != NULL)
+			fl_budget_refund(p->budget);    /* (4) */
 	}
 	*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = FL_MIN(c->deadline.at, c->hedge_at) };
 	return FL_DO_WAIT;
+}
+
+/* It waited for as long as it may. */
+static void
+left_queue(struct fl_call *c, enum fl_limit limit, fl_ns now)
+{
+	const struct fl_plan *p = c->plan;
+	struct fl_bulkhead_counters k;
+	c->waiting = false;
+	if (p->shedder != NULL)
+		fl_shedder_sojourn(p->shedder, c->info.cell, now - c->queued_at, now);
+	if (limit != FL_LIMIT_QUEUE) {
+		time_is_over(c, limit);
+		return;
+	}
+	fl_bulkhead_counters(p->bulkhead, &k);
+	common_refuse(&c->refusal, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_TIMEOUT, p->name, 0, (double)(now - c->queued_at) / 1e6, k.inflight,
+	    k.max, 0, 0);
+	refused(c);
 }
 
 /* One step. returns false when the state changed and the next step is to be made. */
@@ -450,16 +498,7 @@ step(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 		todo->until = FL_NEVER;
 		if (fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) != 0)
 			return true;            /* -EALREADY: the answer is on its way */
-		c->waiting = false;
-		if (limit == FL_LIMIT_QUEUE) {
-			struct fl_bulkhead_counters k;
-			fl_bulkhead_counters(c->plan->bulkhead, &k);
-			common_refuse(&c->refusal, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_TIMEOUT, c->plan->name, 0, (double)(now - c->queued_at) / 1e6,
-			    k.inflight, k.max, 0, 0);
-			refused(c);
-		} else {
-			time_is_over(c, limit);
-		}
+		left_queue(c, limit, now);
 		return false;
 	case READY:
 	case BACKOFF:
@@ -559,6 +598,7 @@ char *
 fl_call_explain(const struct fl_call *c, char *buf, size_t buf_bytes)
 {
 	char say[320] = "";
+	const char *s = c->attempts == 1 ? "" : "s";
 	if (c->refusal.by != FL_WHO_NONE)
 		fl_refusal_say(&c->refusal, say, sizeof(say));
 	switch ((enum fl_end)c->end) {
@@ -566,13 +606,13 @@ fl_call_explain(const struct fl_call *c, char *buf, size_t buf_bytes)
 		snprintf(buf, buf_bytes, "%s", say);
 		break;
 	case FL_END_TIMED_OUT:
-		snprintf(buf, buf_bytes, "%s, after %u attempts", fl_limit_text((enum fl_limit)c->limit), c->attempts);
+		snprintf(buf, buf_bytes, "%s, after %u attempt%s", fl_limit_text((enum fl_limit)c->limit), c->attempts, s);
 		break;
 	case FL_END_FAILED:
 		snprintf(buf, buf_bytes, "attempt %u failed; %s", c->attempts, fl_retry_text((enum fl_retry_verdict)c->verdict));
 		break;
 	default:
-		snprintf(buf, buf_bytes, "%s, %u attempts", fl_end_name((enum fl_end)c->end), c->attempts);
+		snprintf(buf, buf_bytes, "%s, %u attempt%s", fl_end_name((enum fl_end)c->end), c->attempts, s);
 	}
 	return buf;
 }

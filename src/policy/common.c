@@ -40,7 +40,11 @@ common_give(const struct fl_alloc *a, void *p)
 void
 common_name(char to[FL_NAME_MAX], const char *from)
 {
-	snprintf(to, FL_NAME_MAX, "%s", from != NULL ? from : "");
+	/* A refusal takes a name with it, and a refusal has to be cheap. */
+	size_t n = from != NULL ? strnlen(from, FL_NAME_MAX - 1) : 0;
+	if (n > 0)
+		memcpy(to, from, n);
+	to[n] = '\0';
 }
 
 void

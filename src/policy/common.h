@@ -9,6 +9,9 @@
 #include "faultline/base.h"
 #include <stdatomic.h>
 
+/* Longer times are not options but mistakes; a year's nanoseconds can be doubled and added to any time without overflow. */
+#define COMMON_TIME_MAX (365 * 86400 * FL_SEC)
+
 /* Zeroed memory of n bytes aligned to a cache line, or NULL. */
 void *common_take(const struct fl_alloc *a, size_t n);
 void common_give(const struct fl_alloc *a, void *p);    /* NULL is fine */
@@ -26,12 +29,32 @@ common_get(const _Atomic uint64_t *c)
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
+/* Kept out of the way of what is called all the time, whose prologue it would burden. */
+#if defined(__GNUC__)
+#define COMMON_APART __attribute__((noinline))
+#define COMMON_HOT __attribute__((aligned(64)))         /* within as few lines of code as it can be */
+#define COMMON_RARE(cond) __builtin_expect(!!(cond), 0)
+#else
+#define COMMON_APART
+#define COMMON_HOT
+#define COMMON_RARE(cond) (cond)
+#endif
+
+/* Tell the processor that this thread waits for another one. */
+static inline void
+common_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
 /* For slow paths that are a few instructions long. */
 static inline void
 common_lock(atomic_flag *f)
 {
 	while (atomic_flag_test_and_set_explicit(f, memory_order_acquire))
-		;
+		common_pause();
 }
 
 static inline void

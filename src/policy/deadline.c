@@ -30,12 +30,19 @@ fl_limit_text(enum fl_limit l)
 	return (unsigned)l < FL_LIMIT_COUNT ? texts[l] : "";
 }
 
+/* from + limit, which may be as good as for ever. */
+static fl_ns
+after(fl_ns from, fl_ns limit)
+{
+	return from > 0 && limit > FL_NEVER - from ? FL_NEVER : from + limit;
+}
+
 struct fl_deadline
 fl_deadline_of(const struct fl_timeouts *t, fl_ns start, fl_ns caller)
 {
 	struct fl_deadline d = { FL_NEVER, FL_LIMIT_NONE };
 	if (t->total > 0)
-		d = (struct fl_deadline){ start + t->total, FL_LIMIT_TOTAL };
+		d = (struct fl_deadline){ after(start, t->total), FL_LIMIT_TOTAL };
 	if (caller != 0 && caller < d.at)
 		d = (struct fl_deadline){ caller, FL_LIMIT_CALLER };
 	return d;
@@ -44,9 +51,9 @@ fl_deadline_of(const struct fl_timeouts *t, fl_ns start, fl_ns caller)
 static void
 sooner(fl_ns *at, enum fl_limit *which, fl_ns from, fl_ns limit, enum fl_limit l)
 {
-	if (limit <= 0 || from + limit >= *at)
+	if (limit <= 0 || after(from, limit) >= *at)
 		return;
-	*at = from + limit;
+	*at = after(from, limit);
 	*which = l;
 }
 

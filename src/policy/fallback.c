@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { UNTRIED, WORKS, FAILS };
+
 struct fl_fallback {
 	_Atomic int32_t inflight;
-	_Atomic uint64_t taken, rehearsed, good, bad, refused, would;
+	_Atomic uint64_t taken, rehearsed, good, bad, refused, asked, would_take;
+	_Atomic uint32_t known;                 /* how the last one went */
 	struct fl_fallback_opts o;
 	char name[FL_NAME_MAX];
 };
@@ -59,8 +62,10 @@ fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_
 {
 	if (!(f->o.on & on) && !rehearsal)
 		return -ENOENT;
-	if (f->o.enforce < 1 && !common_enforced(f->o.enforce, f->o.seed, atomic_fetch_add_explicit(&f->would, 1, memory_order_relaxed)))
+	if (f->o.enforce < 1 && !common_enforced(f->o.enforce, f->o.seed, atomic_fetch_add_explicit(&f->asked, 1, memory_order_relaxed))) {
+		atomic_fetch_add_explicit(&f->would_take, 1, memory_order_relaxed);
 		return -ENOENT;
+	}
 	int32_t n = atomic_load_explicit(&f->inflight, memory_order_relaxed);
 	do {
 		if (n >= (int32_t)f->o.max) {
@@ -73,19 +78,44 @@ fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_
 	return 0;
 }
 
-void
-fl_fallback_done(struct fl_fallback *f, bool good)
+static void
+give_back(struct fl_fallback *f)
 {
 	int32_t was = atomic_fetch_sub(&f->inflight, 1);
 	fl_assert(was > 0);
+}
+
+void
+fl_fallback_done(struct fl_fallback *f, bool good, fl_ns now)
+{
+	static const char *const names[] = { [UNTRIED] = "untried", [WORKS] = "works", [FAILS] = "fails" };
+	uint32_t is = good ? WORKS : FAILS;
+	give_back(f);
 	atomic_fetch_add_explicit(good ? &f->good : &f->bad, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&f->known, memory_order_relaxed) == is)
+		return;
+	uint32_t was = atomic_exchange(&f->known, is);
+	if (was == is || (was == UNTRIED && good) || f->o.listener.event == NULL)
+		return;
+	char why[96];
+	uint64_t bad = common_get(&f->bad);
+	snprintf(why, sizeof(why), "the last one %s; %llu of %llu have failed so far", good ? "was good" : "failed", (unsigned long long)bad,
+	    (unsigned long long)(bad + common_get(&f->good)));
+	struct fl_event e = { FL_WHO_FALLBACK, f->name, names[was], names[is], why, now };
+	f->o.listener.event(f->o.listener.ud, &e);
+}
+
+void
+fl_fallback_leave(struct fl_fallback *f)
+{
+	give_back(f);
 }
 
 void
 fl_fallback_counters(const struct fl_fallback *f, struct fl_fallback_counters *ret)
 {
 	*ret = (struct fl_fallback_counters){ .taken = common_get(&f->taken), .rehearsed = common_get(&f->rehearsed), .good = common_get(&f->good),
-		.bad = common_get(&f->bad), .refused = common_get(&f->refused), .would_take = common_get(&f->would),
+		.bad = common_get(&f->bad), .refused = common_get(&f->refused), .would_take = common_get(&f->would_take),
 		.inflight = (unsigned)atomic_load(&f->inflight) };
 }
 

@@ -15,8 +15,12 @@
 
 #define SUB_BITS 3              /* buckets per power of two: 8, so a value is known within 12.5 % */
 #define UNIT_BITS 14            /* of 16.4 us */
-#define BUCKETS 224             /* up to 16.4 us * 2^27: 36 minutes */
+#define BUCKETS 224             /* up to 16.4 us * 2^30: almost 5 hours */
 #define REFRESH 64
+#define REFRESH_MIN 8           /* until the delay is known */
+
+/* What the last estimate came to. */
+enum { FEW, KNOWN, SLOW, CUT };
 
 struct counts {
 	_Atomic uint32_t ended[BUCKETS], cut[BUCKETS];
@@ -31,10 +35,12 @@ struct cell {
 
 struct fl_hedge {
 	_Atomic int64_t delay;
+	_Atomic uint32_t came_to;
+	_Atomic uint64_t at_hand;               /* samples of the last estimate */
 	struct cell *cells;
 	struct fl_hedge_opts o;
 	char name[FL_NAME_MAX];
-	_Atomic uint64_t started, won, lost, would_start;
+	_Atomic uint64_t started, won, lost, asked, would_start;
 };
 
 static unsigned
@@ -117,7 +123,7 @@ sum(const struct fl_hedge *h, uint32_t epoch, uint64_t ended[BUCKETS], uint64_t 
 	memset(cut, 0, BUCKETS * sizeof(*cut));
 	for (unsigned i = 0; i < h->o.cells; i++) {
 		const struct cell *c = &h->cells[i];
-		uint32_t at = atomic_load_explicit(&c->epoch, memory_order_relaxed);
+		uint32_t at = atomic_load_explicit(&c->epoch, memory_order_acquire);
 		for (unsigned w = 0; w < 2; w++) {
 			/* The window at & 1 is of epoch at, the other of at - 1. */
 			uint32_t of = w == (at & 1) ? at : at - 1;
@@ -131,14 +137,16 @@ sum(const struct fl_hedge *h, uint32_t epoch, uint64_t ended[BUCKETS], uint64_t 
 	}
 }
 
-fl_ns
-fl_hedge_quantile(struct fl_hedge *h, double q, fl_ns now)
+/* The product-limit estimate, and of how many samples. */
+static fl_ns
+estimate(const struct fl_hedge *h, double q, fl_ns now, uint64_t *ret_samples)
 {
 	uint64_t ended[BUCKETS], cut[BUCKETS], at_risk = 0;
 	double survive = 1;
 	sum(h, epoch_of(h, now), ended, cut);
 	for (unsigned b = 0; b < BUCKETS; b++)
 		at_risk += ended[b] + cut[b];
+	*ret_samples = at_risk;
 	if (at_risk < FL_MAX(h->o.samples_min, 1))
 		return FL_NEVER;
 	for (unsigned b = 0; b < BUCKETS && at_risk > 0; b++) {
@@ -150,13 +158,32 @@ fl_hedge_quantile(struct fl_hedge *h, double q, fl_ns now)
 	return FL_NEVER;                /* more than 1 - q were cut short before they ended */
 }
 
+fl_ns
+fl_hedge_quantile(struct fl_hedge *h, double q, fl_ns now)
+{
+	uint64_t samples;
+	return estimate(h, q, now, &samples);
+}
+
 static void
 refresh(struct fl_hedge *h, fl_ns now)
 {
-	fl_ns d = fl_hedge_quantile(h, h->o.quantile, now);
-	if (d != FL_NEVER)
-		d = d > h->o.delay_max ? FL_NEVER : FL_MAX(d, h->o.delay_min);
+	uint64_t samples;
+	fl_ns d = estimate(h, h->o.quantile, now, &samples);
+	uint32_t came_to = samples < FL_MAX(h->o.samples_min, 1) ? FEW : d == FL_NEVER ? CUT : d > h->o.delay_max ? SLOW : KNOWN;
+	d = came_to == KNOWN ? FL_MAX(d, h->o.delay_min) : FL_NEVER;
+	atomic_store_explicit(&h->at_hand, samples, memory_order_relaxed);
+	atomic_store_explicit(&h->came_to, came_to, memory_order_relaxed);
 	atomic_store_explicit(&h->delay, d, memory_order_relaxed);
+}
+
+/* How many samples of a cell until the next estimate: fewer while nothing is known. */
+static uint32_t
+refresh_after(const struct fl_hedge *h)
+{
+	if (fl_hedge_delay(h) != FL_NEVER)
+		return REFRESH;
+	return FL_MIN(FL_MAX(h->o.samples_min, REFRESH_MIN), REFRESH);
 }
 
 static void
@@ -183,7 +210,7 @@ fl_hedge_record(struct fl_hedge *h, unsigned cell, fl_ns latency, bool cut_short
 		wipe(&c->counts[epoch & 1]);
 		if (epoch - at > 1)
 			wipe(&c->counts[(epoch & 1) ^ 1]);
-		atomic_store_explicit(&c->epoch, epoch, memory_order_relaxed);
+		atomic_store_explicit(&c->epoch, epoch, memory_order_release);  /* who sees it sees them wiped */
 	}
 	struct counts *n = &c->counts[epoch & 1];
 	unsigned b = bucket_of(latency);
@@ -191,7 +218,7 @@ fl_hedge_record(struct fl_hedge *h, unsigned cell, fl_ns latency, bool cut_short
 	common_add(&c->samples, 1);
 	if (cut_short)
 		common_add(&c->cut_short, 1);
-	if (h->o.fixed == 0 && ++c->since_refresh >= REFRESH) {
+	if (h->o.fixed == 0 && ++c->since_refresh >= refresh_after(h)) {
 		c->since_refresh = 0;
 		refresh(h, now);
 	}
@@ -220,7 +247,10 @@ fl_hedge_enforced(struct fl_hedge *h)
 {
 	if (h->o.enforce >= 1)
 		return true;
-	return common_enforced(h->o.enforce, h->o.seed, atomic_fetch_add_explicit(&h->would_start, 1, memory_order_relaxed));
+	if (common_enforced(h->o.enforce, h->o.seed, atomic_fetch_add_explicit(&h->asked, 1, memory_order_relaxed)))
+		return true;
+	atomic_fetch_add_explicit(&h->would_start, 1, memory_order_relaxed);
+	return false;
 }
 
 void
@@ -238,12 +268,21 @@ char *
 fl_hedge_explain(const struct fl_hedge *h, char *buf, size_t buf_bytes)
 {
 	struct fl_hedge_counters c;
-	char when[32];
+	char when[32], why[128];
+	double p = 100 * h->o.quantile;
+	uint32_t came_to = atomic_load_explicit(&h->came_to, memory_order_relaxed);
 	fl_hedge_counters(h, &c);
-	if (c.delay == FL_NEVER)
-		snprintf(buf, buf_bytes, "not yet: %llu of %u samples", (unsigned long long)c.samples, h->o.samples_min);
+	if (h->o.fixed > 0)
+		snprintf(why, sizeof(why), "after %s", common_time(c.delay, when, sizeof(when)));
+	else if (came_to == KNOWN)
+		snprintf(why, sizeof(why), "after %s, p%.6g of what attempts take", common_time(c.delay, when, sizeof(when)), p);
+	else if (came_to == SLOW)
+		snprintf(why, sizeof(why), "not now: p%.6g is over %s", p, common_time(h->o.delay_max, when, sizeof(when)));
+	else if (came_to == CUT)
+		snprintf(why, sizeof(why), "not now: too many attempts were cut short to know p%.6g", p);
 	else
-		snprintf(buf, buf_bytes, "after %s; %llu started, %llu of them answered first", common_time(c.delay, when, sizeof(when)),
-		    (unsigned long long)c.started, (unsigned long long)c.won);
+		snprintf(why, sizeof(why), "not yet: %llu samples, %u are needed",
+		    (unsigned long long)atomic_load_explicit(&h->at_hand, memory_order_relaxed), h->o.samples_min);
+	snprintf(buf, buf_bytes, "%s; %llu started, %llu of them answered first", why, (unsigned long long)c.started, (unsigned long long)c.won);
 	return buf;
 }

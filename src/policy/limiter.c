@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* limiter.c - generic cell rate algorithm: one word, the theoretical arrival time. */
+/*
+ * limiter.c - generic cell rate algorithm: one word, the theoretical arrival time.
+ *
+ * Invariant: the word only grows, by a CAS that has checked it, but for a change of the rate, which keeps what is owed in calls.
+ */
 #include "faultline/limiter.h"
 #include "policy/common.h"
 
@@ -13,7 +17,7 @@ struct fl_limiter {
 	_Atomic int64_t slack;                  /* (burst - 1) intervals */
 	struct fl_limiter_opts o;
 	char name[FL_NAME_MAX];
-	_Alignas(64) _Atomic uint64_t refused, would_refuse;
+	_Alignas(64) _Atomic uint64_t refused, drawn, would_refuse;
 	_Atomic double rate, burst;
 };
 
@@ -23,6 +27,8 @@ fl_limiter_opts_init_size(struct fl_limiter_opts *o, size_t size)
 	struct fl_limiter_opts d = { .size = size, .name = "", .burst = 1, .enforce = 1 };
 	memcpy(o, &d, size < sizeof(d) ? size : sizeof(d));
 }
+
+#define WAIT_MAX INT64_C(1000000000000000000)   /* longer reservations could overflow the word */
 
 static bool
 tune(struct fl_limiter *l, double rate, double burst)
@@ -74,13 +80,15 @@ fl_limiter_free(struct fl_limiter *l)
 		common_give(l->o.alloc, l);
 }
 
-static int
+COMMON_APART static int
 refuse(struct fl_limiter *l, fl_ns wait, struct fl_refusal *why)
 {
 	if (l->o.enforce < 1) {
-		uint64_t nth = atomic_fetch_add_explicit(&l->would_refuse, 1, memory_order_relaxed);
-		if (!common_enforced(l->o.enforce, l->o.seed, nth))
+		uint64_t nth = atomic_fetch_add_explicit(&l->drawn, 1, memory_order_relaxed);
+		if (!common_enforced(l->o.enforce, l->o.seed, nth)) {
+			atomic_fetch_add_explicit(&l->would_refuse, 1, memory_order_relaxed);
 			return 0;
+		}
 	}
 	atomic_fetch_add_explicit(&l->refused, 1, memory_order_relaxed);
 	common_refuse(why, FL_WHO_RATE_LIMIT, FL_REASON_RATE, l->name, wait, atomic_load(&l->rate), atomic_load(&l->burst), 0, 0, 0);
@@ -88,11 +96,12 @@ refuse(struct fl_limiter *l, fl_ns wait, struct fl_refusal *why)
 }
 
 /* Take a place at most wait_max from now. 0 with the wait; else the wait that would be needed. */
-static fl_ns
+static inline fl_ns
 take(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now, bool *ret_taken)
 {
 	int64_t interval = atomic_load_explicit(&l->interval, memory_order_relaxed);
 	int64_t slack = atomic_load_explicit(&l->slack, memory_order_relaxed);
+	wait_max = FL_MIN(wait_max, WAIT_MAX);
 	int64_t step = cost == 1 ? interval : (int64_t)((double)interval * cost + 0.5);
 	int64_t tat = atomic_load_explicit(&l->tat, memory_order_relaxed);
 	for (;;) {
@@ -110,11 +119,11 @@ take(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now, bool *ret_tak
 	}
 }
 
-int
+COMMON_HOT int
 fl_limiter_admit(struct fl_limiter *l, double cost, fl_ns now, struct fl_refusal *why)
 {
 	bool taken;
-	if (cost != 1 && (cost <= 0 || cost > atomic_load(&l->burst)))
+	if (cost != 1 && !(cost > 0 && cost <= atomic_load(&l->burst)))
 		return -EINVAL;
 	fl_ns wait = take(l, cost, 0, now, &taken);
 	return taken ? 0 : refuse(l, wait, why);
@@ -124,7 +133,7 @@ int
 fl_limiter_reserve(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now, fl_ns *ret_wait, struct fl_refusal *why)
 {
 	bool taken;
-	if (cost <= 0 || cost > atomic_load(&l->burst) || wait_max < 0)
+	if (!(cost > 0 && cost <= atomic_load(&l->burst)) || wait_max < 0)
 		return -EINVAL;
 	fl_ns wait = take(l, cost, wait_max, now, &taken);
 	int r = taken ? 0 : refuse(l, wait, why);
@@ -134,9 +143,18 @@ fl_limiter_reserve(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now,
 }
 
 int
-fl_limiter_retune(struct fl_limiter *l, double rate, double burst)
+fl_limiter_retune(struct fl_limiter *l, double rate, double burst, fl_ns now)
 {
-	return good(rate, burst, NULL) && tune(l, rate, burst) ? 0 : -EINVAL;
+	int64_t before = atomic_load(&l->interval), tat = atomic_load(&l->tat), to;
+	if (!good(rate, burst, NULL) || !tune(l, rate, burst))
+		return -EINVAL;
+	do {
+		/* What was admitted and not yet paid for is paid at the new rate. */
+		if (tat <= now)
+			return 0;
+		to = now + (int64_t)((double)(tat - now) / (double)before * (double)atomic_load(&l->interval));
+	} while (!atomic_compare_exchange_weak(&l->tat, &tat, to));
+	return 0;
 }
 
 void

@@ -34,10 +34,10 @@ backoff(const struct fl_retry_opts *o, const struct fl_retry_ask *a)
 	if (o->decorrelated) {
 		top = a->last_wait > o->base ? a->last_wait : o->base;
 		top = top > o->max / 3 ? o->max : top * 3;
-		return o->base + (fl_ns)(u * (double)FL_MAX(top - o->base, 0));
+		return FL_MIN(o->base, o->max) + (fl_ns)(u * (double)FL_MAX(top - o->base, 0));
 	}
 	for (unsigned i = 0; i < n && top < o->max; i++)
-		top *= 2;
+		top = top > o->max / 2 ? o->max : top * 2;
 	return (fl_ns)(u * (double)FL_MIN(top, o->max));
 }
 
@@ -59,10 +59,10 @@ fl_retry_next(const struct fl_retry_opts *o, struct fl_budget *budget, const str
 	if (a->retry_after > 0) {
 		if (a->retry_after > o->retry_after_max)
 			return FL_RETRY_RETRY_AFTER;
-		wait = FL_MAX(wait, a->retry_after);
+		wait += a->retry_after;         /* not all at that moment */
 	}
 	if (a->deadline != FL_NEVER && (wait >= a->deadline - now || a->expected > a->deadline - now - wait))
-		return a->retry_after > 0 && wait == a->retry_after ? FL_RETRY_RETRY_AFTER : FL_RETRY_DEADLINE;
+		return a->retry_after > 0 ? FL_RETRY_RETRY_AFTER : FL_RETRY_DEADLINE;
 	if (budget != NULL && fl_budget_withdraw(budget, now, why) != 0)
 		return FL_RETRY_BUDGET;
 	*ret_wait = wait;

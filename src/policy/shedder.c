@@ -5,6 +5,9 @@
  * The level is a number in [0, 128]: priorities below its whole part are admitted, the priority at it with the probability of its
  * fraction, none above. How far it moves depends on how the work is spread over the priorities: one step takes away, or gives back,
  * a share of what was seen in the last window.
+ *
+ * A window in which work was admitted and none left the queue says nothing good: the level stays. One in which nobody asked gives
+ * back a step, so that what was learned before a pause is forgotten.
  */
 #include "faultline/shedder.h"
 #include "policy/common.h"
@@ -35,9 +38,9 @@ struct fl_shedder {
 	struct cell *cells;
 	atomic_flag lock;
 	uint32_t seen_before[FL_SHEDDER_LEVELS];        /* under the lock, as are these */
-	uint64_t waits_before, waited_before;
-	double mean;                                    /* ns */
+	uint64_t waits_before, waited_before, admitted_before;
 	bool shedding;
+	_Atomic double mean;                            /* ns, of the last window in which work left the queue */
 	_Atomic uint64_t would;
 	struct fl_shedder_opts o;
 	char name[FL_NAME_MAX];
@@ -104,7 +107,7 @@ tenth_of(const struct fl_shedder *s, struct cell *c, fl_ns now)
 	if (atomic_load_explicit(&t->number, memory_order_relaxed) != number) {
 		atomic_store_explicit(&t->requests, 0, memory_order_relaxed);
 		atomic_store_explicit(&t->accepts, 0, memory_order_relaxed);
-		atomic_store_explicit(&t->number, number, memory_order_relaxed);
+		atomic_store_explicit(&t->number, number, memory_order_release);
 	}
 	return t;
 }
@@ -117,7 +120,7 @@ throttle_sums(const struct fl_shedder *s, fl_ns now, double *ret_requests, doubl
 	for (unsigned i = 0; i < s->o.cells; i++) {
 		for (unsigned k = 0; k < TENTHS; k++) {
 			const struct tenth *t = &s->cells[i].tenths[k];
-			if (number - atomic_load_explicit(&t->number, memory_order_relaxed) >= TENTHS)
+			if (number - atomic_load_explicit(&t->number, memory_order_acquire) >= TENTHS)
 				continue;
 			requests += atomic_load_explicit(&t->requests, memory_order_relaxed);
 			accepts += atomic_load_explicit(&t->accepts, memory_order_relaxed);
@@ -125,6 +128,13 @@ throttle_sums(const struct fl_shedder *s, fl_ns now, double *ret_requests, doubl
 	}
 	*ret_requests = (double)requests;
 	*ret_accepts = (double)accepts;
+}
+
+/* The probability of refusing. */
+static double
+throttle_chance(const struct fl_shedder *s, double requests, double accepts)
+{
+	return FL_MAX((requests - s->o.k * accepts) / (requests + 1), 0.0);
 }
 
 /* ---- the level ---- */
@@ -137,7 +147,7 @@ move(const uint32_t seen[FL_SHEDDER_LEVELS], double level, double share)
 	for (unsigned i = 0; i < FL_SHEDDER_LEVELS; i++)
 		total += seen[i];
 	if (total <= 0)
-		return share > 0 ? FL_MIN(level + FL_SHEDDER_LEVELS * share, FL_SHEDDER_LEVELS) : level;
+		return level;
 	for (unsigned i = 0; i < FL_SHEDDER_LEVELS; i++)
 		work += seen[i] * FL_MIN(FL_MAX(level - i, 0.0), 1.0);
 	double want = share < 0 ? work * (1 + share) : work + total * share;
@@ -152,42 +162,72 @@ move(const uint32_t seen[FL_SHEDDER_LEVELS], double level, double share)
 	return FL_SHEDDER_LEVELS;
 }
 
-/* The window has ended: look at what waited and move the level. */
+/* What the window saw: how much of each priority asked, and how many were admitted, left the queue, and waited how long. */
+struct seen {
+	uint32_t by_priority[FL_SHEDDER_LEVELS];
+	uint64_t admitted, left, waited;
+};
+
+/* Under the lock. */
 static void
-window(struct fl_shedder *s, fl_ns now)
+gather(struct fl_shedder *s, struct seen *ret)
 {
-	uint32_t seen[FL_SHEDDER_LEVELS];
-	uint64_t waits = 0, waited = 0;
-	char why[128] = "";
-	common_lock(&s->lock);
-	if (now < atomic_load_explicit(&s->window_end, memory_order_relaxed)) {
-		common_unlock(&s->lock);
-		return;
-	}
-	atomic_store_explicit(&s->window_end, now + s->o.window, memory_order_relaxed);
+	uint64_t waits = 0, waited = 0, admitted = 0;
 	for (unsigned p = 0; p < FL_SHEDDER_LEVELS; p++) {
 		uint32_t n = 0;
 		for (unsigned i = 0; i < s->o.cells; i++)
 			n += atomic_load_explicit(&s->cells[i].seen[p], memory_order_relaxed);
-		seen[p] = n - s->seen_before[p];
+		ret->by_priority[p] = n - s->seen_before[p];
 		s->seen_before[p] = n;
 	}
 	for (unsigned i = 0; i < s->o.cells; i++) {
 		waits += common_get(&s->cells[i].waits);
 		waited += common_get(&s->cells[i].waited);
+		admitted += common_get(&s->cells[i].admitted);
 	}
-	uint64_t n = waits - s->waits_before, sum = waited - s->waited_before;
+	ret->admitted = admitted - s->admitted_before;
+	ret->left = waits - s->waits_before;
+	ret->waited = waited - s->waited_before;
+	s->admitted_before = admitted;
 	s->waits_before = waits;
 	s->waited_before = waited;
-	s->mean = n > 0 ? (double)sum / (double)n : 0;
+}
+
+/* Windows that passed without anybody asking: there was no queue. Under the lock. */
+static double
+forget(const struct fl_shedder *s, double level, fl_ns since, fl_ns now)
+{
+	if (since == INT64_MIN || level >= FL_SHEDDER_LEVELS)
+		return level;
+	double idle = floor((double)(now - since) / (double)s->o.window);
+	return FL_MIN(level + idle * FL_SHEDDER_LEVELS * s->o.step_up, FL_SHEDDER_LEVELS);
+}
+
+/* The window has ended: look at what waited and move the level. */
+static void
+window(struct fl_shedder *s, fl_ns now)
+{
+	struct seen seen;
+	char why[128] = "";
+	common_lock(&s->lock);
+	fl_ns end = atomic_load_explicit(&s->window_end, memory_order_relaxed);
+	if (now < end) {
+		common_unlock(&s->lock);
+		return;
+	}
+	atomic_store_explicit(&s->window_end, now + s->o.window, memory_order_relaxed);
+	gather(s, &seen);
 	double level = atomic_load_explicit(&s->level, memory_order_relaxed);
-	bool over = s->mean > (double)s->o.target;
-	level = move(seen, level, over ? -s->o.step_down : s->o.step_up);
+	double mean = seen.left > 0 ? (double)seen.waited / (double)seen.left : seen.admitted > 0 ? atomic_load(&s->mean) : 0;
+	atomic_store_explicit(&s->mean, mean, memory_order_relaxed);
+	if (seen.left > 0 || seen.admitted == 0)
+		level = move(seen.by_priority, level, mean > (double)s->o.target ? -s->o.step_down : s->o.step_up);
+	level = forget(s, level, end, now);
 	atomic_store_explicit(&s->level, level, memory_order_relaxed);
 	bool shedding = level < FL_SHEDDER_LEVELS, moved = shedding != s->shedding;
 	s->shedding = shedding;
 	if (moved)
-		snprintf(why, sizeof(why), "queued for %.1f ms on average, target %.1f ms", s->mean / 1e6, (double)s->o.target / 1e6);
+		snprintf(why, sizeof(why), "queued for %.1f ms on average, target %.1f ms", mean / 1e6, (double)s->o.target / 1e6);
 	common_unlock(&s->lock);
 	if (moved && s->o.listener.event != NULL) {
 		struct fl_event e = { FL_WHO_SHEDDER, s->name, shedding ? "admitting" : "shedding", shedding ? "shedding" : "admitting", why, now };
@@ -204,14 +244,15 @@ judge(struct fl_shedder *s, unsigned priority, uint64_t key, fl_ns now, struct f
 	if (s->o.target > 0 && level < FL_SHEDDER_LEVELS && level < priority + 1.0) {
 		double chance = level - priority;
 		if (chance <= 0 || rng_unit(rng_draw(s->o.seed, key, 0x73686564)) >= chance) {
-			common_refuse(why, FL_WHO_SHEDDER, FL_REASON_SHED_PRIORITY, s->name, s->o.window, priority, floor(level), 0, 0, 0);
+			common_refuse(why, FL_WHO_SHEDDER, FL_REASON_SHED_PRIORITY, s->name, s->o.window, priority, floor(level),
+			    atomic_load_explicit(&s->mean, memory_order_relaxed) / 1e6, (double)s->o.target / 1e6, 0);
 			return -EAGAIN;
 		}
 	}
 	if (s->o.k > 0) {
 		double requests, accepts;
 		throttle_sums(s, now, &requests, &accepts);
-		double p = (requests - s->o.k * accepts) / (requests + 1);
+		double p = throttle_chance(s, requests, accepts);
 		if (p > 0 && rng_unit(rng_draw(s->o.seed, key, 0x74687274)) < p) {
 			common_refuse(why, FL_WHO_SHEDDER, FL_REASON_SHED_ACCEPTS, s->name, FL_SEC, requests, accepts, 100 * p, 0, 0);
 			return -EAGAIN;
@@ -230,7 +271,8 @@ fl_shedder_admit(struct fl_shedder *s, unsigned cell, unsigned priority, uint64_
 		if (now >= atomic_load_explicit(&s->window_end, memory_order_relaxed))
 			window(s, now);
 	}
-	int r = judge(s, priority, key, now, why);
+	struct fl_refusal mine;
+	int r = judge(s, priority, key, now, &mine);
 	/* The throttle counts at the time of sending, refused ones too: else it would let in more the more it refuses. */
 	if (s->o.k > 0)
 		add32(&tenth_of(s, c, now)->requests, 1);
@@ -242,6 +284,8 @@ fl_shedder_admit(struct fl_shedder *s, unsigned cell, unsigned priority, uint64_
 		}
 	}
 	common_add(r == 0 ? &c->admitted : &c->refused, 1);
+	if (r != 0 && why != NULL)
+		*why = mine;
 	return r;
 }
 
@@ -272,21 +316,24 @@ fl_shedder_counters(struct fl_shedder *s, fl_ns now, struct fl_shedder_counters 
 		ret->would_refuse += common_get(&s->cells[i].would_refuse);
 	}
 	throttle_sums(s, now, &ret->requests, &ret->accepts);
-	common_lock(&s->lock);
-	ret->sojourn = (fl_ns)s->mean;
-	common_unlock(&s->lock);
+	ret->sojourn = (fl_ns)atomic_load_explicit(&s->mean, memory_order_relaxed);
 }
 
 char *
 fl_shedder_explain(struct fl_shedder *s, fl_ns now, char *buf, size_t buf_bytes)
 {
 	struct fl_shedder_counters c;
+	char queue[160] = "", accepts[160] = "";
 	fl_shedder_counters(s, now, &c);
-	if (c.level >= FL_SHEDDER_LEVELS)
-		snprintf(buf, buf_bytes, "admits everything; queued for %.1f ms on average; %llu refused so far", (double)c.sojourn / 1e6,
-		    (unsigned long long)c.refused);
-	else
-		snprintf(buf, buf_bytes, "sheds priorities from %.1f on; queued for %.1f ms on average, target %.1f; %llu refused", c.level,
-		    (double)c.sojourn / 1e6, (double)s->o.target / 1e6, (unsigned long long)c.refused);
+	if (s->o.target > 0 && c.level >= FL_SHEDDER_LEVELS)
+		snprintf(queue, sizeof(queue), "admits every priority; queued for %.1f ms on average, target %.1f; ", (double)c.sojourn / 1e6,
+		    (double)s->o.target / 1e6);
+	else if (s->o.target > 0)
+		snprintf(queue, sizeof(queue), "sheds priorities from %.1f on; queued for %.1f ms on average, target %.1f; ", c.level,
+		    (double)c.sojourn / 1e6, (double)s->o.target / 1e6);
+	if (s->o.k > 0)
+		snprintf(accepts, sizeof(accepts), "of %.0f requests %.0f were accepted, %.0f %% are refused here; ", c.requests, c.accepts,
+		    100 * throttle_chance(s, c.requests, c.accepts));
+	snprintf(buf, buf_bytes, "%s%s%llu refused so far", queue, accepts, (unsigned long long)c.refused);
 	return buf;
 }

@@ -11,6 +11,7 @@
 #include "policy/common.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct entry {
@@ -26,6 +27,7 @@ struct fl_stale {
 	size_t size, head, tail, used;
 	uint32_t *index;        /* place in the ring / 64 + 1; 0: free; open addressing */
 	uint32_t slots, entries;
+	uint64_t kept, hits, misses, too_old, overwritten;
 	struct fl_stale_opts o;
 };
 
@@ -131,8 +133,10 @@ drop_oldest(struct fl_stale *s)
 	size_t place = e->pad ? s->size - s->tail : place_of(e->bytes);
 	if (!e->pad) {
 		uint32_t i = find(s, e->key_hi, e->key_lo);
-		if (s->index[i] != 0 && (size_t)(s->index[i] - 1) * PLACE == s->tail)
+		if (s->index[i] != 0 && (size_t)(s->index[i] - 1) * PLACE == s->tail) {
 			unindex(s, i);
+			s->overwritten++;
+		}
 	}
 	s->tail = s->tail + place == s->size ? 0 : s->tail + place;
 	s->used -= place;
@@ -168,6 +172,7 @@ fl_stale_put(struct fl_stale *s, uint64_t hi, uint64_t lo, const void *p, size_t
 		memcpy(e + 1, p, n);
 	s->index[find(s, hi, lo)] = (uint32_t)(s->head / PLACE) + 1;
 	s->entries++;
+	s->kept++;
 	s->used += place;
 	s->head = s->head + place == s->size ? 0 : s->head + place;
 	common_unlock(&s->lock);
@@ -188,10 +193,35 @@ fl_stale_get(struct fl_stale *s, uint64_t hi, uint64_t lo, void *buf, size_t buf
 			*ret_age = now - e->at;
 			if (r == 0 && e->bytes > 0)
 				memcpy(buf, e + 1, e->bytes);
+		} else {
+			s->too_old++;
 		}
 	}
+	s->hits += r == 0;
+	s->misses += r != 0;
 	common_unlock(&s->lock);
 	return r;
+}
+
+void
+fl_stale_counters(struct fl_stale *s, struct fl_stale_counters *ret)
+{
+	common_lock(&s->lock);
+	*ret = (struct fl_stale_counters){ .kept = s->kept, .hits = s->hits, .misses = s->misses, .too_old = s->too_old,
+		.overwritten = s->overwritten, .entries = s->entries, .bytes = s->used, .bytes_max = s->size };
+	common_unlock(&s->lock);
+}
+
+char *
+fl_stale_explain(struct fl_stale *s, char *buf, size_t buf_bytes)
+{
+	struct fl_stale_counters c;
+	char age[32];
+	fl_stale_counters(s, &c);
+	snprintf(buf, buf_bytes, "%zu answers of up to %s kept, %zu of %zu KB; asked %llu times, there %llu times, too old %llu times", c.entries,
+	    common_time(s->o.age_max, age, sizeof(age)), c.bytes >> 10, c.bytes_max >> 10, (unsigned long long)(c.hits + c.misses),
+	    (unsigned long long)c.hits, (unsigned long long)c.too_old);
+	return buf;
 }
 
 void

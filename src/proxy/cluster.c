@@ -7,12 +7,14 @@
  *  (2) A seat is touched by its worker alone; a new set comes to it as a message.
  *  (3) refs counts those who use the cluster; when it falls to 0 its set goes. parts counts its instances and, while there are
  *      users, one: when that falls to 0 its memory goes.
+ *  (4) Sets of a cluster are numbered; a seat never goes back to an older one.
  */
 #include "proxy/cluster.h"
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/rng.h"
 #include "io/tls.h"
+#include "proxy/cluster_names.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,11 +22,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOKUP_WAIT (250 * FL_MS)       /* at most, for a new cluster's names */
+
 struct set {
 	atomic_uint refs;
 	unsigned count;
+	uint64_t number;                        /* (4) */
 	struct fl_balance *balance;
+	uint32_t *slots;                        /* 1 + index by the hash of the address; 0: free */
+	uint32_t mask;
 	struct instance *items[];
+};
+
+/* Ejection: shared by clusters that follow one another, if the same is asked of it. */
+struct cluster_jury {
+	atomic_uint refs;
+	struct fl_outlier *outlier;
 };
 
 struct seat {
@@ -32,20 +45,15 @@ struct seat {
 	unsigned users;
 };
 
-/* Addresses that an upstream stands for now. */
-struct stands {
-	unsigned count;
-	struct io_addr addrs[RESOLVE_ADDRS_MAX];
-};
-
 struct cluster {
 	atomic_uint refs, parts;                /* (3) */
 	struct cluster_conf conf;
 	struct cluster_upstream *upstreams;
-	struct stands *stands;                  /* home worker, once attached */
-	struct fl_outlier *outlier;
+	struct cluster_names *stands;           /* what each upstream stands for now; home worker, once attached */
+	struct cluster_jury *jury;              /* NULL: none */
 	pthread_mutex_t lock;                   /* of set: control side and home worker */
 	struct set *set;
+	bool behind;                            /* some worker was not told of it; home worker */
 	struct cluster_watch *watch;            /* home worker */
 	struct seat seats[];
 };
@@ -65,11 +73,20 @@ cluster_conf_init(struct cluster_conf *c, const char *name)
 /* ---- instances ---- */
 
 static void
+jury_unref(struct cluster_jury *y)
+{
+	if (y == NULL || atomic_fetch_sub(&y->refs, 1) > 1)
+		return;
+	fl_outlier_free(y->outlier);
+	free(y);
+}
+
+static void
 part_unref(struct cluster *c)
 {
 	if (atomic_fetch_sub_explicit(&c->parts, 1, memory_order_acq_rel) > 1)
 		return;
-	fl_outlier_free(c->outlier);
+	jury_unref(c->jury);
 	tls_ctx_unref(c->conf.tls);
 	pthread_mutex_destroy(&c->lock);
 	free(c->stands);
@@ -87,12 +104,21 @@ core_unref(struct instance_core *k)
 }
 
 static void
+judge_unref(struct instance_judge *j)
+{
+	if (j == NULL || atomic_fetch_sub(&j->refs, 1) > 1)
+		return;
+	fl_outlier_remove(j->jury->outlier, &j->host);
+	jury_unref(j->jury);
+	free(j);
+}
+
+static void
 instance_free(struct instance *i)
 {
 	if (i == NULL)
 		return;
-	if (i->has_host)
-		fl_outlier_remove(i->cluster->outlier, &i->host);
+	judge_unref(i->judge);
 	core_unref(i->core);
 	free(i);
 }
@@ -137,6 +163,21 @@ core_new(struct cluster *c, const char *text)
 	return k;
 }
 
+static struct instance_judge *
+judge_new(struct cluster *c, const char *text)
+{
+	struct instance_judge *j = calloc(1, sizeof(*j));
+	char name[FL_NAME_MAX];
+	if (j == NULL)
+		return NULL;
+	atomic_init(&j->refs, 1);
+	j->jury = c->jury;
+	atomic_fetch_add(&c->jury->refs, 1);
+	snprintf(name, sizeof(name), "%.60s %.60s", c->conf.name, text);        /* as its breaker's: of which line it is */
+	fl_outlier_add(c->jury->outlier, &j->host, name, 0);
+	return j;
+}
+
 /* Instances of one cluster in another one's core: the same breaker is asked for. */
 static bool
 same_breaker(const struct cluster_conf *a, const struct cluster_conf *b)
@@ -148,40 +189,76 @@ same_breaker(const struct cluster_conf *a, const struct cluster_conf *b)
 	return !a->breaker_on || memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-static struct instance *
-instance_new(struct cluster *c, const struct cluster_upstream *u, const struct io_addr *addr, struct instance_core *core)
+static bool
+same_health(const struct cluster_health_conf *a, const struct cluster_health_conf *b)
 {
-	struct instance *i = aligned_alloc(64, (sizeof(*i) + c->conf.workers * sizeof(i->seats[0]) + 63) & ~(size_t)63);
+	return a->on == b->on && (!a->on || (a->tcp == b->tcp && strcmp(a->path, b->path) == 0 && strcmp(a->host, b->host) == 0 &&
+	    a->interval == b->interval && a->timeout == b->timeout && a->rise == b->rise && a->fall == b->fall &&
+	    a->status_min == b->status_min && a->status_max == b->status_max));
+}
+
+/* Is the same asked of ejection and checks? */
+static bool
+same_jury(const struct cluster_conf *a, const struct cluster_conf *b)
+{
+	const struct fl_outlier_opts *x = &a->outlier, *y = &b->outlier;
+	return a->outlier_on == b->outlier_on && same_health(&a->health, &b->health) && a->seed == b->seed &&
+	    a->listener.event == b->listener.event && a->listener.ud == b->listener.ud &&
+	    x->consecutive == y->consecutive && x->failure_share == y->failure_share && x->volume_min == y->volume_min &&
+	    x->sigmas == y->sigmas && x->hosts_min == y->hosts_min && x->window == y->window && x->base == y->base && x->max == y->max &&
+	    x->jitter == y->jitter && x->max_share == y->max_share && x->enforce == y->enforce;
+}
+
+/* What an instance takes over from one that was there before with the same address. */
+static void
+inherit(struct instance *i, const struct instance *old, fl_ns joined)
+{
+	const struct cluster *c = i->cluster;
+	atomic_init(&i->back_at, joined);
+	if (old == NULL)
+		return;
+	atomic_init(&i->back_at, atomic_load(&old->back_at));
+	atomic_init(&i->other_first, i->other.len > 0 && atomic_load(&old->other_first));
+	atomic_init(&i->draining, atomic_load(&old->draining));
+	if (same_breaker(&c->conf, &old->cluster->conf)) {
+		atomic_fetch_add(&old->core->refs, 1);
+		i->core = old->core;
+	}
+	if (old->judge != NULL && c->jury == old->judge->jury) {
+		atomic_fetch_add(&old->judge->refs, 1);
+		i->judge = old->judge;
+	}
+}
+
+/* old: with the same address, of the cluster before; NULL: none. joined: for slow start. */
+static struct instance *
+instance_new(struct cluster *c, unsigned upstream, const struct io_addr *addr, const struct io_addr *other, const struct instance *old,
+    fl_ns joined)
+{
+	const struct cluster_upstream *u = &c->upstreams[upstream];
+	size_t bytes = (sizeof(struct instance) + c->conf.workers * sizeof(struct instance_seat) + 63) & ~(size_t)63;
+	struct instance *i = aligned_alloc(64, bytes);
 	if (i == NULL)
 		return NULL;
-	memset(i, 0, sizeof(*i) + c->conf.workers * sizeof(i->seats[0]));
+	memset(i, 0, bytes);
 	atomic_init(&i->refs, 1);
 	i->cluster = c;
 	i->addr = *addr;
+	i->other = *other;
 	addr_format(addr, i->text, sizeof(i->text));
 	i->id = hash_bytes(0, 0, i->text, strlen(i->text));
+	i->upstream = upstream;
 	i->weight = u->weight;
 	i->priority = u->priority;
 	i->local = u->local;
 	i->conns_max = u->connections_max > 0 ? u->connections_max : c->conf.pool.connections_max;
-	atomic_store(&i->back_at, INT64_MIN);
 	for (unsigned w = 0; w < c->conf.workers; w++)
 		list_init(&i->seats[w].idle);
-	if (core != NULL) {
-		atomic_fetch_add(&core->refs, 1);
-		i->core = core;
-	} else {
-		i->core = core_new(c, i->text);
-	}
-	if (i->core == NULL) {
+	inherit(i, old, joined);
+	if ((i->core == NULL && (i->core = core_new(c, i->text)) == NULL) ||
+	    (c->jury != NULL && i->judge == NULL && (i->judge = judge_new(c, i->text)) == NULL)) {
 		instance_free(i);
 		return NULL;
-	}
-	if (c->outlier != NULL) {
-		char name[FL_NAME_MAX];
-		snprintf(name, sizeof(name), "%.60s %.60s", c->conf.name, i->text);     /* as its breaker's: of which line it is */
-		fl_outlier_add(c->outlier, &i->host, name);
-		i->has_host = true;
 	}
 	atomic_fetch_add(&c->parts, 1);
 	return i;
@@ -197,6 +274,7 @@ set_unref(struct set *s)
 	for (unsigned i = 0; i < s->count; i++)
 		cluster_let_go(s->items[i]);
 	fl_balance_free(s->balance);
+	free(s->slots);
 	free(s);
 }
 
@@ -207,66 +285,193 @@ set_ref(struct set *s)
 	return s;
 }
 
+/* The cluster's, with a reference. */
+static struct set *
+current(struct cluster *c)
+{
+	pthread_mutex_lock(&c->lock);
+	struct set *s = set_ref(c->set);
+	pthread_mutex_unlock(&c->lock);
+	return s;
+}
+
+/* Where the address is in the table, or would be. */
+static uint32_t *
+slot_of(const struct set *s, const struct io_addr *addr)
+{
+	uint8_t ip[16];
+	uint64_t h = addr_ip16(addr, ip) ? hash_bytes(addr_port(addr), 0, ip, sizeof(ip)) : hash_bytes(0, 1, &addr->sa, addr->len);
+	for (uint32_t k = (uint32_t)h;; k++) {
+		uint32_t *slot = &s->slots[k & s->mask];
+		if (*slot == 0 || addr_equal(&s->items[*slot - 1]->addr, addr))
+			return slot;
+	}
+}
+
 static struct instance *
 set_find(const struct set *s, const struct io_addr *addr)
 {
-	for (unsigned i = 0; s != NULL && i < s->count; i++)
-		if (addr_equal(&s->items[i]->addr, addr))
-			return s->items[i];
-	return NULL;
+	uint32_t at = s != NULL ? *slot_of(s, addr) : 0;
+	return at > 0 ? s->items[at - 1] : NULL;
 }
 
-/* A set of what the upstreams stand for now. Instances come from `now` as they are, cores from `before`. */
-static struct set *
-set_new(struct cluster *c, const struct set *now, const struct set *before)
+static bool
+same_other(const struct instance *i, const struct io_addr *other)
 {
+	return i->other.len == other->len && (other->len == 0 || addr_equal(&i->other, other));
+}
+
+/* Room for total instances, none there yet. */
+static struct set *
+set_room(unsigned total)
+{
+	struct set *s = calloc(1, sizeof(*s) + (total + 1) * sizeof(s->items[0]));
+	uint32_t slots = 4;
+	while (slots < 2 * total + 2)
+		slots *= 2;
+	if (s == NULL)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->mask = slots - 1;
+	s->slots = calloc(slots, sizeof(*s->slots));
+	if (s->slots == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int
+set_balance(struct set *s, const struct cluster *c)
+{
+	uint64_t *ids = calloc(s->count + 1, sizeof(*ids));
+	double *weights = calloc(s->count + 1, sizeof(*weights));
+	int r = -ENOMEM;
+	for (unsigned i = 0; ids != NULL && weights != NULL && i < s->count; i++) {
+		ids[i] = s->items[i]->id;
+		weights[i] = s->items[i]->weight;
+	}
+	if (ids != NULL && weights != NULL)
+		r = fl_balance_new(&c->conf.balance, ids, weights, s->count, &s->balance, NULL);
+	free(ids);
+	free(weights);
+	return r;
+}
+
+/*
+ * A set of what the upstreams stand for now. Instances come from `now` as they are; new ones take over what there is in `before`.
+ * at: who joins instances that are there begins slowly.
+ */
+static struct set *
+set_new(struct cluster *c, const struct set *now, const struct set *before, fl_ns at)
+{
+	bool joins = (now != NULL && now->count > 0) || (before != NULL && before->count > 0);
 	unsigned total = 0;
 	for (unsigned u = 0; u < c->conf.count; u++)
 		total += c->stands[u].count;
 	total = FL_MIN(total, CLUSTER_INSTANCES_MAX);
-	struct set *s = calloc(1, sizeof(*s) + (total + 1) * sizeof(s->items[0]));
-	uint64_t *ids = calloc(total + 1, sizeof(*ids));
-	double *weights = calloc(total + 1, sizeof(*weights));
-	if (s == NULL || ids == NULL || weights == NULL)
-		goto fail;
-	atomic_init(&s->refs, 1);
+	struct set *s = set_room(total);
+	if (s == NULL)
+		return NULL;
+	s->number = now != NULL ? now->number + 1 : 1;
 	for (unsigned u = 0; u < c->conf.count; u++) {
 		for (unsigned k = 0; k < c->stands[u].count && s->count < total; k++) {
 			const struct io_addr *a = &c->stands[u].addrs[k];
-			struct instance *i = set_find(now, a), *old = set_find(before, a);
+			const struct io_addr *other = &c->stands[u].others[k];
+			struct instance *i = set_find(now, a), *old = now != NULL ? i : set_find(before, a);
 			if (set_find(s, a) != NULL)
 				continue;
-			i = i != NULL ? cluster_hold(i) : instance_new(c, &c->upstreams[u], a, old != NULL ? old->core : NULL);
+			if (i != NULL && same_other(i, other))
+				cluster_hold(i);
+			else
+				i = instance_new(c, u, a, other, old, joins ? at : INT64_MIN);
 			if (i == NULL)
 				goto fail;
-			ids[s->count] = i->id;
-			weights[s->count] = i->weight;
-			s->items[s->count++] = i;
+			s->items[s->count] = i;
+			*slot_of(s, a) = ++s->count;
 		}
 	}
-	if (fl_balance_new(&c->conf.balance, ids, weights, s->count, &s->balance, NULL) < 0)
-		goto fail;
-	free(ids);
-	free(weights);
-	return s;
+	if (set_balance(s, c) == 0)
+		return s;
 fail:
-	free(ids);
-	free(weights);
-	if (s != NULL)
-		set_unref(s);
+	set_unref(s);
 	return NULL;
 }
 
+/* Names that stood for something before go on standing for it until they are looked up. */
+static void
+stand_as_before(struct cluster *c, const struct cluster *before, const struct set *was)
+{
+	for (unsigned i = 0; i < was->count; i++) {
+		const struct instance *old = was->items[i];
+		const char *name = before->upstreams[old->upstream].address;
+		for (unsigned u = 0; u < c->conf.count; u++)
+			if (c->stands[u].is_name && strcmp(c->upstreams[u].address, name) == 0)
+				cluster_names_more(&c->stands[u], &old->addr, &old->other);
+	}
+}
+
 /* ---- life ---- */
+
+/* The jury of the cluster before, if the same is asked of it. */
+static int
+take_jury(struct cluster *c, const struct cluster *before)
+{
+	const struct cluster_conf *conf = &c->conf;
+	if (!conf->outlier_on && !conf->health.on)
+		return 0;
+	if (before != NULL && before->jury != NULL && same_jury(conf, &before->conf)) {
+		c->jury = before->jury;
+		atomic_fetch_add(&c->jury->refs, 1);
+		return 0;
+	}
+	struct fl_outlier_opts o = conf->outlier;
+	char name[FL_NAME_MAX];
+	snprintf(name, sizeof(name), "%.100s", conf->name);
+	o.name = name;
+	o.listener = conf->listener;
+	o.panic_share = 1;                      /* panic is by priority: panicked() */
+	o.seed = conf->seed;
+	if (!conf->outlier_on) {
+		o.consecutive = 0;
+		o.failure_share = 2;
+		o.sigmas = 0;
+	}
+	struct cluster_jury *y = calloc(1, sizeof(*y));
+	int r = y != NULL ? fl_outlier_new(&o, &y->outlier, NULL) : -ENOMEM;
+	if (r < 0) {
+		free(y);
+		return r;
+	}
+	atomic_init(&y->refs, 1);
+	c->jury = y;
+	return 0;
+}
+
+static void
+read_upstream(const struct cluster_upstream *from, struct cluster_upstream *u, struct cluster_names *stands)
+{
+	char port[32];
+	struct io_addr a;
+	*u = *from;
+	u->host[0] = '\0';
+	if (addr_parse(u->address, &a) == 0) {
+		addr_host(&a, u->host, sizeof(u->host));
+		cluster_names_add(stands, &a);
+	} else if (addr_split(u->address, u->host, sizeof(u->host), port, sizeof(port)) == 0) {
+		stands->is_name = true;
+	}
+}
 
 int
 cluster_new(const struct cluster_conf *conf, struct cluster *before, struct cluster **ret_cluster)
 {
 	fl_assert(conf->workers >= 1 && conf->workers <= LINE_WORKERS_MAX);
-	struct cluster *c = calloc(1, sizeof(*c) + conf->workers * sizeof(c->seats[0]));
+	struct cluster *c = aligned_alloc(64, (sizeof(*c) + conf->workers * sizeof(c->seats[0]) + 63) & ~(size_t)63);
 	int r = -ENOMEM;
 	if (c == NULL)
-		return r;
+		return -ENOMEM;
+	memset(c, 0, sizeof(*c) + conf->workers * sizeof(c->seats[0]));
 	atomic_init(&c->refs, 1);
 	atomic_init(&c->parts, 1);
 	pthread_mutex_init(&c->lock, NULL);
@@ -274,34 +479,17 @@ cluster_new(const struct cluster_conf *conf, struct cluster *before, struct clus
 	c->conf.tls = conf->tls != NULL ? tls_ctx_ref(conf->tls) : NULL;
 	c->upstreams = calloc(conf->count + 1, sizeof(*c->upstreams));
 	c->stands = calloc(conf->count + 1, sizeof(*c->stands));
-	if (c->upstreams == NULL || c->stands == NULL)
+	if (c->upstreams == NULL || c->stands == NULL || (r = take_jury(c, before)) < 0)
 		goto fail;
-	for (unsigned u = 0; u < conf->count; u++) {
-		c->upstreams[u] = conf->upstreams[u];
-		c->stands[u].count = addr_parse(c->upstreams[u].address, &c->stands[u].addrs[0]) == 0 ? 1 : 0;
-	}
+	for (unsigned u = 0; u < conf->count; u++)
+		read_upstream(&conf->upstreams[u], &c->upstreams[u], &c->stands[u]);
 	c->conf.upstreams = c->upstreams;
-	if (conf->outlier_on || conf->health.on) {
-		struct fl_outlier_opts o = conf->outlier;
-		char name[FL_NAME_MAX];
-		snprintf(name, sizeof(name), "%.100s", conf->name);
-		o.name = name;
-		o.listener = conf->listener;
-		o.panic_share = conf->panic;
-		o.seed = conf->seed;
-		if (!conf->outlier_on) {
-			o.consecutive = 0;
-			o.failure_share = 2;
-			o.sigmas = 0;
-		}
-		if ((r = fl_outlier_new(&o, &c->outlier, NULL)) < 0)
-			goto fail;
-	}
-	if (before != NULL)
-		pthread_mutex_lock(&before->lock);
-	c->set = set_new(c, NULL, before != NULL && same_breaker(conf, &before->conf) ? before->set : NULL);
-	if (before != NULL)
-		pthread_mutex_unlock(&before->lock);
+	struct set *was = before != NULL ? current(before) : NULL;
+	if (was != NULL)
+		stand_as_before(c, before, was);
+	cluster_names_wait(conf->resolver, c->upstreams, c->stands, conf->count, LOOKUP_WAIT);
+	c->set = set_new(c, NULL, was, conf->now);
+	set_unref(was);
 	r = -ENOMEM;
 	if (c->set == NULL)
 		goto fail;
@@ -336,18 +524,38 @@ cluster_conf_of(const struct cluster *c)
 	return &c->conf;
 }
 
+const char *
+cluster_tls_name(const struct instance *i)
+{
+	const struct cluster *c = i->cluster;
+	return c->conf.tls_name[0] != '\0' ? c->conf.tls_name : c->upstreams[i->upstream].host;
+}
+
+const struct io_addr *
+cluster_address(const struct instance *i, bool second)
+{
+	if (i->other.len == 0)
+		return second ? NULL : &i->addr;
+	return atomic_load_explicit(&i->other_first, memory_order_relaxed) != second ? &i->other : &i->addr;
+}
+
+void
+cluster_reached(struct instance *i, const struct io_addr *at)
+{
+	bool other = at == &i->other;
+	if (atomic_load_explicit(&i->other_first, memory_order_relaxed) != other)
+		atomic_store_explicit(&i->other_first, other, memory_order_relaxed);
+}
+
 /* ---- workers ---- */
 
-/* Take a set for this worker. What is no longer in it drains: its idle connections are closed by the next sweep. */
+/* Take a set for this worker. */
 static void
 seat_set(struct worker *w, struct cluster *c, struct set *s)
 {
 	struct seat *seat = &c->seats[w->index];
 	struct set *old = seat->set;
 	seat->set = s;
-	for (unsigned i = 0; old != NULL && i < old->count; i++)
-		if (s == NULL || set_find(s, &old->items[i]->addr) != old->items[i])
-			atomic_store(&old->items[i]->draining, s != NULL || atomic_load(&old->items[i]->draining));
 	set_unref(old);
 }
 
@@ -357,7 +565,8 @@ set_message(void *owner, const struct message *m)
 	struct worker *w = owner;
 	struct cluster *c = (struct cluster *)(uintptr_t)m->words[0];
 	struct set *s = (struct set *)(uintptr_t)m->words[1];
-	if (c->seats[w->index].users > 0)
+	const struct seat *seat = &c->seats[w->index];
+	if (seat->users > 0 && s->number > seat->set->number)           /* (4) */
 		seat_set(w, c, s);
 	else
 		set_unref(s);
@@ -370,10 +579,7 @@ cluster_attach(struct worker *w, struct cluster *c)
 	struct seat *seat = &c->seats[w->index];
 	if (seat->users++ > 0)
 		return false;
-	pthread_mutex_lock(&c->lock);
-	struct set *s = set_ref(c->set);
-	pthread_mutex_unlock(&c->lock);
-	seat_set(w, c, s);
+	seat_set(w, c, current(c));
 	cluster_ref(c);
 	return true;
 }
@@ -401,39 +607,61 @@ cluster_watch_of(struct cluster *c)
 	return &c->watch;
 }
 
-int
-cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, const struct io_addr *addrs, unsigned count)
+unsigned
+cluster_stands(const struct cluster *c, unsigned u)
 {
-	struct stands *st = &c->stands[u];
-	bool same = st->count == count;
-	for (unsigned i = 0; same && i < count; i++)
-		same = addr_equal(&st->addrs[i], &addrs[i]);
-	if (same || count == 0)
-		return 0;
-	struct stands was = *st;
-	st->count = FL_MIN(count, RESOLVE_ADDRS_MAX);
-	memcpy(st->addrs, addrs, st->count * sizeof(addrs[0]));
-	pthread_mutex_lock(&c->lock);
-	struct set *old = c->set, *s = set_new(c, old, NULL);
-	if (s != NULL)
-		c->set = s;
-	pthread_mutex_unlock(&c->lock);
-	if (s == NULL) {
-		*st = was;
-		return -ENOMEM;
-	}
+	return c->stands[u].count;
+}
+
+/* Tell all workers of the set. Whose mailbox is full is told again by the watch. */
+static void
+tell_set(struct worker *home, struct cluster *c)
+{
+	struct set *s = current(c);
+	c->behind = false;
 	for (unsigned i = 0; i < c->conf.workers && i < home->crew->count; i++) {
 		struct message m = { .call = set_message, .words = { (uint64_t)(uintptr_t)cluster_ref(c), (uint64_t)(uintptr_t)set_ref(s) } };
-		if (i != home->index && mailbox_post(&home->crew->workers[i]->mail, &m))
-			continue;
 		if (i == home->index) {
 			set_message(home, &m);
-		} else {
-			/* Its mailbox is full: it keeps the old set until the next change. */
+		} else if (!mailbox_post(&home->crew->workers[i]->mail, &m)) {
+			c->behind = true;
 			set_unref(s);
 			cluster_unref(c);
 		}
 	}
+	set_unref(s);
+}
+
+void
+cluster_tell_again(struct worker *home, struct cluster *c)
+{
+	if (c->behind)
+		tell_set(home, c);
+}
+
+int
+cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, const struct io_addr *addrs, unsigned count)
+{
+	struct cluster_names *st = &c->stands[u], was = *st;
+	if (count == 0)
+		return 0;
+	cluster_names_set(st, addrs, count);
+	if (cluster_names_equal(st, &was))
+		return 0;
+	struct set *old = current(c), *s = set_new(c, old, NULL, io_now(home->io));
+	if (s == NULL) {
+		*st = was;
+		set_unref(old);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&c->lock);
+	c->set = s;
+	pthread_mutex_unlock(&c->lock);
+	set_unref(old);                         /* the cluster's; ours goes last */
+	tell_set(home, c);
+	for (unsigned i = 0; i < old->count; i++)
+		if (set_find(s, &old->items[i]->addr) != old->items[i])
+			atomic_store(&old->items[i]->gone, true);
 	set_unref(old);
 	return 0;
 }
@@ -441,7 +669,13 @@ cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, const 
 struct fl_outlier *
 cluster_outlier(const struct cluster *c)
 {
-	return c->outlier;
+	return c->jury != NULL ? c->jury->outlier : NULL;
+}
+
+struct fl_outlier *
+cluster_outlier_of(const struct instance *i)
+{
+	return i->judge != NULL ? i->judge->jury->outlier : NULL;
 }
 
 unsigned
@@ -452,128 +686,27 @@ cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_it
 	return s->count;
 }
 
-/* ---- the choice ---- */
-
-struct view {
-	const struct cluster *c;
-	const struct set *set;
-	fl_ns now;
-	bool breakers;                          /* an open breaker makes an instance unusable */
-};
-
-static bool
-is_usable(const struct cluster *c, struct instance *i, fl_ns now)
+struct fl_balance *
+cluster_balance(const struct worker *w, const struct cluster *c)
 {
-	return !atomic_load_explicit(&i->draining, memory_order_relaxed) &&
-	    (c->outlier == NULL || fl_outlier_usable(c->outlier, &i->host, now));
+	return c->seats[w->index].set->balance;
 }
 
-static bool
-breaker_ready(const struct instance *i, fl_ns now)
+unsigned
+cluster_look(struct cluster *c, struct cluster_sight *ret_sight)
 {
-	return i->core->breaker == NULL || fl_breaker_ready(i->core->breaker, now);
+	struct set *s = current(c);
+	*ret_sight = (struct cluster_sight){ s, s->items, s->count };
+	return s->count;
 }
 
-static void
-see(void *ud, unsigned n, struct fl_instance_view *ret)
+void
+cluster_look_away(struct cluster_sight *s)
 {
-	const struct view *v = ud;
-	struct instance *i = v->set->items[n];
-	fl_ns back = atomic_load_explicit(&i->back_at, memory_order_relaxed);
-	*ret = (struct fl_instance_view){ .weight = i->weight, .inflight = (unsigned)atomic_load_explicit(&i->inflight, memory_order_relaxed),
-		.latency = atomic_load_explicit(&i->core->latency, memory_order_relaxed), .priority = i->priority, .local = i->local,
-		.usable = is_usable(v->c, i, v->now) && (!v->breakers || breaker_ready(i, v->now)), .back_at = back };
+	set_unref(s->set);
 }
 
-/*
- * More than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so all carry. All of
- * them open is what a breaker is for: the call is refused.
- */
-static bool
-breakers_panic(const struct cluster *c, const struct set *s, fl_ns now)
-{
-	unsigned open = 0;
-	if (!c->conf.breaker_on || s->count < 2)
-		return false;
-	for (unsigned i = 0; i < s->count; i++)
-		open += !breaker_ready(s->items[i], now);
-	return open < s->count && (double)open > c->conf.panic * s->count;
-}
-
-static void
-refuse_all(const struct set *s, const struct cluster *c, unsigned asked, fl_ns soonest, struct fl_refusal *why)
-{
-	if (asked > 0 && why->by != FL_WHO_NONE) {
-		why->retry_after = soonest == FL_NEVER ? 0 : soonest;
-		return;
-	}
-	*why = (struct fl_refusal){ .by = FL_WHO_NO_INSTANCE, .reason = asked > 0 ? FL_REASON_ALL_REFUSED : FL_REASON_ALL_OUT,
-		.n = { asked > 0 ? asked : s->count, 0 }, .retry_after = FL_SEC };
-	snprintf(why->name, sizeof(why->name), "%s", c->conf.name);
-}
-
-/* Ask the chosen one: its connections, its breaker. */
-static int
-take(struct worker *w, struct instance *i, bool panic, fl_ns now, struct fl_permit *ret_permit, struct fl_refusal *why)
-{
-	int conns = (int)atomic_load_explicit(&i->conns, memory_order_relaxed);
-	if (i->conns_max > 0 && conns >= (int)i->conns_max && list_empty(&i->seats[w->index].idle)) {
-		*why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL, .n = { conns, i->conns_max } };
-		snprintf(why->name, sizeof(why->name), "%.100s", i->text);
-		return -EAGAIN;
-	}
-	*ret_permit = (struct fl_permit){ .generation = 0 };
-	if (i->core->breaker == NULL || fl_breaker_admit(i->core->breaker, w->index, now, ret_permit, why) == 0)
-		return 0;
-	if (!panic)
-		return -EAGAIN;
-	*ret_permit = (struct fl_permit){ .generation = 0 };
-	return 0;
-}
-
-int
-cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
-    struct instance **ret_instance, struct fl_refusal *ret_why)
-{
-	const struct set *s = c->seats[w->index].set;
-	struct fl_refusal why = { .by = FL_WHO_NONE };
-	unsigned tried[CLUSTER_TRIED_MAX * 2], count = 0, asked = 0;
-	fl_ns soonest = FL_NEVER;
-	bool panic = breakers_panic(c, s, ask->now);
-	struct view v = { c, s, ask->now, !panic };
-	for (unsigned k = 0; k < ask->tried_count; k++)
-		for (unsigned i = 0; i < s->count && count < CLUSTER_TRIED_MAX; i++)
-			if (s->items[i] == ask->tried[k])
-				tried[count++] = i;
-	struct fl_balance_ask b = { .draw = ask->draw, .hash = ask->hash, .now = ask->now, .tried = tried };
-	for (unsigned n = 0; n < s->count && n < CLUSTER_TRIED_MAX; n++) {
-		b.tried_count = count;
-		int i = fl_balance_pick(s->balance, s->count, see, &v, &b);
-		if (i < 0 && v.breakers) {
-			/* None has a breaker that is ready: ask one, for what it says. */
-			v.breakers = false;
-			i = fl_balance_pick(s->balance, s->count, see, &v, &b);
-		}
-		if (i < 0)
-			break;
-		asked++;
-		if (take(w, s->items[i], panic, ask->now, ret_permit, &why) == 0) {
-			struct instance *it = cluster_hold(s->items[i]);
-			atomic_fetch_add_explicit(&it->inflight, 1, memory_order_relaxed);
-			line_count(&it->seats[w->index].picked, 1);
-			*ret_instance = it;
-			return 0;
-		}
-		soonest = FL_MIN(soonest, why.retry_after > 0 ? why.retry_after : FL_NEVER);
-		if (count >= FL_ARRAY_LEN(tried))
-			break;
-		tried[count++] = (unsigned)i;
-		b.draw = rng_key(b.draw, n);
-	}
-	refuse_all(s, c, asked, soonest, &why);
-	*ret_why = why;
-	return -EAGAIN;
-}
+/* ---- what became of calls ---- */
 
 void
 cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now)
@@ -582,8 +715,8 @@ cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permi
 	struct cluster *c = i->cluster;
 	if (k->breaker != NULL && permit->generation != 0)
 		fl_breaker_record(k->breaker, w->index, permit, r->outcome, r->latency, now);
-	if (c->outlier != NULL)
-		fl_outlier_record(c->outlier, &i->host, r->outcome, now);
+	if (i->judge != NULL)
+		fl_outlier_record(i->judge->jury->outlier, &i->judge->host, r->outcome, r->began, now);
 	if (r->outcome == FL_OK) {
 		double was = atomic_load_explicit(&k->latency, memory_order_relaxed);
 		fl_ns at = atomic_load_explicit(&k->latency_at, memory_order_relaxed);
@@ -602,51 +735,7 @@ cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permi
 	cluster_let_go(i);
 }
 
-/* ---- reports ---- */
-
-static struct set *
-current(struct cluster *c)
-{
-	pthread_mutex_lock(&c->lock);
-	struct set *s = set_ref(c->set);
-	pthread_mutex_unlock(&c->lock);
-	return s;
-}
-
-static void
-report(struct cluster *c, struct instance *i, fl_ns now, struct cluster_report *r)
-{
-	*r = (struct cluster_report){ .weight = i->weight, .priority = i->priority, .local = i->local, .usable = is_usable(c, i, now),
-		.draining = atomic_load(&i->draining), .health = atomic_load(&i->health_state), .health_status = atomic_load(&i->health_status),
-		.health_at = atomic_load(&i->health_at), .inflight = (int)atomic_load(&i->inflight), .conns = (int)atomic_load(&i->conns),
-		.idle = (int)atomic_load(&i->idle), .failures = atomic_load(&i->core->failures),
-		.connect_failures = atomic_load(&i->core->connect_failures), .timeouts = atomic_load(&i->core->timeouts),
-		.latency = atomic_load(&i->core->latency), .has_breaker = i->core->breaker != NULL };
-	snprintf(r->address, sizeof(r->address), "%s", i->text);
-	for (unsigned w = 0; w < c->conf.workers; w++)
-		r->requests += atomic_load_explicit(&i->seats[w].picked, memory_order_relaxed);
-	if (c->outlier != NULL) {
-		struct fl_outlier_view v;
-		fl_outlier_view(c->outlier, &i->host, now, &v);
-		r->ejected = v.ejected;
-		r->ejected_until = v.until;
-	}
-	if (r->has_breaker) {
-		fl_breaker_view(i->core->breaker, now, &r->breaker);
-		fl_breaker_counters(i->core->breaker, &r->counters);
-	}
-}
-
-unsigned
-cluster_reports(struct cluster *c, fl_ns now, struct cluster_report *ret, unsigned max)
-{
-	struct set *s = current(c);
-	unsigned n = s->count;
-	for (unsigned i = 0; i < n && i < max; i++)
-		report(c, s->items[i], now, &ret[i]);
-	set_unref(s);
-	return n;
-}
+/* ---- by hand ---- */
 
 static struct instance *
 find(const struct set *s, const char *address)

@@ -11,7 +11,8 @@
  * Invariants
  *  (1) An instance lives while a set, a connection or a call refers to it.
  *  (2) An instance whose address stays keeps its breaker, its latency and its counters over new answers of the DNS, and over
- *      configurations if what is asked of the breaker is the same.
+ *      configurations if what is asked of the breaker is the same; likewise what ejection and checks think of it. Whoever was taken
+ *      out by hand stays out.
  */
 #ifndef PROXY_CLUSTER_H
 #define PROXY_CLUSTER_H
@@ -33,6 +34,7 @@ struct health;
 /* One of the upstreams in the configuration: a literal, unix:path, or a name that stands for as many instances as it has addresses. */
 struct cluster_upstream {
 	char address[300];
+	char host[256];                         /* of it: what its certificate must be for. cluster_new() fills it in */
 	double weight;
 	bool local;                             /* in our zone */
 	unsigned priority;
@@ -74,8 +76,21 @@ struct cluster_conf {
 	char tls_name[256];
 	uint8_t send_proxy;
 	struct fl_listener listener;            /* changes of instances' states; any worker's thread */
+	struct resolver *resolver;              /* for a first answer before the cluster is used; NULL: the first calls may come too early */
+	fl_ns now;                              /* io clock: instances that join a cluster that was there begin slowly */
 };
 void cluster_conf_init(struct cluster_conf *c, const char *name);      /* the defaults */
+
+/* What ejection and health checks think of an address. It stays with it as long as they are asked for in the same way. */
+struct cluster_jury;
+struct instance_judge {
+	atomic_uint refs;
+	struct cluster_jury *jury;              /* a reference */
+	struct fl_outlier_host host;
+	_Atomic int32_t health_state;           /* 0 not checked yet, 1 good, -1 bad */
+	_Atomic int32_t health_status;          /* of the last check: a status, 0 connected, or -errno */
+	_Atomic int64_t health_at;
+};
 
 /* What stays with an address. */
 struct instance_core {
@@ -97,34 +112,25 @@ struct instance {
 	atomic_uint refs;
 	struct cluster *cluster;                /* outlives it */
 	struct io_addr addr;
+	struct io_addr other;                   /* its address of the other family; len 0: none */
+	atomic_bool other_first;                /* that is where it was reached last */
 	char text[ADDR_TEXT_MAX];
 	uint64_t id;
 	double weight;
 	unsigned priority;
+	unsigned upstream;                      /* that it came from */
 	bool local;
 	uint32_t conns_max;
-	bool has_host;
-	struct fl_outlier_host host;            /* in the cluster's outlier */
 	struct instance_core *core;
-	_Atomic int64_t back_at;                /* when it joined, for slow start */
-	atomic_bool draining;                   /* by hand, or because it is no longer in the set */
+	struct instance_judge *judge;           /* NULL: nobody judges it */
+	_Atomic int64_t back_at;                /* when it joined, for slow start; INT64_MIN: with the cluster */
+	atomic_bool draining;                   /* by hand */
+	atomic_bool gone;                       /* no longer in the set: connections end when they are free */
 	_Alignas(64) atomic_int_fast32_t inflight;      /* calls */
 	atomic_int_fast32_t conns;              /* connections, idle ones too */
 	atomic_int_fast32_t idle;
 	struct health *health;                  /* home worker */
-	_Atomic int32_t health_state;           /* 0 not checked yet, 1 good, -1 bad */
-	_Atomic int32_t health_status;          /* of the last check: a status, 0 connected, or -errno */
-	_Atomic int64_t health_at;
 	struct instance_seat seats[];           /* by worker */
-};
-
-/* What a call wants of the next instance. */
-struct cluster_ask {
-	fl_ns now;
-	uint64_t draw;                          /* random bits for the choice: of (seed, line, request, attempt) */
-	uint64_t hash;                          /* for ring hash */
-	struct instance *const *tried;          /* not these, if there is another */
-	unsigned tried_count;
 };
 
 /* before: whose instances to take over; NULL: none. 0 or -errno (-EINVAL: an upstream that cannot be read). */
@@ -132,6 +138,13 @@ int cluster_new(const struct cluster_conf *conf, struct cluster *before, struct 
 struct cluster *cluster_ref(struct cluster *c);
 void cluster_unref(struct cluster *c);          /* NULL is fine */
 const struct cluster_conf *cluster_conf_of(const struct cluster *c);
+/* What the instance's certificate must be for, and what is asked for; "": nothing is. */
+const char *cluster_tls_name(const struct instance *i);
+
+/* Where to connect to: where it was reached last, and (second) its other address. second: NULL if it has none. */
+const struct io_addr *cluster_address(const struct instance *i, bool second);
+/* It was reached there. */
+void cluster_reached(struct instance *i, const struct io_addr *at);
 
 /* A worker begins and ceases to use it, counted: for cluster_use.c. true: it did not use it before. */
 bool cluster_attach(struct worker *w, struct cluster *c);
@@ -140,20 +153,15 @@ bool cluster_used(const struct worker *w, const struct cluster *c);
 struct cluster_watch;
 struct cluster_watch **cluster_watch_of(struct cluster *c);     /* home worker */
 
-/*
- * cluster_pick - the instance for an attempt. On the worker's thread.
- * ret_permit    of the instance's breaker
- * ret_instance  with a reference and counted in flight: cluster_done() gives both back
- * returns       0, or -EAGAIN with *ret_why
- */
-int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
-    struct instance **ret_instance, struct fl_refusal *ret_why);
+/* The instances as the worker sees them, until its next turn, and the balance over them. */
+unsigned cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items);
+struct fl_balance *cluster_balance(const struct worker *w, const struct cluster *c);
 
 /* What the attempt came to, for breaker, ejection and latency. */
 struct cluster_result {
 	enum fl_outcome outcome;
 	bool connect_failed, timed_out;
-	fl_ns latency;
+	fl_ns began, latency;
 };
 void cluster_done(struct worker *w, struct instance *i, const struct fl_permit *permit, const struct cluster_result *r, fl_ns now);
 struct instance *cluster_hold(struct instance *i);
@@ -161,23 +169,15 @@ void cluster_let_go(struct instance *i);        /* may free it */
 
 /* ---- for the control side; any thread ---- */
 
-struct cluster_report {
-	char address[ADDR_TEXT_MAX];
-	double weight;
-	unsigned priority;
-	bool local, usable, draining, ejected;
-	fl_ns ejected_until;
-	int health, health_status;
-	fl_ns health_at;
-	int inflight, conns, idle;
-	uint64_t requests, failures, connect_failures, timeouts;
-	double latency;                         /* ns */
-	bool has_breaker;
-	struct fl_breaker_view breaker;
-	struct fl_breaker_counters counters;
+/* The instances as they are now, held until cluster_look_away(). */
+struct set;
+struct cluster_sight {
+	struct set *set;
+	struct instance *const *items;
+	unsigned count;
 };
-/* Up to max instances; returns how many there are. */
-unsigned cluster_reports(struct cluster *c, fl_ns now, struct cluster_report *ret, unsigned max);
+unsigned cluster_look(struct cluster *c, struct cluster_sight *ret_sight);
+void cluster_look_away(struct cluster_sight *s);
 /* Take an instance out, or put it back. 0 or -ENOENT. */
 int cluster_drain(struct cluster *c, const char *address, bool drain);
 /* Force its breaker. 0, -ENOENT, -ENOTSUP: it has none. */
@@ -187,7 +187,9 @@ int cluster_force(struct cluster *c, const char *address, enum fl_breaker_state 
 
 /* New addresses of upstream u; count 0: none, keep what there is. Home worker. 0 or -ENOMEM. */
 int cluster_set_addresses(struct worker *home, struct cluster *c, unsigned u, const struct io_addr *addrs, unsigned count);
+unsigned cluster_stands(const struct cluster *c, unsigned u);      /* how many addresses upstream u stands for now. Home worker */
+void cluster_tell_again(struct worker *home, struct cluster *c);   /* the set, to workers whose mailbox was full. Home worker */
 struct fl_outlier *cluster_outlier(const struct cluster *c);       /* NULL: none */
-unsigned cluster_instances(struct worker *w, struct cluster *c, struct instance ***ret_items);
+struct fl_outlier *cluster_outlier_of(const struct instance *i);   /* likewise */
 
 #endif

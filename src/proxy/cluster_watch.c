@@ -16,6 +16,7 @@
 #include "io/tls.h"
 #include "proto/h1.h"
 #include "proto/h1_write.h"
+#include "proto/proxy_header.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,13 +24,14 @@
 #include <string.h>
 
 #define TICK FL_SEC
+#define TICK_LEAST (50 * FL_MS)
 #define ANSWER_MAX 16384        /* bytes of a check's answer that are looked at: its head */
 
 struct cluster_watch {
 	struct cluster *cluster;        /* a reference */
 	struct worker *worker;
 	struct wtimer tick;
-	fl_ns look_at;                  /* when names are looked up next */
+	fl_ns judged;                   /* when ejection judges by rates next */
 	unsigned refs;                  /* itself, its checks, look-ups under way */
 	bool stopped;
 	struct list checks;
@@ -45,6 +47,10 @@ struct health {
 	struct instance *instance;      /* a reference */
 	struct io_sock *sock;           /* of the check under way; NULL: none */
 	bool closing, over;
+	bool greeted;                   /* the PROXY header is out */
+	bool second, turning;           /* at the instance's other address; its first socket closes, then that is tried */
+	const struct io_addr *at;
+	bool gone;                      /* freed when its connection is */
 	uint64_t number;
 	unsigned in_a_row;              /* results that say otherwise than the state */
 	fl_ns started;
@@ -91,23 +97,24 @@ health_result(struct worker *w, struct health *h, bool good, int status, fl_ns n
 {
 	const struct cluster_health_conf *conf = &cluster_conf_of(h->watch->cluster)->health;
 	struct instance *i = h->instance;
-	int state = atomic_load(&i->health_state);
+	struct instance_judge *j = i->judge;
+	int state = atomic_load(&j->health_state);
 	if (h->over)
 		return;
 	h->over = true;
-	atomic_store(&i->health_status, status);
-	atomic_store(&i->health_at, now);
+	atomic_store(&j->health_status, status);
+	atomic_store(&j->health_at, now);
 	h->in_a_row = (state >= 0) == good && state != 0 ? 0 : h->in_a_row + 1;
 	/* The first result counts at once; after that it takes rise or fall of them. */
 	if (state == 0 || h->in_a_row >= (good ? conf->rise : conf->fall)) {
-		atomic_store(&i->health_state, good ? 1 : -1);
+		atomic_store(&j->health_state, good ? 1 : -1);
 		h->in_a_row = 0;
-		if (i->has_host)
-			fl_outlier_health(cluster_outlier(h->watch->cluster), &i->host, good, now);
+		fl_outlier_health(cluster_outlier(h->watch->cluster), &j->host, good, now);
 	}
 	if (h->sock != NULL && !h->closing) {
 		h->closing = true;
-		io_close(w->io, h->sock, true);
+		if (!h->turning)
+			io_close(w->io, h->sock, !good);
 	}
 	worker_timer(w, &h->timer, h->watch->stopped ? FL_NEVER : next_check(h, now));
 }
@@ -149,27 +156,82 @@ health_answer(struct worker *w, struct health *h, const struct io_event *ev, fl_
 		health_result(w, h, false, -EBADMSG, now);
 }
 
+/* Where connections begin with a PROXY header: one that says that this one is our own. 0, 1: and TLS begins now; -errno. */
+static int
+health_greet(struct worker *w, struct health *h)
+{
+	const struct cluster_conf *conf = cluster_conf_of(h->watch->cluster);
+	struct proxy_header own = { .family = PROXY_HEADER_NONE };
+	uint8_t out[PROXY_HEADER_WRITE_MAX];
+	if (conf->send_proxy == 0 || h->greeted)
+		return 0;
+	h->greeted = true;
+	size_t n = proxy_header_write(&own, conf->send_proxy, out);
+	if (io_push(w->io, h->sock, out, n) != (int64_t)n)
+		return -EPIPE;
+	if (conf->tls == NULL || conf->health.tcp)
+		return 0;
+	int r = io_start_tls_client(w->io, h->sock, conf->tls, cluster_tls_name(h->instance));
+	return r < 0 ? r : 1;
+}
+
+/* There is no socket, not even one that closes. */
+static void
+health_refused(struct worker *w, struct health *h, int r, fl_ns now)
+{
+	h->sock = NULL;
+	health_result(w, h, false, r, now);
+}
+
+static int
+health_connect(struct worker *w, struct health *h)
+{
+	const struct cluster_conf *conf = cluster_conf_of(h->watch->cluster);
+	h->at = cluster_address(h->instance, h->second);
+	if (conf->tls != NULL && !conf->health.tcp && conf->send_proxy == 0)
+		return io_connect_tls(w->io, h->at, conf->tls, cluster_tls_name(h->instance), worker_sink_ud(&h->sink), &h->sock);
+	return io_connect(w->io, h->at, worker_sink_ud(&h->sink), &h->sock);
+}
+
+static void
+health_connected(struct worker *w, struct health *h, int res, fl_ns now)
+{
+	if (res < 0 && !h->second && cluster_address(h->instance, true) != NULL && io_tls_error(h->sock)[0] == '\0') {
+		h->second = h->turning = true;
+		io_close(w->io, h->sock, true);
+		return;
+	}
+	int r = res < 0 ? res : health_greet(w, h);
+	if (r == 0)
+		cluster_reached(h->instance, h->at);
+	if (r < 0)
+		health_result(w, h, false, r, now);
+	else if (r == 0 && cluster_conf_of(h->watch->cluster)->health.tcp)
+		health_result(w, h, true, 0, now);
+	else if (r == 0)
+		health_ask(w, h, now);
+}
+
 static void
 health_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 {
 	struct health *h = FL_CONTAINER_OF(sink, struct health, sink);
 	fl_ns now = io_now(w->io);
+	int r;
 	if (ev->kind == IO_CLOSED) {
+		bool turns = h->turning && !h->closing;
 		h->sock = NULL;
-		h->closing = false;
-		if (h->watch->stopped)
+		h->closing = h->turning = false;
+		if (h->watch->stopped || h->gone)
 			health_free(h);
+		else if (turns && (r = health_connect(w, h)) < 0)
+			health_refused(w, h, r, now);
 		return;
 	}
-	if (h->closing || h->over)
+	if (h->closing || h->over || h->turning)
 		return;
 	if (ev->kind == IO_CONNECT) {
-		if (ev->res < 0)
-			health_result(w, h, false, ev->res, now);
-		else if (cluster_conf_of(h->watch->cluster)->health.tcp)
-			health_result(w, h, true, 0, now);
-		else
-			health_ask(w, h, now);
+		health_connected(w, h, ev->res, now);
 	} else if (ev->kind == IO_RECV) {
 		health_answer(w, h, ev, now);
 	}
@@ -180,16 +242,18 @@ health_begin(struct worker *w, struct health *h, fl_ns now)
 {
 	const struct cluster_conf *conf = cluster_conf_of(h->watch->cluster);
 	h->number++;
-	h->over = false;
+	h->over = h->greeted = false;
 	h->got = 0;
 	h->scan = (struct h1_scan){ 0 };
 	h->started = now;
-	int r = conf->tls != NULL && !conf->health.tcp
-	    ? io_connect_tls(w->io, &h->instance->addr, conf->tls, conf->tls_name, worker_sink_ud(&h->sink), &h->sock)
-	    : io_connect(w->io, &h->instance->addr, worker_sink_ud(&h->sink), &h->sock);
+	h->second = h->turning = false;
+	int r = health_connect(w, h);
+	if (r < 0 && cluster_address(h->instance, true) != NULL) {
+		h->second = true;
+		r = health_connect(w, h);
+	}
 	if (r < 0) {
-		h->sock = NULL;
-		health_result(w, h, false, r, now);
+		health_refused(w, h, r, now);
 		return;
 	}
 	worker_timer(w, &h->timer, now + conf->health.timeout);
@@ -199,7 +263,7 @@ static void
 health_timer(struct worker *w, struct wtimer *t, fl_ns now)
 {
 	struct health *h = FL_CONTAINER_OF(t, struct health, timer);
-	if (h->watch->stopped)
+	if (h->watch->stopped || h->gone)
 		return;
 	if (!h->over)
 		health_result(w, h, false, -ETIMEDOUT, now);
@@ -229,12 +293,14 @@ health_start(struct cluster_watch *x, struct instance *i, fl_ns now)
 static void
 health_stop(struct worker *w, struct health *h)
 {
+	h->gone = true;
 	heap_del(&w->wtimers, &h->timer.node);
 	if (h->sock == NULL) {
 		health_free(h);
 	} else if (!h->closing) {
 		h->closing = true;
-		io_close(w->io, h->sock, true);
+		if (!h->turning)
+			io_close(w->io, h->sock, true);
 	}
 }
 
@@ -251,10 +317,8 @@ health_match(struct cluster_watch *x, fl_ns now)
 		bool there = false;
 		for (unsigned i = 0; i < n; i++)
 			there |= items[i] == h->instance;
-		if (!there && h->sock == NULL) {
-			heap_del(&x->worker->wtimers, &h->timer.node);
-			health_free(h);
-		}
+		if (!there && !h->gone)
+			health_stop(x->worker, h);
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (items[i]->health == NULL)
@@ -275,9 +339,13 @@ looked_message(void *owner, const struct message *m)
 	struct looked *l = (struct looked *)(uintptr_t)m->words[0];
 	struct cluster_watch *x = l->watch;
 	(void)owner;
+	fl_ns now = io_now(x->worker->io);
+	/* A name that stands for nothing yet is not waited for as long as one that is looked up anew. */
+	bool again = l->answer.res <= 0 && cluster_stands(x->cluster, l->upstream) == 0;
+	x->looked[l->upstream] = again ? now : now + cluster_conf_of(x->cluster)->dns_refresh;
 	if (!x->stopped && l->answer.res > 0) {
 		cluster_set_addresses(x->worker, x->cluster, l->upstream, l->answer.addrs, (unsigned)l->answer.res);
-		health_match(x, io_now(x->worker->io));
+		health_match(x, now);
 	}
 	free(l);
 	watch_unref(x);
@@ -303,8 +371,10 @@ look_up(struct cluster_watch *x, unsigned u)
 	struct looked *l;
 	if (x->worker->crew->resolver == NULL || addr_split(conf->upstreams[u].address, host, sizeof(host), port, sizeof(port)) < 0)
 		return;
-	if ((l = malloc(sizeof(*l))) == NULL)
+	if ((l = malloc(sizeof(*l))) == NULL) {
+		x->looked[u] = io_now(x->worker->io);
 		return;
+	}
 	*l = (struct looked){ .watch = x, .upstream = u };
 	x->refs++;
 	int r = resolver_ask(x->worker->crew->resolver, host[0] != '\0' ? host : "localhost", port, looked_up, l, 0, &l->answer);
@@ -326,13 +396,17 @@ tick(struct worker *w, struct wtimer *t, fl_ns now)
 	for (unsigned u = 0; u < conf->count; u++) {
 		if (addr_parse(conf->upstreams[u].address, &addr) == 0 || now < x->looked[u])
 			continue;
-		x->looked[u] = now + conf->dns_refresh;
+		x->looked[u] = FL_NEVER;        /* until there is an answer: a slow server is not asked over and over */
 		look_up(x, u);
 	}
-	if (cluster_outlier(x->cluster) != NULL)
+	if (cluster_outlier(x->cluster) != NULL && now >= x->judged) {
+		x->judged = now + TICK;
 		fl_outlier_tick(cluster_outlier(x->cluster), now);
+	}
+	cluster_tell_again(w, x->cluster);
 	health_match(x, now);
-	worker_timer(w, t, now + TICK);
+	/* Names may be looked up more often than that. */
+	worker_timer(w, t, now + FL_MIN(TICK, FL_MAX(conf->dns_refresh, TICK_LEAST)));
 	watch_unref(x);
 }
 
@@ -354,8 +428,9 @@ cluster_watch_start(struct worker *w, struct cluster *c)
 	x->refs = 1;
 	x->tick.fire = tick;
 	list_init(&x->checks);
+	/* What has its addresses, from the look-up at its making or from the cluster before, is looked up in due time. */
 	for (unsigned u = 0; u < cluster_conf_of(c)->count; u++)
-		x->looked[u] = INT64_MIN;
+		x->looked[u] = cluster_stands(c, u) > 0 ? io_now(w->io) + cluster_conf_of(c)->dns_refresh : INT64_MIN;
 	worker_timer(w, &x->tick, io_now(w->io));
 	return x;
 }

@@ -242,26 +242,26 @@ path_of(const struct io_addr *a, uint8_t ret_path[108])
 		memcpy(ret_path, a->un.sun_path, FL_MIN(a->len - head, sizeof(a->un.sun_path)));
 }
 
-/* The two ends of a connection as a header says them; dual-stack sockets have IPv4 addresses in IPv6's form. */
-static void
-header_of(const struct io_addr *client, const struct io_addr *server, struct proxy_header *h)
+/* Dual-stack sockets have IPv4 addresses in IPv6's form. */
+void
+greet_ends(const struct io_addr *client, const struct io_addr *server, struct proxy_header *ret_header)
 {
 	uint8_t c[16], s[16];
-	*h = (struct proxy_header){ .family = PROXY_HEADER_NONE };
+	*ret_header = (struct proxy_header){ .family = PROXY_HEADER_NONE };
 	if (client->sa.sa_family == AF_UNIX && server->sa.sa_family == AF_UNIX) {
-		h->family = PROXY_HEADER_UNIX;
-		path_of(client, h->client.path);
-		path_of(server, h->server.path);
+		ret_header->family = PROXY_HEADER_UNIX;
+		path_of(client, ret_header->client.path);
+		path_of(server, ret_header->server.path);
 		return;
 	}
 	if (!addr_ip16(client, c) || !addr_ip16(server, s))
 		return;
 	bool v4 = memcmp(c, v4_mapped, sizeof(v4_mapped)) == 0 && memcmp(s, v4_mapped, sizeof(v4_mapped)) == 0;
-	h->family = v4 ? PROXY_HEADER_IP4 : PROXY_HEADER_IP6;
-	memcpy(h->client.ip, v4 ? c + 12 : c, v4 ? 4 : 16);
-	memcpy(h->server.ip, v4 ? s + 12 : s, v4 ? 4 : 16);
-	h->client.port = addr_port(client);
-	h->server.port = addr_port(server);
+	ret_header->family = v4 ? PROXY_HEADER_IP4 : PROXY_HEADER_IP6;
+	memcpy(ret_header->client.ip, v4 ? c + 12 : c, v4 ? 4 : 16);
+	memcpy(ret_header->server.ip, v4 ? s + 12 : s, v4 ? 4 : 16);
+	ret_header->client.port = addr_port(client);
+	ret_header->server.port = addr_port(server);
 }
 
 void
@@ -270,7 +270,7 @@ greet_header(struct greet *g, const struct io_sock *client)
 	struct proxy_header own = { .family = PROXY_HEADER_NONE };
 	struct io_addr peer, local;
 	if (g->client.family == PROXY_HEADER_NONE && io_peer_addr(client, &peer) == 0 && io_local_addr(client, &local) == 0)
-		header_of(&peer, &local, &own);
+		greet_ends(&peer, &local, &own);
 	g->out_n = (uint32_t)proxy_header_write(g->client.family != PROXY_HEADER_NONE ? &g->client : &own, g->wire->send_proxy, g->out);
 }
 

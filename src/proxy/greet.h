@@ -54,6 +54,8 @@ bool greet_over(const struct greet *g);
 int greet_data(struct greet *g, struct slab *mem, const uint8_t *p, size_t n);
 /* Whose connection it is, as its PROXY header said. false: there was none, or it did not say. */
 bool greet_client(const struct greet *g, uint8_t ret_ip[16], uint16_t *ret_port);
+/* The two ends of a connection as a header says them. */
+void greet_ends(const struct io_addr *client, const struct io_addr *server, struct proxy_header *ret_header);
 /* Make the header for the upstream in out, out_n. */
 void greet_header(struct greet *g, const struct io_sock *client);
 /* What the upstream's certificate must be for. host: "" when the upstream is a literal, at addr. Returns buf or a text of the wire. */

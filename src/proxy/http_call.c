@@ -15,6 +15,7 @@
 #include "proxy/http_shape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define KEPT_SMALL 16384                /* bodies up to this are kept even if nothing will be repeated: one push with the head */
@@ -55,6 +56,7 @@ forward(struct worker *w, struct http_exchange *ex, struct http_try *t, const ch
 	if (ex->dechunk)
 		h1_body_start(&ex->payload, a, 0);
 	ex->close_after = http_side_must_close(ex) || ex->dechunk || t->framing == H1_CLOSE || t->tunnel;
+	ex->conn->till_end = ex->dechunk || t->framing == H1_CLOSE;
 	struct http_frame frame = { .reframe = ex->dechunk, .framing = H1_CLOSE };
 	if (ex->plan != NULL) {
 		if (ex->plan->abort != NULL) {
@@ -123,7 +125,7 @@ fail_retryable(const struct http_policies *p, enum http_fail why)
 	case HTTP_FAIL_CONNECT: return (p->retry_on & HTTP_RETRY_CONNECT) != 0;
 	case HTTP_FAIL_BROKE: case HTTP_FAIL_BAD: return (p->retry_on & HTTP_RETRY_RESET) != 0;
 	case HTTP_FAIL_TIMEOUT: return (p->retry_on & HTTP_RETRY_TIMEOUT) != 0;
-	case HTTP_FAIL_OVERLOAD: return false;
+	case HTTP_FAIL_OVERLOAD: case HTTP_FAIL_POOL: return false;
 	}
 	return false;
 }
@@ -133,6 +135,19 @@ static bool
 is_whole(const struct http_exchange *ex)
 {
 	return ex->body_bytes == ex->kept_n;
+}
+
+/* It could not connect, and what was sent of it, if anything, may be sent twice: another instance, within the same attempt. */
+static bool
+goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
+{
+	const struct http_policies *p = ex->route->policies;
+	bool may = (p->retry_on & HTTP_RETRY_CONNECT) && p->plan.retry.attempts_max > 1 && !t->fallback && !ex->call.info.no_retry && is_whole(ex) &&
+	    (ex->call.info.idempotent || !t->any_sent);
+	if (!may || ex->call.end != FL_END_OPEN || http_try_elsewhere(w, t) < 0)
+		return false;
+	http_side_count(&ex->cell->resent, 1);
+	return true;
 }
 
 /* An attempt came to nothing: tell the call, which decides what follows. */
@@ -165,7 +180,7 @@ start_attempt(struct worker *w, struct http_exchange *ex, unsigned index, bool h
 		attempt_failed(w, ex, index, HTTP_FAIL_OVERLOAD, FL_NEVER_SENT, NULL);
 	} else if (t->phase == HTTP_TRY_OVER) {
 		/* The connection was dead already, or none could even be begun. */
-		if (!(t->reused && http_try_again(w, t) == 0)) {
+		if (!(t->reused && http_try_again(w, t) == 0) && !goes_elsewhere(w, ex, t)) {
 			http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
 			attempt_failed(w, ex, index, HTTP_FAIL_CONNECT, http_try_sent(t), NULL);
 		}
@@ -222,8 +237,8 @@ on_interim(struct worker *w, struct http_try *t, const char *p)
 	struct http_exchange *ex = t->ex;
 	struct http_worker *h = w->http;
 	struct h1_out o = { 0 };
-	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts. */
-	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1)
+	/* Not to a client of HTTP/1.0 (RFC 9110 15.2); not from two attempts; not to one that does not read, or a flood of them would fill us. */
+	if (ex->version_minor == 0 || ex->answering || ex->call.flying > 1 || http_out_busy(&ex->conn->out))
 		return;
 	size_t n = h1_write_response(p, &h->answer, &o, h->compose, sizeof(h->compose));
 	if (n <= sizeof(h->compose))
@@ -247,6 +262,18 @@ retry_after(const struct h1_head *a, const char *p)
 	return s * FL_SEC;
 }
 
+/* No attempt has an answer for the client. */
+static void
+reply_failed(struct worker *w, struct http_exchange *ex)
+{
+	char say[512], text[640];
+	bool late = ex->call.limit != FL_LIMIT_NONE;
+	const char *more = late ? fl_limit_text((enum fl_limit)ex->call.limit) : ex->broke;
+	fl_call_explain(&ex->call, say, sizeof(say));
+	snprintf(text, sizeof(text), more[0] == '\0' ? "%s" : "%s (%s)", say, more);
+	http_reply_own(w, ex, late ? 504 : 502, text, NULL);
+}
+
 /* The outcome is known: tell the client. */
 static void
 deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
@@ -255,6 +282,8 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 	struct http_try *t = todo->attempt < FL_CALL_ATTEMPTS_MAX ? ex->tries[todo->attempt] : NULL;
 	char say[512];
 	ex->finished = true;
+	if (ex->answered)
+		return;                                 /* the client has left, or got as much of an answer as there is */
 	switch (todo->end) {
 	case FL_END_ANSWERED:
 		forward(w, ex, t, ex->head_p, ex->head_more);
@@ -265,7 +294,7 @@ deliver(struct worker *w, struct http_exchange *ex, const struct fl_todo *todo)
 			forward(w, ex, t, ex->head_p, ex->head_more);
 			break;
 		}
-		http_reply_own(w, ex, ex->call.limit != FL_LIMIT_NONE ? 504 : 502, fl_call_explain(&ex->call, say, sizeof(say)), NULL);
+		reply_failed(w, ex);
 		break;
 	case FL_END_REFUSED:
 		http_reply_own(w, ex, ex->call.refusal.by == FL_WHO_RATE_LIMIT ? 429 : p->refuse_status,
@@ -320,10 +349,15 @@ http_call_tunnel(struct worker *w, struct http_exchange *ex)
 		c->shut = true;
 		io_shutdown(w->io, c->sock);
 	}
-	if (t->shut && c->shut)
-		answer_done(w, ex, t);
-	else
+	if (!t->shut || !c->shut) {
 		http_side_flow(w, c);
+		return;
+	}
+	if (ex->gate != NULL) {
+		http_gate_finish(ex->gate);
+		http_gate_run(w, ex->gate);
+	}
+	answer_done(w, ex, t);
 }
 
 /* What the call is to think of an answer: good, and another attempt's chance is over; or not, and maybe there is another. */
@@ -429,6 +463,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		http_side_arm(w, c, 0);
 		return;
 	}
+	if (why == HTTP_FAIL_CONNECT && ex->winner != t && goes_elsewhere(w, ex, t)) {
+		http_side_arm(w, c, 0);
+		return;
+	}
 	http_try_vote(w, t, FL_FAILED, why);
 	if (t == ex->winner && ex->answering) {
 		answer_cut(w, ex);
@@ -443,7 +481,10 @@ on_failed(struct worker *w, struct http_try *t, enum http_fail why)
 		bool good = http_reply_stale(w, ex) || http_reply_canned(w, ex);
 		fl_call_fallback_done(&ex->call, good, http_now(w));
 	} else {
-		attempt_failed(w, ex, t->index, why, http_try_sent(t), NULL);
+		struct fl_refusal full;
+		if (why == HTTP_FAIL_POOL)
+			http_try_pool_full(t, &full);
+		attempt_failed(w, ex, t->index, why, http_try_sent(t), why == HTTP_FAIL_POOL ? &full : NULL);
 	}
 	http_call_drive(w, ex);
 	http_side_arm(w, c, 0);
@@ -458,7 +499,7 @@ on_writable(struct worker *w, struct http_try *t)
 		ex->connect = http_now(w) - t->started;
 		http_stats_time(&ex->cell->times[HTTP_PHASE_CONNECT], ex->connect);
 	}
-	if (t->tunnel && c->state == AT_EXCHANGE)
+	if (t->tunnel && t->conn != NULL && c->state == AT_EXCHANGE)
 		http_call_tunnel(w, ex);
 	if (c->held_n > 0)
 		http_side_later(w, c);
@@ -469,6 +510,14 @@ on_writable(struct worker *w, struct http_try *t)
 
 const struct http_try_ops http_call_ops = { .interim = on_interim, .head = on_head, .given_back = on_given_back, .body = on_body,
 	.failed = on_failed, .writable = on_writable };
+
+/* Somebody takes the body now: what is held of it goes on, though no event of a new connection says so. */
+static void
+feed_later(struct worker *w, struct http_exchange *ex)
+{
+	if (ex->has_body && ex->conn->held_n > 0)
+		http_side_later(w, ex->conn);
+}
 
 void
 http_call_drive(struct worker *w, struct http_exchange *ex)
@@ -486,12 +535,14 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 				http_stats_time(&ex->cell->times[HTTP_PHASE_QUEUE], ex->queue);
 			}
 			start_attempt(w, ex, todo.attempt, todo.hedge);
+			feed_later(w, ex);
 			break;
 		case FL_DO_CANCEL:
 			cancel_attempt(w, ex, todo.attempt);
 			break;
 		case FL_DO_FALLBACK:
 			take_fallback(w, ex);
+			feed_later(w, ex);
 			break;
 		case FL_DO_FINISH:
 			deliver(w, ex, &todo);
@@ -505,6 +556,20 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 			return;
 		}
 	}
+}
+
+void
+http_call_abandon(struct worker *w, struct http_exchange *ex)
+{
+	fl_ns now = http_now(w);
+	ex->answered = true;
+	if (ex->fallback != NULL && ex->call.fallback_on) {
+		http_try_vote(w, ex->fallback, FL_CANCELLED, HTTP_FAIL_BROKE);
+		http_try_drop(w, ex->fallback);
+		fl_call_fallback_done(&ex->call, false, now);
+	}
+	fl_call_abandon(&ex->call, now);
+	http_call_drive(w, ex);
 }
 
 static void
@@ -557,7 +622,7 @@ static bool
 needs_peer(const struct http_conf *conf, const struct http_route *r)
 {
 	const struct cluster_conf *c = cluster_conf_of(r->cluster);
-	return conf->forwarded || conf->log_share > 0 || c->send_proxy != 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
+	return conf->forwarded || conf->log_share > 0 || (c->balance.kind == FL_RING_HASH && c->hash_header[0] == '\0');
 }
 
 static void
@@ -584,6 +649,7 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 		http_msg_read_trace(ex, p, h, ex->draws);
 	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
+	http_reply_key(ex, p, h);
 }
 
 static bool
@@ -615,6 +681,41 @@ keep_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
 	return true;
 }
 
+/* The attempt that runs; the fallback's when there is none. NULL: nothing runs. */
+static struct http_try *
+running_try(const struct http_exchange *ex)
+{
+	for (unsigned i = 0; i < ex->call.attempts; i++)
+		if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
+			return ex->tries[i];
+	return ex->fallback != NULL && ex->fallback->phase != HTTP_TRY_OVER ? ex->fallback : NULL;
+}
+
+/* The body could not be given to the try. */
+static void
+not_given(struct worker *w, struct http_try *t, int res)
+{
+	if (res != -ENOMEM) {
+		http_try_flow(w, t, true);              /* the connection is broken: reading tells why */
+		return;
+	}
+	/* Some of it is lost, and what follows must not close the gap. */
+	http_try_drop(w, t);
+	on_failed(w, t, HTTP_FAIL_OVERLOAD);
+}
+
+/* Give all that run what has come of the body and was kept. */
+static void
+pump_all(struct worker *w, struct http_exchange *ex)
+{
+	for (unsigned i = 0; i <= ex->call.attempts; i++) {
+		struct http_try *t = i < ex->call.attempts ? ex->tries[i] : ex->fallback;
+		int r = t != NULL && t->conn != NULL ? http_try_pump(w, t) : 0;
+		if (r < 0)
+			not_given(w, t, r);
+	}
+}
+
 /* Bytes of the request's body. returns how many were used. */
 size_t
 http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n)
@@ -625,10 +726,11 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	if (t != NULL && t->tunnel) {
 		if (!http_try_wants(t))
 			return 0;
-		if (http_try_feed(w, t, p, n) < 0)
-			return 0;
+		int r = http_try_feed(w, t, p, n);
 		ex->body_bytes += n;
 		ex->request_bytes += n;
+		if (r < 0)
+			not_given(w, t, r);
 		return n;
 	}
 	if (ex->body_done)
@@ -639,9 +741,8 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		ex->call.info.idempotent = false;       /* no more hedges either */
 	}
 	if (!ex->keeps) {
-		for (unsigned i = 0; i < ex->call.attempts && t == NULL; i++)
-			if (ex->tries[i] != NULL && ex->tries[i]->phase != HTTP_TRY_OVER)
-				t = ex->tries[i];
+		if (t == NULL)
+			t = running_try(ex);
 		if (t == NULL && ex->answered) {
 			/* Nobody wants it: it is dropped, and the connection ends behind the answer. */
 			enum h1_verdict v = h1_body_feed(&ex->body, p, n, &taken);
@@ -661,26 +762,23 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, h1_body_status(&ex->body), h1_body_error(&ex->body), NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, http_now(w));
-		http_call_drive(w, ex);
+		http_call_abandon(w, ex);
 		return n;
 	}
 	ex->body_done = v == H1_OK;
 	ex->body_bytes += taken;
 	ex->request_bytes += taken;
 	if (!ex->keeps) {
-		if (http_try_feed(w, t, p, taken) < 0)
-			http_try_flow(w, t, true);      /* reading tells why */
+		int r = http_try_feed(w, t, p, taken);
+		if (r < 0)
+			not_given(w, t, r);
 		return taken;
 	}
 	if (!keep_body(w, ex, p, taken)) {
 		http_side_close(w, c, LINE_CLOSE_OVERLOAD, true);
 		return n;
 	}
-	for (unsigned i = 0; i < ex->call.attempts; i++)
-		if (ex->tries[i] != NULL && ex->tries[i]->conn != NULL && http_try_pump(w, ex->tries[i]) < 0)
-			http_try_flow(w, ex->tries[i], true);
+	pump_all(w, ex);
 	return taken;
 }
 
@@ -715,7 +813,7 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			slab_give(w->mem, ex, sizeof(*ex));
 		if (head != NULL)
 			slab_give(w->mem, head, h->head_bytes);
-		http_reply_bad(w, c, 503, "no memory for another request");
+		http_reply_bad(w, c, 503, "no memory for another request", h->method == H1_HEAD);
 		return n;
 	}
 	memset(ex, 0, sizeof(*ex));
@@ -749,6 +847,9 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
 		fl_call_abandon(&ex->call, now);
+	} else if (http_msg_hops(p, h) == 0) {
+		http_reply_own(w, ex, h->method == H1_OPTIONS ? 200 : 501, "the request goes no further than to this line", NULL);
+		fl_call_abandon(&ex->call, now);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */
 	if (ex->keeps && used < n)
@@ -775,11 +876,17 @@ http_call_faults(struct worker *w, struct http_exchange *ex)
 		if (t->conn->out.bend == NULL && !http_out_has_faults(conf->faults, FL_C2S))
 			continue;
 		struct decide_conn key = http_shape_attempt(w, ex, i);
-		if (upconn_faults(w, t->conn, conf->faults, &key, &who) < 0) {
+		int r = upconn_faults(w, t->conn, conf->faults, &key, &who);
+		bool moves = r == 0 && t->head_sent && !http_out_busy(&t->conn->out);
+		if (moves)
+			r = http_try_pump(w, t);
+		if (r < 0) {
 			http_try_drop(w, t);
 			on_failed(w, t, HTTP_FAIL_BROKE);
 			return;                         /* the exchange may be over */
 		}
+		if (moves)
+			on_writable(w, t);              /* what waited for a fault that is gone goes on */
 	}
 }
 
@@ -813,8 +920,7 @@ http_call_timer(struct worker *w, struct http_conn *c, fl_ns now)
 		}
 		if (!ex->answering)
 			http_reply_own(w, ex, 408, "the request's body did not come in time", NULL);
-		ex->answered = true;
-		fl_call_abandon(&ex->call, now);
+		http_call_abandon(w, ex);
 	}
 	http_call_drive(w, ex);
 }

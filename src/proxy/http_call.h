@@ -14,6 +14,8 @@ size_t http_call_begin(struct worker *w, struct http_conn *c, const char *p, siz
 size_t http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
 /* Do what the call asks for. Nothing is freed: http_conn_settle() does that. */
 void http_call_drive(struct worker *w, struct http_exchange *ex);
+/* The client has left, or has got all that it gets: what still runs is called off. */
+void http_call_abandon(struct worker *w, struct http_exchange *ex);
 /* Of a tunnel: an end of it has said that no more comes, or all that waited was sent. */
 void http_call_tunnel(struct worker *w, struct http_exchange *ex);
 /* The line's faults have changed: what is on its way follows. */

@@ -53,7 +53,7 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			return at;
 		c->scan = (struct h1_scan){ 0 };
 		if (v == H1_BAD) {
-			http_reply_bad(w, c, h->head.status, h->head.error);
+			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
 		at += http_call_begin(w, c, p + at, n - at);
@@ -81,7 +81,7 @@ conn_advance(struct worker *w, struct http_conn *c)
 		}
 	}
 	if (c->state == AT_READING && c->eof && c->held_n == 0)
-		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
+		c->state = AT_LINGER;                   /* until its last answer is out */
 }
 
 static void
@@ -101,6 +101,8 @@ conn_free(struct worker *w, struct http_conn *c)
 		slab_give(w->mem, c->held, c->held_room);
 	if (c->peer != NULL)
 		slab_give(w->mem, c->peer, sizeof(*c->peer));
+	if (c->said != NULL)
+		slab_give(w->mem, c->said, sizeof(*c->said));
 	pool_give(&w->http->conns, c);
 }
 
@@ -109,7 +111,7 @@ static void
 exchange_over(struct worker *w, struct http_conn *c)
 {
 	struct http_exchange *ex = c->ex;
-	bool close_after = ex->close_after, whole = ex->body_done;
+	bool close_after = ex->close_after, last = ex->body_done && !ex->client_keeps;
 	http_end_exchange(w, ex);
 	if (c->state >= AT_CLOSING)
 		return;
@@ -117,8 +119,8 @@ exchange_over(struct worker *w, struct http_conn *c)
 	c->state = AT_READING;
 	if (close_after || c->close_next) {
 		c->state = AT_LINGER;
-		if (whole && c->held_n == 0)
-			c->dropped = LINGER_BYTES;      /* nothing is unread: no need to wait */
+		if (last && c->held_n == 0)
+			c->dropped = LINGER_BYTES;      /* the client has nothing more to say: no need to wait */
 	}
 }
 
@@ -146,13 +148,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	/* A connection that is gone takes its exchange along: what still runs is called off. */
 	if (c->ex != NULL && c->state >= AT_CLOSING && !c->ex->released) {
 		c->ex->holds = false;
-		c->ex->answered = true;
-		if (c->ex->fallback != NULL && c->ex->call.fallback_on)
-			fl_call_fallback_done(&c->ex->call, false, http_now(w));
-		fl_call_abandon(&c->ex->call, http_now(w));
-		http_call_drive(w, c->ex);
+		http_call_abandon(w, c->ex);
 	}
-	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->ex->gate == NULL || http_gate_over(c->ex->gate)))
+	if (c->ex != NULL && c->ex->released && c->ex->answered && (c->state >= AT_CLOSING || c->ex->gate == NULL || http_gate_over(c->ex->gate)))
 		exchange_over(w, c);                    /* (2) */
 	if (c->state == AT_GONE && c->ex == NULL) {
 		conn_free(w, c);                        /* (3) */
@@ -160,6 +158,9 @@ settle_one(struct worker *w, struct http_conn *c)
 	}
 	if (c->state < AT_CLOSING)
 		conn_advance(w, c);
+	/* The last bytes of a tunnel have gone on: its end may follow. */
+	if (c->state == AT_EXCHANGE && c->eof && c->held_n == 0 && c->ex->winner != NULL && c->ex->winner->tunnel && c->ex->winner->conn != NULL)
+		http_call_tunnel(w, c->ex);
 	if (c->state == AT_LINGER)
 		linger(w, c);
 	if (c->state < AT_CLOSING) {
@@ -191,8 +192,9 @@ greeted(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (wire != NULL && wire->tls_server != NULL && !c->tls) {
 		c->tls = true;
 		io_recv_stop(w->io, c->sock);
-		if (io_start_tls_server(w->io, c->sock, wire->tls_server, p, n) < 0)
-			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
+		int r = io_start_tls_server(w->io, c->sock, wire->tls_server, p, n);
+		if (r < 0)
+			http_side_close(w, c, r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD, true);
 		return;
 	}
 	c->state = AT_READING;
@@ -221,20 +223,17 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	if (head.family == PROXY_HEADER_IP4 || head.family == PROXY_HEADER_IP6) {
 		const struct io_addr *a = http_peer(w, c);
 		if (a != NULL) {
-			memset(c->peer, 0, sizeof(*c->peer));
+			struct io_addr any = { .len = sizeof(any.in), .in.sin_family = AF_INET };
 			if (head.family == PROXY_HEADER_IP4) {
-				c->peer->len = sizeof(c->peer->in);
-				c->peer->in.sin_family = AF_INET;
-				memcpy(&c->peer->in.sin_addr, head.client.ip, 4);
-				c->peer->in.sin_port = htons(head.client.port);
+				memcpy(&any.in.sin_addr, head.client.ip, 4);
+				any.in.sin_port = htons(head.client.port);
 			} else {
-				c->peer->len = sizeof(c->peer->in6);
-				c->peer->in6.sin6_family = AF_INET6;
-				memcpy(&c->peer->in6.sin6_addr, head.client.ip, 16);
-				c->peer->in6.sin6_port = htons(head.client.port);
+				addr_from_ip16(head.client.ip, head.client.port, &any);
 			}
+			*c->peer = any;
 		}
 	}
+	http_peer_said(w, c, &head);
 	c->spoken = true;
 	char *held = c->held;
 	uint32_t room = c->held_room, rest = c->held_n - (uint32_t)bytes;
@@ -242,6 +241,16 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	c->held_n = c->held_room = 0;
 	greeted(w, c, held + bytes, rest);
 	slab_give(w->mem, held, room);
+}
+
+/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	return true;
 }
 
 static void
@@ -265,11 +274,13 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
 		return;
 	}
-	if (c->state == AT_READING && c->held_n > 0) {
-		http_reply_bad(w, c, 400, "the request ended early");
-	} else if (c->state == AT_GREETING || c->state == AT_READING) {
+	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
+		http_reply_bad(w, c, 400, "the request ended early", false);
+	} else if (c->state == AT_GREETING) {
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
 		return;
+	} else if (c->state == AT_READING) {
+		c->state = AT_LINGER;
 	}
 	/* A client that sends no more may still want its answer. */
 	c->close_next = true;
@@ -324,8 +335,12 @@ conn_sent(struct worker *w, struct http_conn *c, int res)
 	}
 	if (http_out_busy(&c->out))
 		return;
+	if (c->state == AT_READING || c->state == AT_LINGER)
+		c->since = http_now(w);                 /* until now the client had its answers to read */
 	if (ex != NULL && ex->gate != NULL)
 		http_gate_run(w, ex->gate);
+	if (c->state >= AT_CLOSING)
+		return;                                 /* a fault has ended it */
 	if (ex != NULL && ex->winner != NULL && ex->winner->conn != NULL && !http_side_busy(c)) {
 		http_try_flow(w, ex->winner, true);
 		if (ex->winner->tunnel)
@@ -371,7 +386,17 @@ http_conn_faults(struct worker *w, struct http_conn *c)
 	conn_bend(w, c);
 	if (c->ex != NULL && c->state == AT_EXCHANGE)
 		http_call_faults(w, c->ex);
+	if (c->state < AT_CLOSING)
+		conn_sent(w, c, 0);                     /* what waited for a fault that is gone goes on */
 	http_side_later(w, c);
+}
+
+static void
+tell_tls_failed(struct worker *w, const struct http_conn *c)
+{
+	struct proxy_event e = { .at = http_now(w), .conn_ordinal = c->ordinal, .conn_key = c->key, .dir = FL_C2S, .what = "tls_failed",
+		.worker = (uint8_t)w->index };
+	record_add(w->record, &e, c->wline->line->name, io_tls_error(c->sock));
 }
 
 static void
@@ -386,6 +411,7 @@ conn_event(struct worker *w, struct sink *sink, const struct io_event *ev)
 		return;
 	case IO_CONNECT:                                /* the TLS handshake */
 		if (ev->res < 0) {
+			tell_tls_failed(w, c);
 			http_side_close(w, c, LINE_CLOSE_CLIENT_TLS, true);
 			return;
 		}
@@ -422,16 +448,16 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 			http_side_close(w, c, LINE_CLOSE_GREETING_TIMEOUT, true);
 			break;
 		case AT_READING:
-			if (c->held_n > 0)
-				http_reply_bad(w, c, 408, "the request's head did not come in time");
+			if (c->held_n > 0 && http_out_idle(&c->out))
+				http_reply_bad(w, c, 408, "the request's head did not come in time", false);
 			else
-				http_side_close(w, c, LINE_CLOSE_FINISHED, false);
+				http_side_close(w, c, LINE_CLOSE_FINISHED, !http_out_idle(&c->out));
 			break;
 		case AT_EXCHANGE:
 			http_call_timer(w, c, now);
 			break;
-		default:
-			http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+		default:                                /* not by a reset: what was sent may not have arrived */
+			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
 		}
 		http_side_later(w, c);
 	}
@@ -480,7 +506,7 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 	if (r < 0) {
 		if (c != NULL)
 			pool_give(&w->http->conns, c);
-		refuse(w, wl, token, c == NULL ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
+		refuse(w, wl, token, c == NULL || r == -EBUSY ? LINE_CLOSE_FULL : LINE_CLOSE_OVERLOAD);
 		return;
 	}
 	c->wline = wl;
@@ -503,7 +529,8 @@ http_conn_open(struct worker *w, struct wline *wl, int token, uint64_t ordinal, 
 void
 http_conn_stop(struct worker *w, struct http_conn *c, enum line_close reason, bool reset)
 {
-	http_side_close(w, c, reason, reset);
+	/* Where the end of the connection is the end of the answer, an end would say that it is whole. */
+	http_side_close(w, c, reason, reset || (c->till_end && (c->ex != NULL || !http_out_idle(&c->out))));
 }
 
 void

@@ -5,8 +5,16 @@
 #include "proxy/http_reply.h"
 #include "proxy/http_shape.h"
 
-#include <stdio.h>
 #include <string.h>
+
+/* At most n bytes of text, cut to fit. printf() would be the dearest part of a record. */
+static void
+note(char *to, size_t room, const char *text, size_t n)
+{
+	size_t k = strnlen(text, FL_MIN(n, room - 1));
+	memcpy(to, text, k);
+	to[k] = '\0';
+}
 
 static void
 record(struct worker *w, const struct http_exchange *ex, fl_ns now)
@@ -36,17 +44,18 @@ record(struct worker *w, const struct http_exchange *ex, fl_ns now)
 	memcpy(r->trace, ex->trace, sizeof(r->trace));
 	memcpy(r->span, ex->span, sizeof(r->span));
 	memcpy(r->parent, ex->parent, sizeof(r->parent));
-	snprintf(r->line, sizeof(r->line), "%.31s", ex->conn->wline->line->name);
-	snprintf(r->route_name, sizeof(r->route_name), "%.31s", ex->route->name);
+	note(r->line, sizeof(r->line), ex->conn->wline->line->name, SIZE_MAX);
+	note(r->route_name, sizeof(r->route_name), ex->route->name, SIZE_MAX);
 	if (ex->tried_count > 0)
-		snprintf(r->instance, sizeof(r->instance), "%.47s", ex->tried[ex->tried_count - 1]->text);
+		note(r->instance, sizeof(r->instance), ex->tried[ex->tried_count - 1]->text, SIZE_MAX);
+	memcpy(r->broke, ex->broke, sizeof(r->broke));
 	if (ex->client != NULL)
 		addr_format(ex->client, r->client, sizeof(r->client));
 	const char *sp = memchr(ex->head, ' ', ex->head_bytes), *q = sp != NULL ? memchr(sp + 1, ' ',
 	    ex->head_bytes - (size_t)(sp + 1 - ex->head)) : NULL;
 	if (q != NULL) {
-		snprintf(r->method, sizeof(r->method), "%.*s", (int)FL_MIN(sp - ex->head, 7), ex->head);
-		snprintf(r->path, sizeof(r->path), "%.*s", (int)FL_MIN(q - sp - 1, 63), sp + 1);
+		note(r->method, sizeof(r->method), ex->head, (size_t)(sp - ex->head));
+		note(r->path, sizeof(r->path), sp + 1, (size_t)(q - sp - 1));
 	}
 	http_ring_put(h->ring);
 }

@@ -40,6 +40,7 @@ struct http_try {
 	struct fl_permit permit;
 	uint8_t index;                  /* of the attempt */
 	uint8_t phase;
+	uint8_t waits;                  /* for a connection that another worker closes */
 	bool fallback;                  /* to the fallback's cluster */
 	bool voted, reused, any_sent, any_received, tunnel, head_sent;
 	bool shut;                      /* tunnel: the client's end was passed on */
@@ -117,7 +118,10 @@ struct http_exchange {
 	uint16_t status;
 	fl_ns start, queue, connect, first_byte, answer_at;    /* queue, connect, first_byte: -1 none */
 	uint64_t request_bytes, response_bytes;
+	char broke[96];                 /* what was wrong with the last attempt that broke; "": nothing, or a time limit */
 	/* a copy for the stale cache */
+	uint64_t stale_key[2];
+	bool personal;                  /* the request says who asks: its answer is for nobody else */
 	char *copy;
 	uint32_t copy_n, copy_room;
 	/* faults */

@@ -226,6 +226,7 @@ static bool
 emit(struct worker *w, struct http_gate *g, const char *p, size_t n)
 {
 	g->begun = true;
+	line_count(&g->who.wline->cell->sent_bytes[g->plan.dir], n);
 	return http_out_put(w, g->out, g->sock, p, n) == 0;
 }
 

@@ -104,6 +104,22 @@ http_msg_read_deadline(struct http_exchange *ex, const char *p, const struct h1_
 	return least == FL_NEVER ? 0 : FL_MAX(now + least, 1);
 }
 
+int
+http_msg_hops(const char *p, const struct h1_head *h)
+{
+	const struct h1_field *f = h1_field(h, H1_ID_MAX_FORWARDS);
+	int v = 0;
+	if (f == NULL || (h->method != H1_TRACE && h->method != H1_OPTIONS) || f->value.len == 0 || f->value.len > 6)
+		return -1;
+	for (uint32_t i = 0; i < f->value.len; i++) {
+		char c = p[f->value.at + i];
+		if (c < '0' || c > '9')
+			return -1;
+		v = v * 10 + (c - '0');
+	}
+	return v;
+}
+
 unsigned
 http_msg_read_priority(const char *p, const struct h1_head *h, unsigned priority)
 {
@@ -154,7 +170,7 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 {
 	const struct http_conf *conf = ex->line->conf;
 	struct edits e = { .count = 0 };
-	char ip[ADDR_TEXT_MAX], host[256], trace[64], ms[32], grpc[32], tries[16];
+	char ip[ADDR_TEXT_MAX], host[256], trace[64], ms[32], grpc[32], tries[16], hops[16];
 	if (conf->forwarded)
 		add_forwarded(&e, ex, p, h, ex->client != NULL ? ex->client : &nobody, ex->tls, ip, host);
 	if (ex->has_trace) {
@@ -166,6 +182,11 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 		memcpy(trace + 53, ex->trace_flags, 2);
 		trace[55] = '\0';
 		edit(&e, H1_EDIT_SET, "traceparent", trace);
+	}
+	int hops_left = http_msg_hops(p, h) - 1;
+	if (hops_left >= 0) {
+		snprintf(hops, sizeof(hops), "%d", hops_left);
+		edit(&e, H1_EDIT_SET, "max-forwards", hops);
 	}
 	if (ex->route->policies->pass_deadline && ex->call.deadline.at != FL_NEVER) {
 		fl_ns left = ex->call.deadline.at - now;
@@ -196,6 +217,39 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 
 /* ---- answers ---- */
 
+static bool
+offered(const char *p, const struct h1_head *h, const char *name, size_t n)
+{
+	for (unsigned i = 0; i < h->field_count; i++) {
+		const struct h1_field *f = &h->fields[i];
+		const char *s = p + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word))
+			if (word.len == n && h1_same_name(s + word.at, name, n))
+				return true;
+	}
+	return false;
+}
+
+bool
+http_msg_switches(const char *p, const struct h1_head *request, const char *q, const struct h1_head *answer)
+{
+	bool any = false;
+	for (unsigned i = 0; i < answer->field_count; i++) {
+		const struct h1_field *f = &answer->fields[i];
+		const char *s = q + f->value.at;
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == H1_ID_UPGRADE && h1_list_next(s, f->value.len, &at, &word)) {
+			if (!offered(p, request, s + word.at, word.len))
+				return false;
+			any = true;
+		}
+	}
+	return any;
+}
+
 static void
 add_timing(struct edits *e, const struct http_exchange *ex, char timing[160])
 {
@@ -221,6 +275,11 @@ http_msg_answer(const struct http_exchange *ex, const char *p, const struct h1_h
 	add_faults(&e, ex->plan);
 	struct h1_out o = { .edits = e.list, .edit_count = e.count, .upgrade = h->status == 101, .close = close && h->status != 101,
 		.keep_alive = !close && ex->version_minor == 0, .reframe = frame->reframe, .framing = frame->framing, .length = frame->length };
+	/* Chunks are not for a client of HTTP/1.0, not even to be spoken of (RFC 9112 6.1). */
+	if (ex->version_minor == 0 && h->chunked && !o.reframe) {
+		o.reframe = true;
+		o.framing = H1_CLOSE;
+	}
 	return h1_write_response(p, h, &o, out, cap);
 }
 

@@ -107,7 +107,8 @@ http_out_env(struct worker *w, const struct http_who *who)
 bool
 http_out_bend_busy(const struct http_bend *b)
 {
-	return !b->dead && !b->struck && !chain_wants(&b->chain, NULL);
+	/* Behind the end nothing is fed any more: there is no room to wait for. */
+	return !b->dead && !b->struck && !b->chain.eof_in && !chain_wants(&b->chain, NULL);
 }
 
 bool

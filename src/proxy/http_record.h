@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_record.h - one call on an HTTP line in 360 bytes, and the ring in which a worker leaves them for the control side.
+ * http_record.h - one call on an HTTP line in 456 bytes, and the ring in which a worker leaves them for the control side.
  *
  * One writer (the worker), one reader (the control side). A full ring loses the newest, and counts them.
  */
@@ -33,6 +33,7 @@ struct http_record {
 	char method[8];
 	char line[32], route_name[32], instance[48], client[48];        /* cut to fit */
 	char path[64];
+	char broke[96];                 /* the last attempt that broke: what was wrong; "": nothing, or a time limit */
 };
 
 struct http_ring;

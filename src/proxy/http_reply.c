@@ -2,6 +2,7 @@
 /* http_reply.c - what goes to the client. */
 #include "proxy/http_reply.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/rng.h"
 #include "proxy/http_msg.h"
 #include "proxy/http_shape.h"
@@ -38,6 +39,8 @@ http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_hea
     size_t n)
 {
 	struct http_who who = http_shape_who(ex);
+	if (ex->conn->state >= AT_CLOSING)
+		return false;                           /* its client went within the same turn */
 	ex->gate = http_gate_new(w, ex->plan, ex->faults, &who, head, n, message, frame);
 	if (ex->gate == NULL) {
 		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
@@ -117,10 +120,10 @@ http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, cons
 
 /* A request that is not even one. */
 void
-http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text)
+http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text, bool head_only)
 {
 	struct http_worker *h = w->http;
-	size_t n = http_msg_own(NULL, status, text, NULL, true, false, h->compose, sizeof(h->compose));
+	size_t n = http_msg_own(NULL, status, text, NULL, true, head_only, h->compose, sizeof(h->compose));
 	const struct http_route *r = &c->wline->http->conf->routes[c->wline->http->conf->route_count - 1];
 	struct http_cell *cell = &r->stats->cells[w->index];
 	http_side_count(&cell->requests, 1);
@@ -154,20 +157,71 @@ http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	http_side_put(w, ex->conn, p, n);
 }
 
+/* ---- answers from before ---- */
+
+/* What answers may differ by, if they say so in Vary: part of the key. */
+static const enum h1_id varies[] = { H1_ID_ACCEPT, H1_ID_ACCEPT_ENCODING };
+
 static void
-stale_key(const struct http_exchange *ex, uint64_t key[2])
+mix(uint64_t key[2], const char *p, size_t n)
 {
-	const char *end = memchr(ex->head, '\r', ex->head_bytes);
-	size_t n = end != NULL ? (size_t)(end - ex->head) : ex->head_bytes;
-	struct rng128 k = { 0 };
-	uint64_t a = 0x9e3779b97f4a7c15u, b = 0;
-	for (size_t i = 0; i < n; i++) {
-		a = (a ^ (uint8_t)ex->head[i]) * 0x100000001b3u;
-		b = rng_key(b, (uint8_t)ex->head[i] + a);
+	key[0] = hash_bytes(key[0], n, p, n);
+	key[1] = hash_bytes(~key[1], key[0], p, n);
+}
+
+void
+http_reply_key(struct http_exchange *ex, const char *p, const struct h1_head *h)
+{
+	uint64_t *key = ex->stale_key;
+	ex->personal = h1_has(h, H1_ID_AUTHORIZATION) || h1_has(h, H1_ID_COOKIE);
+	if (ex->route->policies->stale == NULL)
+		return;
+	mix(key, p + h->host.at, h->host.len);
+	mix(key, p + h->path.at, h->path.len);
+	mix(key, p + h->query.at, h->query.len);
+	for (unsigned k = 0; k < FL_ARRAY_LEN(varies); k++) {
+		const struct h1_field *f = NULL;
+		const char *name = h1_id_name(varies[k]);
+		while ((f = h1_field_named(h, p, name, strlen(name), f)) != NULL)
+			mix(key, p + f->value.at, f->value.len);
+		mix(key, "", 0);
 	}
-	(void)k;
-	key[0] = a;
-	key[1] = b;
+}
+
+static bool
+is_one_of(const char *s, size_t n, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strlen(*words) == n && h1_same_name(s, *words, n))
+			return true;
+	return false;
+}
+
+/* Does each member of the field's list (`in`), or none of it (!in), stand in words? Of "a=b" the "a" counts. */
+static bool
+all_members(const struct h1_head *a, const char *p, enum h1_id id, const char *const *words, bool in)
+{
+	for (unsigned i = 0; i < a->field_count; i++) {
+		const struct h1_field *f = &a->fields[i];
+		struct h1_text word;
+		size_t at = 0;
+		while (f->id == id && h1_list_next(p + f->value.at, f->value.len, &at, &word)) {
+			const char *s = p + f->value.at + word.at, *equals = memchr(s, '=', word.len);
+			if (is_one_of(s, equals != NULL ? (size_t)(equals - s) : word.len, words) != in)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* May the answer be given to others, later (RFC 9111 3 and 4.2.4)? */
+static bool
+may_keep(const struct http_exchange *ex, const struct h1_head *a, const char *p)
+{
+	static const char *const forbid[] = { "no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", NULL };
+	static const char *const known[] = { "accept", "accept-encoding", NULL };
+	return !ex->personal && !h1_has(a, H1_ID_SET_COOKIE) && all_members(a, p, H1_ID_CACHE_CONTROL, forbid, false) &&
+	    all_members(a, p, H1_ID_VARY, known, true);
 }
 
 /* An entry of the cache, of n bytes at p, as an answer to this request, into out; returns its length, 0: it is no good. */
@@ -196,17 +250,16 @@ write_stale(struct worker *w, struct http_exchange *ex, const char *p, size_t n,
 	return k + body;
 }
 
-/* The last good answer to the same request line, from the cache. */
+/* The last good answer to the same question, from the cache. */
 bool
 http_reply_stale(struct worker *w, struct http_exchange *ex)
 {
 	const struct http_policies *p = ex->route->policies;
-	uint64_t key[2];
+	const uint64_t *key = ex->stale_key;
 	size_t n = 0, k = 0, room = 0;
 	fl_ns age, now = http_now(w);
-	if (p->stale == NULL || (ex->method != H1_GET && ex->method != H1_HEAD))
+	if (p->stale == NULL || ex->personal || (ex->method != H1_GET && ex->method != H1_HEAD))
 		return false;
-	stale_key(ex, key);
 	if (fl_stale_get(p->stale, key[0], key[1], NULL, 0, now, &n, &age) == -ENOSPC)
 		room = n + STALE_EXTRA;
 	char *got = room > 0 && room <= SLAB_BLOCK_MAX ? slab_alloc(w->mem, room) : NULL;
@@ -235,13 +288,23 @@ http_reply_canned(struct worker *w, struct http_exchange *ex)
 	if (k == NULL)
 		return false;
 	ex->close_after = http_side_must_close(ex);
-	size_t n = http_msg_canned(k, ex->close_after, ex->method == H1_HEAD, ex->version_minor == 0, h->compose, sizeof(h->compose));
+	bool head_only = ex->method == H1_HEAD, old = ex->version_minor == 0;
+	size_t n = http_msg_canned(k, ex->close_after, head_only, old, h->compose, sizeof(h->compose));
+	bool fits = n <= sizeof(h->compose);
+	if (!fits)
+		n = http_msg_canned(k, ex->close_after, true, old, h->compose, sizeof(h->compose));
 	if (n > sizeof(h->compose))
 		return false;
 	ex->status = k->status;
 	ex->answering = ex->answered = ex->degraded = true;
 	ex->answer_at = http_now(w);
-	give(w, ex, h->compose, n);
+	if (fits) {
+		give(w, ex, h->compose, n);
+	} else {                                        /* larger than faults shape: as it is */
+		ex->response_bytes += n + k->body_bytes;
+		http_side_put(w, ex->conn, h->compose, n);
+		http_side_put(w, ex->conn, k->body, k->body_bytes);
+	}
 	return true;
 }
 
@@ -259,7 +322,8 @@ http_reply_copy_begin(struct worker *w, struct http_exchange *ex, const struct h
 {
 	const struct http_policies *pol = ex->route->policies;
 	const struct h1_head *a = &w->http->answer;
-	if (pol->stale == NULL || ex->method != H1_GET || t->fallback || a->status != 200 || a->framing == H1_CLOSE || a->framing == H1_TUNNEL)
+	if (pol->stale == NULL || ex->method != H1_GET || t->fallback || a->status != 200 || a->framing == H1_CLOSE || a->framing == H1_TUNNEL ||
+	    !may_keep(ex, a, p))
 		return;
 	size_t n = a->head_bytes;
 	size_t room = FL_MAX(4096, n * 2);
@@ -302,10 +366,8 @@ http_reply_copy_more(struct worker *w, struct http_exchange *ex, const char *p, 
 void
 http_reply_copy_end(struct worker *w, struct http_exchange *ex)
 {
-	uint64_t key[2];
 	if (ex->copy == NULL)
 		return;
-	stale_key(ex, key);
-	(void)fl_stale_put(ex->route->policies->stale, key[0], key[1], ex->copy, ex->copy_n, http_now(w));
+	(void)fl_stale_put(ex->route->policies->stale, ex->stale_key[0], ex->stale_key[1], ex->copy, ex->copy_n, http_now(w));
 	http_reply_copy_drop(w, ex);
 }

@@ -11,8 +11,8 @@
 
 /* An answer of ours; why: who refused, or NULL. */
 void http_reply_own(struct worker *w, struct http_exchange *ex, unsigned status, const char *text, const struct fl_refusal *why);
-/* A request that is not even one: say so, and end the connection. */
-void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text);
+/* A request that is not even one, or that there is no room for: say so, and end the connection. head_only: it was HEAD. */
+void http_reply_bad(struct worker *w, struct http_conn *c, unsigned status, const char *text, bool head_only);
 /* Faults shape the answer whose head is `message`, at p: its head, composed, of n bytes, goes through a gate. false: no memory */
 bool http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_head *message, const struct http_frame *frame, const char *head,
     size_t n);
@@ -20,6 +20,8 @@ bool http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h
 void http_reply_abort(struct worker *w, struct http_exchange *ex);
 /* Bytes of an answer, behind the head that was composed. */
 void http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t n);
+/* What an answer is kept under, and whether it may be: of the request's head, at p. */
+void http_reply_key(struct http_exchange *ex, const char *p, const struct h1_head *h);
 /* Fallbacks: the last good answer, a fixed one. false: there is none. */
 bool http_reply_stale(struct worker *w, struct http_exchange *ex);
 bool http_reply_canned(struct worker *w, struct http_exchange *ex);

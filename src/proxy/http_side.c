@@ -81,15 +81,30 @@ exchange_due(const struct http_exchange *ex)
 	return FL_MIN(due, http_side_body_due(ex));
 }
 
+/* Until the client has read its answer it has the time that a client may be idle; then it may say a little more. */
+static fl_ns
+linger_due(const struct http_conn *c)
+{
+	fl_ns idle = c->wline->http->conf->limits.idle_timeout;
+	if (c->out.bend != NULL && !http_out_idle(&c->out))
+		return FL_NEVER;
+	if (http_out_busy(&c->out))
+		return idle > 0 ? c->since + FL_MAX(idle, HTTP_SIDE_LINGER) : FL_NEVER;
+	return c->since + HTTP_SIDE_LINGER;
+}
+
 fl_ns
 http_side_due(const struct http_conn *c)
 {
 	const struct http_limits *l = &c->wline->http->conf->limits;
 	switch (c->state) {
 	case AT_GREETING: return c->opened + (c->wline->conf->wire != NULL ? c->wline->conf->wire->greeting_timeout : 10 * FL_SEC);
-	case AT_READING: return c->held_n > 0 ? c->since + l->head_timeout : l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
+	case AT_READING:
+		if (c->held_n > 0 && http_out_idle(&c->out))
+			return c->since + l->head_timeout;
+		return l->idle_timeout > 0 ? c->since + l->idle_timeout : FL_NEVER;
 	case AT_EXCHANGE: return exchange_due(c->ex);
-	case AT_LINGER: return c->out.bend != NULL && !http_out_idle(&c->out) ? FL_NEVER : c->since + HTTP_SIDE_LINGER;
+	case AT_LINGER: return linger_due(c);
 	default: return FL_NEVER;
 	}
 }

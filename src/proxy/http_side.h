@@ -21,6 +21,7 @@ struct http_conn {
 	struct list settle;             /* of the worker's, when something is left to be done */
 	struct http_exchange *ex;
 	struct io_addr *peer;           /* slab; NULL: not needed so far */
+	struct proxy_header *said;      /* slab: its PROXY header, to be passed on; NULL: none */
 	char *held;                     /* what came and was not used yet */
 	uint32_t held_n, held_room;
 	struct h1_scan scan;
@@ -30,6 +31,7 @@ struct http_conn {
 	uint32_t requests, dropped;
 	uint8_t state, reason;
 	bool eof, tls, close_next, spoken, shut;
+	bool till_end;                  /* the answer ends where the connection does */
 	bool reading;                   /* receiving is wanted: what does not come is the client's fault */
 };
 

@@ -10,13 +10,17 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "proxy/cluster_pick.h"
 #include "proxy/http_gate.h"
 #include "proxy/http_msg.h"
+#include "proxy/http_peer.h"
 #include "proxy/http_shape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#define WAITS_MAX 100                   /* looks, for a connection that another worker closes */
 #define TUNNEL_IDLE (3600 * FL_SEC)     /* WebSockets are quiet for long */
 #define COPY_MAX (32 * 1024)            /* a body up to this goes out in one piece with its head */
 
@@ -28,7 +32,6 @@ struct http_hold {
 
 static void try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev);
 static void fault_answers(struct worker *w, struct wtimer *timer, fl_ns now);
-static void fault_lets_connect(struct worker *w, struct wtimer *timer, fl_ns now);
 static void fault_ends(struct worker *w, struct wtimer *timer, fl_ns now);
 static const struct http_gate_ops gate_ops;
 
@@ -121,6 +124,7 @@ send_request(struct worker *w, struct http_try *t)
 	t->head_sent = true;
 	t->any_sent = true;
 	t->body_at = with;
+	line_count(&ex->conn->wline->cell->sent_bytes[FL_C2S], n + with);
 	int r = http_out_put(w, &t->conn->out, t->conn->sock, h->compose, n + with);
 	if (r < 0)
 		return r;
@@ -153,6 +157,7 @@ http_try_feed(struct worker *w, struct http_try *t, const char *p, size_t n)
 	if (t->gate != NULL && !t->tunnel) {
 		r = feed_gate(w, t, p, n);
 	} else {
+		line_count(&t->ex->conn->wline->cell->sent_bytes[FL_C2S], n);
 		r = http_out_put(w, &t->conn->out, t->conn->sock, p, n);
 		t->body_at += n;
 	}
@@ -186,6 +191,29 @@ http_try_flow(struct worker *w, struct http_try *t, bool on)
 
 /* ---- start and end ---- */
 
+/* Why it broke, for people: what TLS says, or else the system; or what is wrong with the answer. */
+static void
+say_broke(struct worker *w, struct http_try *t, enum http_fail why, int res)
+{
+	const char *tls = t->conn != NULL && t->conn->sock != NULL ? io_tls_error(t->conn->sock) : "";
+	const char *at = t->phase == HTTP_TRY_BODY ? "the answer's body" : "an answer";
+	char *to = t->ex->broke;
+	size_t n = sizeof(t->ex->broke);
+	if (why == HTTP_FAIL_BAD)
+		snprintf(to, n, "not HTTP: %s", t->phase == HTTP_TRY_BODY ? h1_body_error(&t->body) : w->http->answer.error);
+	else if (why == HTTP_FAIL_POOL)
+		snprintf(to, n, "all connections to it are in use");
+	else if (why == HTTP_FAIL_OVERLOAD)
+		snprintf(to, n, "no memory for an answer");
+	else if (tls[0] != '\0')
+		snprintf(to, n, "TLS: %s", tls);
+	else if (why == HTTP_FAIL_CONNECT)
+		snprintf(to, n, "no connection: %s", strerror(-res));
+	else
+		snprintf(to, n, "%s within %s", res < 0 ? strerror(-res) : "the connection ended", at);
+}
+
+
 /* What ring hash goes by: a header, or the client's address. */
 static uint64_t
 hash_of(struct worker *w, struct http_exchange *ex, const char *header)
@@ -208,13 +236,22 @@ ask_of(struct worker *w, struct http_exchange *ex, const struct cluster *c, unsi
 		ask->hash = hash_of(w, ex, conf->hash_header);
 }
 
-/* 1: there, the request may be sent; 0: on its way; -errno. */
+static int hold_back(struct worker *w, struct http_try *t, fl_ns delay, void (*then)(struct worker *w, struct wtimer *timer, fl_ns now));
+static void connect_again(struct worker *w, struct wtimer *timer, fl_ns now);
+
+/* 1: there, the request may be sent; 0: on its way; -EAGAIN: the instance has as many as it may; -errno. */
 static int
 connect_now(struct worker *w, struct http_try *t)
 {
 	struct http_exchange *ex = t->ex;
 	struct fault_set *faults = ex->conn->wline->conf->faults;
-	int r = upconn_get(w, t->instance, &t->user, ex->client, &t->conn);
+	struct proxy_header whose;
+	bool told = cluster_conf_of(t->instance->cluster)->send_proxy != 0;
+	if (told)
+		http_peer_header(t->ex->conn, &whose);
+	int r = upconn_get(w, t->instance, &t->user, told ? &whose : NULL, &t->conn);
+	if (r == -EBUSY)                        /* another worker closes one: look again when it has */
+		return t->waits++ < WAITS_MAX ? hold_back(w, t, FL_MS, connect_again) : -EAGAIN;
 	if (r < 0)
 		return r;
 	t->reused = r == 1;
@@ -269,7 +306,7 @@ connect_it(struct worker *w, struct http_try *t)
 	if (ex->fault_id == 0)
 		ex->fault_id = by->id;
 	http_out_tell(w, &who, by, c.refuse ? "refuse" : "connect_delay", FL_C2S, ex->number, c.refuse ? c.refuse_reset : c.delay_ns);
-	return c.refuse ? -ECONNREFUSED : hold_back(w, t, c.delay_ns, fault_lets_connect);
+	return c.refuse ? -ECONNREFUSED : hold_back(w, t, c.delay_ns, connect_again);
 }
 
 /* The first step: what faults want before anything is done, or a connection. As connect_now(). */
@@ -284,12 +321,36 @@ begin(struct worker *w, struct http_try *t)
 	return connect_it(w, t);
 }
 
+/* Pick the instance, for this attempt. */
+static int
+pick(struct worker *w, struct http_try *t, bool others, struct fl_refusal *ret_why)
+{
+	struct http_exchange *ex = t->ex;
+	struct cluster *c = t->fallback ? ex->route->policies->fallback_cluster : ex->route->cluster;
+	struct cluster_ask ask;
+	ask_of(w, ex, c, t->index, http_now(w), &ask);
+	ask.others = others;
+	if (others)
+		ask.draw = rng_key(ask.draw, ex->tried_count);
+	int r = cluster_pick(w, c, &ask, &t->permit, &t->instance, ret_why);
+	if (r == 0 && ex->tried_count < CLUSTER_TRIED_MAX)
+		ex->tried[ex->tried_count++] = cluster_hold(t->instance);
+	return r;
+}
+
+void
+http_try_pool_full(const struct http_try *t, struct fl_refusal *ret_why)
+{
+	const struct instance *i = t->ex->tried[t->ex->tried_count - 1];
+	*ret_why = (struct fl_refusal){ .by = FL_WHO_POOL, .reason = FL_REASON_POOL_FULL,
+		.n = { (double)atomic_load(&i->conns), i->conns_max } };
+	snprintf(ret_why->name, sizeof(ret_why->name), "%.100s", i->text);
+}
+
 int
 http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool fallback, struct fl_refusal *ret_why, struct http_try **ret_try)
 {
-	struct cluster *c = fallback ? ex->route->policies->fallback_cluster : ex->route->cluster;
 	fl_ns now = http_now(w);
-	struct cluster_ask ask;
 	struct http_try *t = slab_alloc(w->mem, sizeof(*t));
 	if (t == NULL)
 		return -ENOMEM;
@@ -300,21 +361,27 @@ http_try_start(struct worker *w, struct http_exchange *ex, unsigned index, bool 
 	t->fallback = fallback;
 	t->phase = HTTP_TRY_OVER;
 	t->started = now;
-	ask_of(w, ex, c, index, now, &ask);
-	int r = cluster_pick(w, c, &ask, &t->permit, &t->instance, ret_why);
+	int r = pick(w, t, false, ret_why);
 	if (r < 0) {
 		slab_give(w->mem, t, sizeof(*t));
 		return r;
 	}
-	if (ex->tried_count < CLUSTER_TRIED_MAX)
-		ex->tried[ex->tried_count++] = cluster_hold(t->instance);
-	*ret_try = t;
 	enter(t, HTTP_TRY_CONNECTING, now);
 	r = begin(w, t);
-	if (r < 0)
+	if (r == -EAGAIN) {
+		/* Others took the last connections to it meanwhile: as though it had not been picked. */
+		t->phase = HTTP_TRY_OVER;
+		http_try_pool_full(t, ret_why);
+		http_try_free(w, t);
+		return -EAGAIN;
+	}
+	*ret_try = t;
+	if (r < 0) {
+		say_broke(w, t, HTTP_FAIL_CONNECT, r);
 		t->phase = HTTP_TRY_OVER;               /* (1); the owner reports it as HTTP_FAIL_CONNECT */
-	else if (r == 1 && send_request(w, t) < 0)
+	} else if (r == 1 && send_request(w, t) < 0) {
 		http_try_drop(w, t);
+	}
 	return 0;
 }
 
@@ -350,7 +417,7 @@ http_try_vote(struct worker *w, struct http_try *t, enum fl_outcome outcome, enu
 		return;
 	t->voted = true;
 	struct cluster_result r = { .outcome = outcome, .connect_failed = why == HTTP_FAIL_CONNECT, .timed_out = why == HTTP_FAIL_TIMEOUT,
-		.latency = t->first_byte > 0 ? t->first_byte : now - t->started };
+		.began = t->started, .latency = t->first_byte > 0 ? t->first_byte : now - t->started };
 	cluster_done(w, t->instance, &t->permit, &r, now);
 	t->instance = NULL;
 }
@@ -373,6 +440,33 @@ http_try_again(struct worker *w, struct http_try *t)
 	if (r < 0)
 		t->phase = HTTP_TRY_OVER;
 	return r < 0 ? r : 0;
+}
+
+int
+http_try_elsewhere(struct worker *w, struct http_try *t)
+{
+	struct fl_refusal why;
+	fl_assert(t->phase == HTTP_TRY_OVER && t->conn == NULL);
+	while (t->ex->tried_count < CLUSTER_TRIED_MAX) {
+		http_try_vote(w, t, FL_FAILED, HTTP_FAIL_CONNECT);
+		if (pick(w, t, true, &why) < 0)
+			return -EAGAIN;
+		t->voted = t->reused = t->head_sent = false;
+		t->body_at = 0;
+		enter(t, HTTP_TRY_CONNECTING, http_now(w));
+		int r = connect_it(w, t);
+		if (r >= 0) {
+			if (r == 1 && send_request(w, t) < 0)
+				http_try_drop(w, t);
+			return t->phase != HTTP_TRY_OVER || http_try_again(w, t) == 0 ? 0 : -EPIPE;
+		}
+		t->phase = HTTP_TRY_OVER;
+		if (r == -EAGAIN)
+			http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_CONNECT);
+		else
+			say_broke(w, t, HTTP_FAIL_CONNECT, r);
+	}
+	return -EAGAIN;
 }
 
 enum fl_sent
@@ -421,8 +515,9 @@ http_try_free(struct worker *w, struct http_try *t)
 /* ---- receiving ---- */
 
 static void
-fail(struct worker *w, struct http_try *t, enum http_fail why)
+fail(struct worker *w, struct http_try *t, enum http_fail why, int res)
 {
+	say_broke(w, t, why, res);
 	http_try_drop(w, t);
 	w->http->ops->failed(w, t, why);
 }
@@ -464,7 +559,7 @@ take_body(struct worker *w, struct http_try *t, const char *p, size_t n)
 	if (taken > 0 || t->body_done)
 		w->http->ops->body(w, t, p, taken);
 	if (v == H1_BAD && t->phase != HTTP_TRY_OVER)
-		fail(w, t, HTTP_FAIL_BAD);
+		fail(w, t, HTTP_FAIL_BAD, 0);
 }
 
 /* What is in hand of an answer's body that nobody wants: if it is all of it, the connection is as good as before. */
@@ -509,16 +604,18 @@ fault_answers(struct worker *w, struct wtimer *timer, fl_ns now)
 }
 
 static void
-fault_lets_connect(struct worker *w, struct wtimer *timer, fl_ns now)
+connect_again(struct worker *w, struct wtimer *timer, fl_ns now)
 {
 	struct http_try *t = FL_CONTAINER_OF(timer, struct http_hold, timer)->t;
 	(void)now;
 	let_go(w, t);
 	int r = connect_now(w, t);
+	if (r == -EAGAIN)
+		http_try_vote(w, t, FL_CANCELLED, HTTP_FAIL_POOL);      /* it has done nothing wrong */
 	if (r < 0)
-		fail(w, t, HTTP_FAIL_CONNECT);
-	else if (r == 1 && send_request(w, t) < 0)
-		fail(w, t, HTTP_FAIL_BROKE);
+		fail(w, t, r == -EAGAIN ? HTTP_FAIL_POOL : HTTP_FAIL_CONNECT, r);
+	else if (r == 1 && (r = send_request(w, t)) < 0)
+		fail(w, t, HTTP_FAIL_BROKE, r);
 }
 
 static void
@@ -527,7 +624,7 @@ fault_ends(struct worker *w, struct wtimer *timer, fl_ns now)
 	struct http_try *t = FL_CONTAINER_OF(timer, struct http_hold, timer)->t;
 	(void)now;
 	let_go(w, t);
-	fail(w, t, HTTP_FAIL_BROKE);
+	fail(w, t, HTTP_FAIL_BROKE, 0);
 }
 
 /* What a gate held goes on. */
@@ -538,8 +635,9 @@ gate_moved(struct worker *w, void *owner)
 	if (t->conn == NULL || t->faulted)
 		return;
 	t->any_sent |= http_gate_begun(t->gate);
-	if (http_try_wants(t) && http_try_pump(w, t) < 0)
-		fail(w, t, HTTP_FAIL_BROKE);
+	int r = http_try_wants(t) ? http_try_pump(w, t) : 0;
+	if (r < 0)
+		fail(w, t, HTTP_FAIL_BROKE, r);
 	else if (t->conn != NULL && http_try_wants(t))
 		w->http->ops->writable(w, t);
 }
@@ -585,6 +683,14 @@ take_head(struct worker *w, struct http_try *t, const char *p, size_t n)
 		take_body(w, t, p + head_bytes, rest);
 }
 
+/* A tunnel that nobody asked for would take the client's next requests past every rule; one before the request is whole, the rest of it. */
+static bool
+may_switch(struct worker *w, struct http_try *t, const char *p)
+{
+	struct http_exchange *ex = t->ex;
+	return ex->upgrade && all_sent(t) && http_msg_switches(ex->head, request_head(w, ex), p, &w->http->answer);
+}
+
 /* Bytes of the answer, before its body. */
 static void
 take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
@@ -595,7 +701,7 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 	uint32_t held_room = 0;
 	if (t->held_n > 0) {
 		if (!hold(w, t, p, n)) {
-			fail(w, t, HTTP_FAIL_OVERLOAD);
+			fail(w, t, HTTP_FAIL_OVERLOAD, 0);
 			return;
 		}
 		/* Ours for this turn: what happens may end the try. */
@@ -609,14 +715,19 @@ take_answer(struct worker *w, struct http_try *t, const char *p, size_t n)
 		enum h1_verdict v = h1_response(p, n, &lim, &t->scan, (enum h1_method)ex->method, &w->http->answer);
 		if (v == H1_MORE) {
 			if (n > 0 && !hold(w, t, p, n))
-				fail(w, t, HTTP_FAIL_OVERLOAD);
+				fail(w, t, HTTP_FAIL_OVERLOAD, 0);
 			break;
 		}
 		if (v == H1_BAD) {
-			fail(w, t, HTTP_FAIL_BAD);
+			fail(w, t, HTTP_FAIL_BAD, 0);
 			break;
 		}
 		t->scan = (struct h1_scan){ 0 };
+		if (w->http->answer.status == 101 && !may_switch(w, t, p)) {
+			w->http->answer.error = "a switch of protocols that nobody asked for";
+			fail(w, t, HTTP_FAIL_BAD, 0);
+			break;
+		}
 		if (!h1_is_interim(&w->http->answer)) {
 			take_head(w, t, p, n);
 			break;
@@ -637,6 +748,7 @@ try_received(struct worker *w, struct http_try *t, const struct io_event *ev)
 {
 	t->moved_at = http_now(w);
 	if (ev->res > 0) {
+		line_count(&t->ex->conn->wline->cell->received_bytes[FL_S2C], (uint64_t)ev->res);
 		t->any_received = true;
 		if (t->phase == HTTP_TRY_BODY)
 			take_body(w, t, (const char *)ev->data, (size_t)ev->res);
@@ -650,20 +762,21 @@ try_received(struct worker *w, struct http_try *t, const struct io_event *ev)
 		w->http->ops->body(w, t, "", 0);
 		return;
 	}
-	fail(w, t, HTTP_FAIL_BROKE);
+	fail(w, t, HTTP_FAIL_BROKE, ev->res);
 }
 
 static void
 try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struct io_event *ev)
 {
 	struct http_try *t = FL_CONTAINER_OF(u, struct http_try, user);
+	int r;
 	fl_assert(t->conn == c);
 	switch (ev->kind) {
 	case IO_CONNECT:
 		if (ev->res < 0)
-			fail(w, t, HTTP_FAIL_CONNECT);
-		else if (send_request(w, t) < 0)
-			fail(w, t, HTTP_FAIL_BROKE);
+			fail(w, t, HTTP_FAIL_CONNECT, ev->res);
+		else if ((r = send_request(w, t)) < 0)
+			fail(w, t, HTTP_FAIL_BROKE, r);
 		else
 			w->http->ops->writable(w, t);
 		break;
@@ -674,8 +787,8 @@ try_event(struct worker *w, struct upconn_user *u, struct upconn *c, const struc
 			if (t->phase != HTTP_TRY_BODY)
 				io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
 		} else if (!http_out_busy(&c->out)) {
-			if (http_try_pump(w, t) < 0)
-				fail(w, t, HTTP_FAIL_BROKE);
+			if ((r = http_try_pump(w, t)) < 0)
+				fail(w, t, HTTP_FAIL_BROKE, r);
 			else
 				w->http->ops->writable(w, t);
 		}

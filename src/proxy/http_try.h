@@ -16,6 +16,7 @@ enum http_fail {
 	HTTP_FAIL_BAD,                  /* the answer is not HTTP */
 	HTTP_FAIL_TIMEOUT,              /* call.limit says which */
 	HTTP_FAIL_OVERLOAD,             /* no memory here */
+	HTTP_FAIL_POOL,                 /* as many connections as the instance may have, all in use */
 };
 
 /* Called from within the events of a try's connection. After failed() and any call that drops it, the try is not touched again. */
@@ -54,10 +55,17 @@ void http_try_drop(struct worker *w, struct http_try *t);
 void http_try_vote(struct worker *w, struct http_try *t, enum fl_outcome outcome, enum http_fail why);
 /* The connection was used before and died before a byte of the answer: once more on another one. 0, or it cannot. */
 int http_try_again(struct worker *w, struct http_try *t);
+/*
+ * It could not connect: the same attempt at an instance that was not tried yet. 0, or there is none; the one that failed has its vote.
+ * Whoever could not be reached has no work by it, so it is not a retry.
+ */
+int http_try_elsewhere(struct worker *w, struct http_try *t);
 /* How far the request got, for retries. */
 enum fl_sent http_try_sent(const struct http_try *t);
 /* When the next time limit ends it, and which. */
 fl_ns http_try_due(const struct http_try *t, enum fl_limit *ret_limit);
+/* Why HTTP_FAIL_POOL. */
+void http_try_pool_full(const struct http_try *t, struct fl_refusal *ret_why);
 /* Dropped or ended, and voted. */
 void http_try_free(struct worker *w, struct http_try *t);
 

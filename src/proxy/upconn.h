@@ -7,10 +7,13 @@
  * Invariants
  *  (1) A connection is idle (in its instance's list, no user) or lent (a user, no list) or closing (neither).
  *  (2) Bytes, or an end, on an idle connection close it: nobody asked for them.
+ *  (3) An instance that has an address of each family is connected to at the one it was reached at last, then at the other: its user
+ *      is told of the second failure alone.
  */
 #ifndef PROXY_UPCONN_H
 #define PROXY_UPCONN_H
 
+#include "proto/proxy_header.h"
 #include "proxy/cluster.h"
 #include "proxy/http_out.h"
 
@@ -29,25 +32,30 @@ struct upconn {
 	struct io_sock *sock;
 	struct upconn_user *user;
 	struct instance *instance;              /* a reference */
+	const struct io_addr *at;               /* of its addresses */
 	struct http_out out;
 	struct list link;                       /* of the instance's idle ones */
 	struct list age;                        /* of the worker's idle ones, the oldest first */
+	struct upconn_greeting *greeting;       /* to be sent before anything else; NULL: none (any more) */
 	fl_ns opened, idle_since;
 	uint32_t requests;                      /* made on it, this one too */
 	bool connecting, closing, reused;
+	bool second;                    /* (3): at the address that is tried second */
+	bool turning;                   /* the first socket closes, then comes the second */
 };
 
 struct upconn_pools;
 int upconn_pools_new(uint32_t conns_max, struct upconn_pools **ret_upools);        /* 0 or -ENOMEM */
-void upconn_pools_free(struct upconn_pools *p);             /* after the io; NULL is fine */
+void upconn_pools_free(struct worker *w);                   /* the worker's; after its io, before its memory */
 
 /*
  * upconn_get - a connection to the instance, lent to user.
- * header     to be sent first on a new connection (PROXY protocol): the client's end; NULL: none
+ * header     whose connection it is, for instances that are told by the PROXY protocol; NULL: not known, or our own
  * returns    1: it is there (used before: it may turn out to be dead); 0: connecting, IO_CONNECT follows; -EAGAIN: as many as
- *            allowed; -errno
+ *            allowed; -EBUSY: likewise, but another worker was asked to close one that it does not use; -errno
  */
-int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct io_addr *client, struct upconn **ret_conn);
+int upconn_get(struct worker *w, struct instance *i, struct upconn_user *user, const struct proxy_header *header,
+    struct upconn **ret_conn);
 /* Is there an idle one? */
 bool upconn_has_idle(const struct worker *w, const struct instance *i);
 /* The faults of the line's stream towards the server act on it, from now on. 0 or -errno: a fault ends it. */

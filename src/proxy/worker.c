@@ -111,7 +111,7 @@ worker_free(struct worker *w)
 	take_closed(w);
 	mailbox_fini(&w->mail);
 	io_free(w->io);
-	upconn_pools_free(w->upools);
+	upconn_pools_free(w);
 	http_line_worker_free(w->http);
 	heap_fini(&w->timers);
 	heap_fini(&w->wtimers);

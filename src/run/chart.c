@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define LABEL_GAP 8.0
+#define PANEL_FONT 11.0
+#define PANEL_LINE 15.0
+#define KEY_ROOM 28.0           /* a key's line and the space behind its text */
 #define EM 0.61                 /* mean width of a character in a sans-serif font */
 
 /* (1) */
@@ -193,6 +196,32 @@ chart_area(struct buf *out, const double *x, const double *y, size_t n, double b
 	for (size_t i = 0; i < n; i++)
 		buf_printf(out, "L%.1f %.1f", x[i], isnan(y[i]) ? base : y[i]);
 	buf_printf(out, "L%.1f %.1fZ\"/>", x[n - 1], base);
+}
+
+double
+chart_panel(struct buf *out, double left, double right, double y, const char *title, const struct chart_key *keys, unsigned n)
+{
+	double w = 0, x;
+
+	for (unsigned i = 0; i < n; i++)
+		w += chart_text_width(keys[i].text, PANEL_FONT) + KEY_ROOM;
+	chart_text(out, left, y, "start", "panel", title);
+	x = right - w + 8;
+	if (x < left + chart_text_width(title, PANEL_FONT + 1) + 20) {
+		y += PANEL_LINE;
+		x = left;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		w = chart_text_width(keys[i].text, PANEL_FONT);
+		if (x > left && x + 14 + w > right) {
+			y += PANEL_LINE;
+			x = left;
+		}
+		chart_rule(out, x, y - 4, x + 10, y - 4, keys[i].css);
+		chart_text(out, x + 14, y, "start", "legend", keys[i].text);
+		x += w + KEY_ROOM;
+	}
+	return y;
 }
 
 void

@@ -50,6 +50,15 @@ void chart_line(struct buf *out, const double *x, const double *y, size_t n, con
 /* The area between a line and y = base; NaN is the base. */
 void chart_area(struct buf *out, const double *x, const double *y, size_t n, double base, const char *css);
 
+/*
+ * The name of a panel at y, and behind it (or on the next lines) what its colours mean: a short line of class css, and text.
+ * returns the y of the last line
+ */
+struct chart_key {
+	const char *css, *text;
+};
+double chart_panel(struct buf *out, double left, double right, double y, const char *title, const struct chart_key *keys, unsigned n);
+
 /* Rows of labels: each label gets the first row in which it does not touch another. */
 #define CHART_ROWS_MAX 16
 struct chart_rows {

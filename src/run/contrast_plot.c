@@ -192,37 +192,6 @@ put_shades(const struct plot *p, const struct run_result *r, double y0, double y
 	}
 }
 
-struct legend {
-	const char *css, *text;
-};
-
-static void
-put_panel_title(struct plot *p, const char *title, const struct legend *legend, unsigned n)
-{
-	double w = 0, x;
-
-	for (unsigned i = 0; i < n; i++)
-		w += chart_text_width(legend[i].text, FONT) + 28;
-	p->y += 18;
-	chart_text(p->out, p->left, p->y, "start", "panel", title);
-	x = p->right - w + 8;
-	if (x < p->left + chart_text_width(title, FONT + 1) + 20) {
-		p->y += 15;
-		x = p->left;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		w = chart_text_width(legend[i].text, FONT);
-		if (x > p->left && x + 14 + w > p->right) {
-			p->y += 15;
-			x = p->left;
-		}
-		chart_rule(p->out, x, p->y - 4, x + 10, p->y - 4, legend[i].css);
-		chart_text(p->out, x + 14, p->y, "start", "legend", legend[i].text);
-		x += w + 28;
-	}
-	p->y += 8;
-}
-
 static void
 rate_label(double v, char *ret, size_t bytes)
 {
@@ -312,14 +281,14 @@ highest(const struct plot *p, const size_t *fields, unsigned n)
 static void
 put_requests(struct plot *p)
 {
-	static const struct legend legend[] = { { "key asked", "asked" }, { "key well", "good answers" }, { "key info", "refused" },
+	static const struct chart_key legend[] = { { "key asked", "asked" }, { "key well", "good answers" }, { "key info", "refused" },
 		{ "key fail", "late, failed, given up" } };
 	static const size_t asked[] = { offsetof(struct column, asked) };
 	static const size_t stack[] = { offsetof(struct column, ok), offsetof(struct column, refused), offsetof(struct column, failed) };
 	static const char *const css[] = { "area good", "area info", "area fail" };
 	const double height = p->narrow ? 84 : 104, hi = fmax(highest(p, asked, 1), highest(p, stack, 3));
 
-	put_panel_title(p, "Requests per second", legend, 4);
+	p->y = chart_panel(p->out, p->left, p->right, p->y + 18, "Requests per second", legend, 4) + 8;
 	for (unsigned i = 0; i < p->count; i++) {
 		struct chart_axis a = chart_linear(hi, p->y + height, p->y);
 		const struct series *s = &p->series[i];
@@ -351,7 +320,7 @@ put_line(struct plot *p, const struct series *s, const struct chart_axis *a, siz
 static void
 put_latency(struct plot *p)
 {
-	static const struct legend legend[] = { { "key p50", "p50" }, { "key p99", "p99" } };
+	static const struct chart_key legend[] = { { "key p50", "p50" }, { "key p99", "p99" } };
 	static const size_t p99[] = { offsetof(struct column, p99) };
 	const double height = p->narrow ? 84 : 104, hi = highest(p, p99, 1);
 	double lo = INFINITY;
@@ -361,7 +330,7 @@ put_latency(struct plot *p)
 	for (unsigned i = 0; i < p->count; i++)
 		for (unsigned k = 0; k < p->series[i].count; k++)
 			lo = fmin(lo, isnan(p->series[i].columns[k].p50) ? INFINITY : fmax(p->series[i].columns[k].p50, 1000));
-	put_panel_title(p, "Time to any end of a request", legend, 2);
+	p->y = chart_panel(p->out, p->left, p->right, p->y + 18, "Time to any end of a request", legend, 2) + 8;
 	for (unsigned i = 0; i < p->count; i++) {
 		struct chart_axis a = chart_log(lo, hi, p->y + height, p->y);
 		put_ground(p, &p->series[i], height);
@@ -376,13 +345,13 @@ put_latency(struct plot *p)
 static void
 put_servers(struct plot *p)
 {
-	static const struct legend legend[] = { { "key asked", "asked by users" }, { "key served", "seen by the servers" } };
+	static const struct chart_key legend[] = { { "key asked", "asked by users" }, { "key served", "seen by the servers" } };
 	static const size_t asked[] = { offsetof(struct column, asked) }, served[] = { offsetof(struct column, served) };
 	const double height = p->narrow ? 64 : 78, hi = fmax(highest(p, asked, 1), highest(p, served, 1));
 
 	if (highest(p, served, 1) <= 0)
 		return;
-	put_panel_title(p, "Requests at the servers, per second", legend, 2);
+	p->y = chart_panel(p->out, p->left, p->right, p->y + 18, "Requests at the servers, per second", legend, 2) + 8;
 	for (unsigned i = 0; i < p->count; i++) {
 		struct chart_axis a = chart_linear(hi, p->y + height, p->y);
 		const struct series *s = &p->series[i];

@@ -17,6 +17,7 @@
 struct http_doc;                        /* what one line asks for; run/http_ask.h */
 struct http_keep;                       /* run/http_keep.h */
 struct line_wire;                       /* proxy/line.h */
+struct resolver;                        /* io/resolve.h */
 
 /* What building needs from its surroundings. */
 struct http_doc_env {
@@ -26,6 +27,7 @@ struct http_doc_env {
 	struct fl_listener listener;    /* told when a policy changes its state; zeroed: nobody */
 	const struct line_wire *wire;   /* of the line: TLS and PROXY headers towards instances; NULL: none */
 	uint64_t wire_digest;           /* of it */
+	struct resolver *resolver;      /* for the first answers of names; NULL: they come a little later */
 	fl_ns now;                      /* io clock */
 };
 

@@ -341,7 +341,7 @@ apply_retunes(const struct build *b)
 		const struct retune *r = &b->retunes[i];
 
 		if (r->limiter != NULL)
-			fl_limiter_retune(r->limiter, r->p->rate.o.rate, r->p->rate.o.burst);
+			fl_limiter_retune(r->limiter, r->p->rate.o.rate, r->p->rate.o.burst, b->env->now);
 		else
 			fl_bulkhead_retune(r->bulkhead, r->p->bulkhead.o.max, r->p->bulkhead.o.queue, b->env->now);
 	}

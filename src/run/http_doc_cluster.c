@@ -111,6 +111,8 @@ fill(const struct http_doc_env *env, const struct http_ask_upstreams *u, struct 
 	c->breaker_on = u->breaker.on && u->breaker.mode != HTTP_ASK_BREAKER_DISABLED;
 	c->breaker = breaker_of(&u->breaker.o);
 	c->listener = env->listener;
+	c->resolver = env->resolver;
+	c->now = env->now;
 	if (env->wire != NULL) {
 		c->tls = env->wire->tls_client;
 		memcpy(c->tls_name, env->wire->tls_name, FL_MIN(sizeof(c->tls_name), sizeof(env->wire->tls_name)));

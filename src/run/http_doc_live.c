@@ -63,6 +63,7 @@ make_bulkhead(const struct http_doc_live_ask *a, const char *name, void **ret_ob
 
 	o.name = name;
 	o.seed = rng_key(a->seed, hash_name("bulkhead"));
+	o.listener = a->env->listener;
 	rc = fl_bulkhead_new(&o, &k, NULL);
 	*ret_object = k;
 	return rc;
@@ -96,6 +97,7 @@ make_budget(const struct http_doc_live_ask *a, const char *name, void **ret_obje
 	o.name = name;
 	o.cells = a->env->workers;
 	o.seed = rng_key(a->seed, hash_name("budget"));
+	o.listener = a->env->listener;
 	rc = fl_budget_new(&o, &k, NULL);
 	*ret_object = k;
 	return rc;
@@ -125,6 +127,7 @@ make_fallback(const struct http_doc_live_ask *a, const char *name, void **ret_ob
 
 	o.name = name;
 	o.seed = rng_key(a->seed, hash_name("fallback"));
+	o.listener = a->env->listener;
 	rc = fl_fallback_new(&o, &k, NULL);
 	*ret_object = k;
 	return rc;

@@ -7,6 +7,7 @@
 #include "io/clock.h"
 #include "io/io.h"
 #include "io/port.h"
+#include "proxy/worker.h"
 #include "run/exp_line.h"
 #include "run/http_news.h"
 #include <errno.h>
@@ -151,7 +152,7 @@ static int
 build_http(struct open_line *o, const struct line_set_opts *opts, const struct subst_values *values, char *error)
 {
 	struct http_doc_env env = { .keep = opts->keep, .seed = opts->seed, .workers = proxy_workers(opts->proxy),
-		.listener = http_news_listener(opts->news), .now = clock_mono() };
+		.listener = http_news_listener(opts->news), .resolver = proxy_crew(opts->proxy)->resolver, .now = clock_mono() };
 	struct http_doc *doc = NULL;
 	struct doc_diag d;
 	int rc;

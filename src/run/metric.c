@@ -112,3 +112,20 @@ metric_say(enum metric_unit unit, double value, char *buf, size_t buf_bytes)
 	}
 	return buf;
 }
+
+void
+metric_write(struct jsonw *w, const struct metric_set *m)
+{
+	jsonw_key(w, "metrics");
+	jsonw_object(w);
+	for (int i = 0; i < METRIC_COUNT; i++) {
+		jsonw_key(w, metric_names()[i]);
+		jsonw_float(w, m->of[i]);
+	}
+	jsonw_key(w, "healed");
+	if (isnan(m->of[METRIC_HEAL]))
+		jsonw_null(w);
+	else
+		jsonw_bool(w, isfinite(m->of[METRIC_HEAL]));
+	jsonw_end(w);
+}

@@ -6,6 +6,8 @@
 #ifndef RUN_METRIC_H
 #define RUN_METRIC_H
 
+#include "proto/jsonw.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -64,6 +66,9 @@ metric_holds(const struct metric_limit *l, double got)
 struct metric_set {
 	double of[METRIC_COUNT];
 };
+
+/* The members `metrics` (all by name, null what cannot be told) and `healed` of an object. */
+void metric_write(struct jsonw *w, const struct metric_set *m);
 
 /* A value as people write it: "90%" or 0.9, 1.5, "5s". false: it is none of that unit. */
 bool metric_parse(enum metric_unit unit, const char *text, double *ret);

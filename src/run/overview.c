@@ -346,33 +346,6 @@ put_mark_lines(const struct overview *o, double y0, double y1, struct buf *out)
 
 /* ---- panels ---- */
 
-struct legend {
-	const char *css, *text;
-};
-
-/* The panel's name, and behind it (or on the next line) what its colours mean. */
-static void
-put_panel_title(struct overview *o, const char *title, const struct legend *legend, unsigned n)
-{
-	double w = 0, x;
-
-	for (unsigned i = 0; i < n; i++)
-		w += chart_text_width(legend[i].text, FONT) + 28;
-	o->y += 14;
-	chart_text(o->out, o->left, o->y, "start", "panel", title);
-	x = o->right - w + 8;
-	if (x < o->left + chart_text_width(title, FONT + 1) + 20) {
-		o->y += 15;
-		x = o->left;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		chart_rule(o->out, x, o->y - 4, x + 10, o->y - 4, legend[i].css);
-		chart_text(o->out, x + 14, o->y, "start", "legend", legend[i].text);
-		x += chart_text_width(legend[i].text, FONT) + 28;
-	}
-	o->y += 7;
-}
-
 static void
 latency_label(double ns, char *ret, size_t bytes)
 {
@@ -440,11 +413,12 @@ put_frame(const struct overview *o, double y0, double y1)
 static void
 put_throughput(struct overview *o)
 {
-	static const struct legend legend[] = { { "key ok", "ok" }, { "key asked", "asked" } };
+	static const struct chart_key legend[] = { { "key ok", "ok" }, { "key asked", "asked" } };
 	const bool open = o->r->load.open;
 	double hi = 0, height = o->narrow ? 90 : 110;
 
-	put_panel_title(o, open ? "Requests per second" : "Throughput, operations per second", legend, open ? 2 : 1);
+	const char *title = open ? "Requests per second" : "Throughput, operations per second";
+	o->y = chart_panel(o->out, o->left, o->right, o->y + 14, title, legend, open ? 2 : 1) + 7;
 	for (unsigned i = 0; i < o->column_count; i++)
 		hi = fmax(hi, fmax(o->columns[i].ok, o->columns[i].asked));
 	struct chart_axis a = chart_linear(hi, o->y + height, o->y);
@@ -463,13 +437,13 @@ put_throughput(struct overview *o)
 static void
 put_latency(struct overview *o)
 {
-	static const struct legend legend[] = { { "key p50", "p50" }, { "key p95", "p95" }, { "key p99", "p99" }, { "key pmax", "max" } };
+	static const struct chart_key legend[] = { { "key p50", "p50" }, { "key p95", "p95" }, { "key p99", "p99" }, { "key pmax", "max" } };
 	static const struct { const char *css; size_t field; } series[] = { { "line pmax", offsetof(struct column, max) },
 		{ "line p99", offsetof(struct column, p99) }, { "line p95", offsetof(struct column, p95) }, { "line p50",
 		    offsetof(struct column, p50) } };
 	double lo = INFINITY, hi = 0, height = o->narrow ? 120 : 140;
 
-	put_panel_title(o, "Latency", legend, 4);
+	o->y = chart_panel(o->out, o->left, o->right, o->y + 14, "Latency", legend, 4) + 7;
 	for (unsigned i = 0; i < o->column_count; i++) {
 		if (isnan(o->columns[i].max))
 			continue;
@@ -497,10 +471,10 @@ put_latency(struct overview *o)
 static void
 put_errors(struct overview *o)
 {
-	static const struct legend legend[] = { { "key fail", "failed" }, { "key info", "unknown outcome" } };
+	static const struct chart_key legend[] = { { "key fail", "failed" }, { "key info", "unknown outcome" } };
 	double hi = 0, height = 64;
 
-	put_panel_title(o, "Errors, per second", legend, 2);
+	o->y = chart_panel(o->out, o->left, o->right, o->y + 14, "Errors, per second", legend, 2) + 7;
 	for (unsigned i = 0; i < o->column_count; i++)
 		hi = fmax(hi, o->columns[i].fail + o->columns[i].info);
 	height = hi > 0 ? height : 26;
@@ -550,8 +524,8 @@ put_probes(struct overview *o)
 {
 	if (o->r->probe_count == 0)
 		return;
-	static const struct legend legend[] = { { "key good", "held" }, { "key bad", "did not" } };
-	put_panel_title(o, "Probes", legend, 2);
+	static const struct chart_key legend[] = { { "key good", "held" }, { "key bad", "did not" } };
+	o->y = chart_panel(o->out, o->left, o->right, o->y + 14, "Probes", legend, 2) + 7;
 	double top = o->y;
 	uint32_t shown = FL_MIN(o->r->probe_count, (uint32_t)PROBES_MAX);
 

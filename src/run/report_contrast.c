@@ -31,23 +31,6 @@ put_reason(void *ud, const char *text)
 }
 
 static void
-put_metrics(struct jsonw *w, const struct run_result *r)
-{
-	jsonw_key(w, "metrics");
-	jsonw_object(w);
-	for (int m = 0; m < METRIC_COUNT; m++) {
-		jsonw_key(w, metric_names()[m]);
-		jsonw_float(w, r->metrics.of[m]);
-	}
-	jsonw_key(w, "healed");
-	if (isnan(r->metrics.of[METRIC_HEAL]))
-		jsonw_null(w);
-	else
-		jsonw_bool(w, isfinite(r->metrics.of[METRIC_HEAL]));
-	jsonw_end(w);
-}
-
-static void
 put_side(struct jsonw *w, const struct contrast_side *s)
 {
 	jsonw_object(w);
@@ -56,7 +39,7 @@ put_side(struct jsonw *w, const struct contrast_side *s)
 	put_text(w, "run_dir", s->r == NULL ? NULL : s->r->run_dir);
 	if (s->r != NULL) {
 		jsonw_num(w, "exit_code", s->r->exit_code);
-		put_metrics(w, s->r);
+		metric_write(w, &s->r->metrics);
 	} else {
 		put_text(w, "error", s->error);
 	}

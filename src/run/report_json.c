@@ -168,23 +168,6 @@ put_load(struct jsonw *w, const struct result_load *l)
 }
 
 static void
-put_metrics(struct jsonw *w, const struct run_result *r)
-{
-	jsonw_key(w, "metrics");
-	jsonw_object(w);
-	for (int m = 0; m < METRIC_COUNT; m++) {
-		jsonw_key(w, metric_names()[m]);
-		jsonw_float(w, r->metrics.of[m]);
-	}
-	jsonw_key(w, "healed");
-	if (isnan(r->metrics.of[METRIC_HEAL]))
-		jsonw_null(w);
-	else
-		jsonw_bool(w, isfinite(r->metrics.of[METRIC_HEAL]));
-	jsonw_end(w);
-}
-
-static void
 put_counter(struct jsonw *w, const struct result_counter *c)
 {
 	jsonw_object(w);
@@ -353,7 +336,7 @@ report_json(const struct run_result *r, struct buf *out)
 	jsonw_object(&w);
 	put_head(&w, r);
 	put_load(&w, &r->load);
-	put_metrics(&w, r);
+	metric_write(&w, &r->metrics);
 	put_faults(&w, r);
 	put_judged(&w, r);
 	put_system(&w, r);

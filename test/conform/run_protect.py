@@ -9,13 +9,9 @@ One after the other: they are about load. The last line is `N passed, N failed, 
 import glob
 import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
-import traceback
 
-from run_experiments import ROOT, Failed, check, left_running
+from run_experiments import ROOT, check, run_check
 from run_variants import Variants
 
 EXAMPLES = os.path.join(ROOT, "examples/protect")
@@ -60,26 +56,11 @@ class Protect(Variants):
         check(code == 0 and json.loads(out)["recurred"] is True, f"{code} {out[:2000]} {err}")
 
 
-def run_check(name):
-    folder = tempfile.mkdtemp(prefix=f"fl-{name}-")
-    try:
-        getattr(Protect(folder), name)()
-        return None
-    except Failed as e:
-        return str(e)
-    except Exception:                   # a check that breaks is a failed one
-        return traceback.format_exc()
-    finally:
-        for pid in left_running(folder):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def main():
     names = sys.argv[1:] or ["all_are_right", "retry_storm", "dead_instance", "replayed"]
     failed = 0
     for name in names:
-        why = run_check(name)
+        why = run_check(Protect, name)
         print(f"ok {name}" if why is None else f"FAIL {name}\n     " + why.replace("\n", "\n     "), flush=True)
         failed += why is not None
     print(f"{len(names) - failed} passed, {failed} failed, 0 skipped")

@@ -10,14 +10,11 @@ import concurrent.futures
 import glob
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
-import traceback
 import xml.etree.ElementTree
 
-from run_experiments import Checks, Failed, check, left_running, read, until
+from run_experiments import Checks, check, left_running, read, run_check, until
 
 HEAD = """
 name: t
@@ -172,26 +169,11 @@ variants:
         check(code == 0, f"{code} {out} {err}")
 
 
-def run_check(name):
-    folder = tempfile.mkdtemp(prefix=f"fl-{name}-")
-    try:
-        getattr(Variants(folder), name)()
-        return None
-    except Failed as e:
-        return str(e)
-    except Exception:                   # a check that breaks is a failed one
-        return traceback.format_exc()
-    finally:
-        for pid in left_running(folder):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def main():
     names = sys.argv[1:] or [n for n, f in vars(Variants).items() if callable(f) and not n.startswith("_") and n != "start_group"]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        for name, why in zip(names, pool.map(run_check, names)):
+        for name, why in zip(names, pool.map(lambda n: run_check(Variants, n), names)):
             print(f"ok {name}" if why is None else f"FAIL {name}\n     " + why.replace("\n", "\n     "), flush=True)
             failed += why is not None
     print(f"{len(names) - failed} passed, {failed} failed, 0 skipped")

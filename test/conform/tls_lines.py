@@ -231,7 +231,12 @@ def test_clients_show_certificates(t):
 def test_handshakes_are_bounded(t):
     server = Server()
     with Place({"a": {"upstream": server.address, "tls": {"cert": "a.both"}}}, config={"workers": 1, "limits": {"handshakes": 3}}) as p:
-        silent = [dial(p.listen["a"]) for _ in range(5)]
+        silent = []
+        for _ in range(5):
+            try:
+                silent.append(dial(p.listen["a"]))
+            except ConnectionResetError:
+                pass  # refused so soon that connect() saw it
         t.check("more than three at once are refused", p.closed("a", "full", 2))
         for s in silent:
             s.close()

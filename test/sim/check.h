@@ -12,6 +12,7 @@ struct check_opts {
 	const char *program;            /* argv[0], for the command that repeats */
 	bool verbose;
 	bool relay;                     /* the harness's relay instead of the proxy */
+	bool http;                      /* HTTP lines: see http_run.h */
 	bool lose_a_byte;
 	uint32_t ops;                   /* or SWARM_OPS_AUTO */
 };

@@ -9,6 +9,8 @@
 #define SIM_MARK_H
 
 #include "fault/kind.h"
+#include "faultline/call.h"
+#include "http_swarm.h"
 #include "proxy/line.h"
 
 #define MARKS(ROW)                                                              \
@@ -45,13 +47,48 @@
 	ROW(EVENTS,          "events taken")                                    \
 	ROW(EVENTS_LOST,     "events lost as the ring was full")
 
+/* Those of runs with HTTP lines. */
+#define WEB_MARKS(ROW)                                                          \
+	ROW(ARRIVALS,   "requests that arrived at servers")                     \
+	ROW(REPEATS,    "requests that arrived again")                          \
+	ROW(GIVEN,      "servers' answers checked")                             \
+	ROW(WHOLE,      "answers checked to be whole")                          \
+	ROW(LOST,       "requests without a whole answer")                      \
+	ROW(STALE,      "stale answers")                                        \
+	ROW(CANNED,     "fixed answers of a fallback")                          \
+	ROW(INTERIM,    "interim answers")                                      \
+	ROW(TUNNELS,    "upgrades")                                             \
+	ROW(BULKHEADS,  "times that bulkheads were checked")                    \
+	ROW(RECORDS,    "records checked")                                      \
+	ROW(RETRIES,    "calls with more than one attempt")                     \
+	ROW(HEDGES,     "calls with a hedge")                                   \
+	ROW(BUDGETS,    "retry budgets checked")                                \
+	ROW(RELOADS,    "lines changed")                                        \
+	ROW(KEPT,       "lines changed to the same")                            \
+	ROW(REOPENED,   "lines closed and opened again")                        \
+	ROW(CUT_CONNS,  "connections of HTTP lines cut by command")             \
+	ROW(DRAINED,    "instances taken out")                                  \
+	ROW(FORCED,     "breakers forced")                                      \
+	ROW(CRASHES,    "servers that went down")                               \
+	ROW(HEALED,     "lines that were seen to heal")
+
 enum mark {
 #define MARK_ROW(id, text) MARK_##id,
 	MARKS(MARK_ROW)
 #undef MARK_ROW
 	MARK_CLOSE,                                     /* + enum line_close */
 	MARK_FAULT = MARK_CLOSE + LINE_CLOSE_COUNT,     /* + enum fault_kind: it applied */
-	MARK_COUNT = MARK_FAULT + FAULT_KIND_COUNT
+	MARK_WEB_FIRST = MARK_FAULT + FAULT_KIND_COUNT,
+	MARK_WEB_BEFORE = MARK_WEB_FIRST - 1,
+#define MARK_ROW(id, text) MARK_WEB_##id,
+	WEB_MARKS(MARK_ROW)
+#undef MARK_ROW
+	MARK_WEB_OWN,                                   /* + class of the status of the proxy's own answers */
+	MARK_WEB_SIN = MARK_WEB_OWN + 6,                /* + enum web_sin */
+	MARK_WEB_END = MARK_WEB_SIN + WEB_SIN_COUNT,    /* + enum fl_end, of records */
+	MARK_WEB_WHO = MARK_WEB_END + FL_END_COUNT,     /* + enum fl_who that refused, of records */
+	MARK_WEB_LIMIT = MARK_WEB_WHO + FL_WHO_COUNT,   /* + enum fl_limit, of records */
+	MARK_COUNT = MARK_WEB_LIMIT + FL_LIMIT_COUNT
 };
 
 /* Make the shared memory; before the first fork. */

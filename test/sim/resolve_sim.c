@@ -69,6 +69,14 @@ resolver_new(unsigned threads, struct resolver **ret_resolver)
 	return 0;
 }
 
+/* Nobody may wait for an answer here: it takes no real time. */
+bool
+resolver_is_busy(struct resolver *r)
+{
+	(void)r;
+	return true;
+}
+
 static void
 answer(struct question *q)
 {

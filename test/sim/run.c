@@ -8,7 +8,6 @@
 
 #define CALM_NS_MAX (600 * FL_SEC)
 #define SLOW_NS_MAX (1000000 * FL_SEC)
-#define TURNS_MAX 20000000
 #define CLIENT_STREAM 0xc11e
 #define SERVER_STREAM 0x5e7e
 
@@ -199,65 +198,12 @@ operate(void *obj, uint64_t arg)
 
 /* ---- the scheduler ---- */
 
-/* A runnable worker, or -1. */
-static int
-pick_worker(struct run *r)
-{
-	int found[16], count = 0;
-	struct io *io;
-
-	for (unsigned i = 0; (io = io_sim_at(i)) != NULL && count < (int)FL_ARRAY_LEN(found); i++)
-		if (io_sim_runnable(io))
-			found[count++] = (int)i;
-	return count == 0 ? -1 : found[rnd_below(&r->net->rnd, (uint64_t)count)];
-}
-
-static fl_ns
-next_due(const struct run *r)
-{
-	fl_ns due = world_next(r->world);
-	struct io *io;
-
-	for (unsigned i = 0; (io = io_sim_at(i)) != NULL; i++)
-		due = FL_MIN(due, io_sim_due(io));
-	return due;
-}
-
 static void
-turn(struct run *r, unsigned worker)
+turn(void *ud, unsigned worker)
 {
-	const struct swarm *s = r->swarm;
+	struct run *r = ud;
 
 	r->subject->turn(r, worker);
-	if (++r->turns > TURNS_MAX)
-		world_fail(r->world, "worker %u turns and turns: something is never done", worker);
-	if (s->cpu_ns_max > 0)
-		world_advance(r->world, r->world->now + rnd_log(&r->net->rnd, 0, s->cpu_ns_max));
-	if (!r->calm && rnd_chance(&r->net->rnd, s->lag))
-		io_sim_lag(io_sim_at(worker), r->world->now + rnd_log(&r->net->rnd, 0, s->lag_ns_max));
-}
-
-/* Do what comes next. returns false when nothing is left before `until`; then it is that time. */
-static bool
-step(struct run *r, fl_ns until)
-{
-	fl_ns due;
-	int worker;
-
-	if (world_step(r->world))
-		return true;
-	worker = pick_worker(r);
-	if (worker >= 0) {
-		turn(r, (unsigned)worker);
-		return r->world->now < until;
-	}
-	due = next_due(r);
-	if (due >= until) {
-		world_advance(r->world, FL_MAX(until, r->world->now));
-		return false;
-	}
-	world_advance(r->world, FL_MAX(due, r->world->now));
-	return true;
 }
 
 static bool
@@ -278,7 +224,7 @@ run_down(struct run *r, fl_ns limit)
 	fl_ns end = r->world->now + limit;
 
 	while (!all_over(r) && r->world->now < end)
-		while (step(r, FL_MIN(r->world->now + FL_SEC, end)))
+		while (sched_step(&r->sched, FL_MIN(r->world->now + FL_SEC, end)))
 			;
 }
 
@@ -288,6 +234,7 @@ phase_calm(struct run *r)
 {
 	world_note(r->world, "---- calm ----", 0, 0, 0);
 	r->calm = true;
+	r->sched.lag = 0;
 	r->net->trouble = swarm_calm(r->swarm);
 	for (unsigned i = 0; i < r->swarm->lines; i++)
 		server_up(&r->servers[i]);
@@ -319,8 +266,7 @@ phases(struct run *r)
 {
 	fl_ns end = r->world->now + r->swarm->trouble_ns;
 
-	while (step(r, end))
-		;
+	sched_run(&r->sched, end);
 	r->over_before_calm = r->conn_count == r->swarm->conns && all_over(r);
 	if (rnd_chance(&r->ops, r->swarm->stop_at_once))
 		return;
@@ -334,7 +280,7 @@ phases(struct run *r)
 		r->subject->calm(r);
 	run_down(r, CALM_NS_MAX);
 	check_over(r, "without faults");
-	while (step(r, r->world->now + FL_SEC))         /* sockets that are closing */
+	while (sched_step(&r->sched, r->world->now + FL_SEC))   /* sockets that are closing */
 		;
 	for (struct conn *c = r->conns; c != NULL; c = c->next)
 		conn_check_end(c);
@@ -369,6 +315,8 @@ run_seed(const struct swarm *s, const struct subject *subject, const struct run_
 	r->on_event_ud = opts->on_event_ud;
 	r->net = net_new(w, s->net_seed);
 	r->net->on_moved = conn_moved;
+	r->sched = (struct sched){ .world = w, .net = r->net, .turn = turn, .ud = r, .lag = s->lag, .lag_ns_max = s->lag_ns_max,
+		.cpu_ns_max = s->cpu_ns_max };
 	r->traffic = rnd_init(s->traffic_seed, 0x7a);
 	r->ops = rnd_init(s->ops_seed, 0x09);
 	r->net->trouble = swarm_calm(s);

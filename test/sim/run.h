@@ -13,6 +13,7 @@
 
 #include "conn.h"
 #include "proxy/line.h"
+#include "sched.h"
 #include "swarm.h"
 
 struct run;
@@ -77,7 +78,7 @@ struct run {
 	void *on_event_ud;
 	bool calm;                      /* phases 2 and 3 */
 	bool over_before_calm;          /* every connection ended in phase 1 */
-	uint64_t turns;
+	struct sched sched;
 };
 
 struct run_result {

@@ -3,13 +3,15 @@
  * sim.c - run the real proxy in a simulated world, seed after seed.
  *
  *      sim [--seeds N] [--seed S] [--ops N] [--relay] [--verbose]      seeds S, S+1, ...; S is 1 unless told
+ *      sim --http [...]    HTTP lines instead of TCP lines, with seeds of their own
  *      sim --canary        the network loses one byte: must fail
  *      sim --selftest      the relay survives, and the canary is caught
  *
- * Seeds run in a child process, so that one which aborts or hangs costs only itself. Without --seed the seeds of seeds.txt
- * (those that found something once) run first. Exit: 0 all passed, 1 some failed, 2 usage.
+ * Seeds run in a child process, so that one which aborts or hangs costs only itself. Without --seed the seeds of seeds.txt (with --http:
+ * http_seeds.txt; those that found something once) run first. Exit: 0 all passed, 1 some failed, 2 usage.
  */
 #include "check.h"
+#include "http_run.h"
 #include "mark.h"
 #include <errno.h>
 #include <malloc.h>
@@ -24,7 +26,9 @@
 #define SEED_SECONDS_MAX 300    /* of real time; a seed takes some 20 ms */
 #define KNOWN_MAX 1000
 #define MARK_SEEDS_MIN 300      /* after as many, no mark may be missing */
+#define MARK_HTTP_SEEDS_MIN 3000
 #define KNOWN_FILE "test/sim/seeds.txt"
+#define KNOWN_HTTP_FILE "test/sim/http_seeds.txt"
 
 struct options {
 	uint64_t seed, seeds;
@@ -84,7 +88,10 @@ run_child(const struct options *o, const uint64_t *seeds, uint64_t count, int te
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	for (uint64_t i = 0; i < count; i++) {
 		alarm(SEED_SECONDS_MAX);
-		check_seed(seeds[i], &o->check);
+		if (o->check.http)
+			http_run_check(seeds[i], &o->check);
+		else
+			check_seed(seeds[i], &o->check);
 		if (write(tell, "P", 1) != 1)
 			_exit(WORLD_EXIT_FAILED);
 	}
@@ -153,9 +160,9 @@ run_seeds(const struct options *o, const uint64_t *seeds, uint64_t count)
 
 /* Seeds that failed once. One a line, a comment may follow. */
 static uint64_t
-read_known(uint64_t *seeds)
+read_known(const char *file, uint64_t *seeds)
 {
-	FILE *f = fopen(KNOWN_FILE, "r");
+	FILE *f = fopen(file, "r");
 	char line[256];
 	uint64_t n = 0;
 
@@ -181,7 +188,7 @@ run_all(const struct options *o)
 	if (seeds == NULL)
 		exit(2);
 	if (!o->seed_given && !o->canary)
-		n = read_known(seeds);
+		n = read_known(o->check.http ? KNOWN_HTTP_FILE : KNOWN_FILE, seeds);
 	for (uint64_t i = 0; i < o->seeds; i++)
 		seeds[n++] = o->seed + i;
 	t = run_seeds(o, seeds, n);
@@ -201,12 +208,13 @@ static void
 look_at_marks(const struct options *o, struct tally *t)
 {
 	char text[128];
+	uint64_t enough = o->check.http ? MARK_HTTP_SEEDS_MIN : MARK_SEEDS_MIN;
 
-	for (unsigned m = 0; m < MARK_COUNT; m++) {
+	for (unsigned m = o->check.http ? MARK_WEB_FIRST : 0; m < (o->check.http ? MARK_COUNT : MARK_WEB_FIRST); m++) {
 		mark_text(m, text, sizeof(text));
 		if (o->marks)
 			printf("# %12llu %s\n", (unsigned long long)mark_count(m), text);
-		if (mark_count(m) == 0 && o->seeds >= MARK_SEEDS_MIN && !mark_optional(m)) {
+		if (mark_count(m) == 0 && o->seeds >= enough && !mark_optional(m)) {
 			printf("not ok: never seen: %s\n", text);
 			t->failed++;
 		}
@@ -234,7 +242,7 @@ selftest(struct options *o)
 static int
 usage(const char *why)
 {
-	fprintf(stderr, "sim: %s\nusage: sim [--seeds N] [--seed S] [--ops N] [--relay] [--verbose] [--canary] [--selftest]\n", why);
+	fprintf(stderr, "sim: %s\nusage: sim [--seeds N] [--seed S] [--ops N] [--http] [--relay] [--verbose] [--canary] [--selftest]\n", why);
 	return 2;
 }
 
@@ -258,6 +266,8 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0)
 			o.check.verbose = true;
+		else if (strcmp(argv[i], "--http") == 0)
+			o.check.http = true;
 		else if (strcmp(argv[i], "--relay") == 0)
 			o.check.relay = true;
 		else if (strcmp(argv[i], "--canary") == 0)

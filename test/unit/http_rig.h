@@ -24,7 +24,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#ifndef RIG_SERVERS
 #define RIG_SERVERS 3
+#endif
 #define RIG_PATIENCE_S 20
 
 struct rig_bed {
@@ -36,6 +38,8 @@ struct rig_bed {
 	char server[RIG_SERVERS][ADDR_TEXT_MAX];
 	struct io_addr at;              /* where the line listens */
 	unsigned workers;
+	struct line_wire *wire;         /* TLS and PROXY headers; NULL: none */
+	struct resolver *resolver;      /* NULL: none */
 	const struct fault_spec *specs; /* of the next configuration */
 	uint32_t spec_count;
 };
@@ -63,7 +67,8 @@ rig_listen(struct io_addr *ret_addr)
 static inline struct http_conf *
 rig_http(struct rig_bed *b, const char *text)
 {
-	struct http_doc_env env = { .keep = b->keep, .seed = 7, .workers = b->workers, .now = clock_mono() };
+	struct http_doc_env env = { .keep = b->keep, .seed = 7, .workers = b->workers, .wire = b->wire,
+		.resolver = b->resolver, .now = clock_mono() };
 	struct http_conf *conf = NULL;
 	struct doc *doc = NULL;
 	struct doc_diag d;
@@ -93,6 +98,7 @@ rig_conf(struct rig_bed *b, const char *text)
 	c->faults = spec_set_new(b->specs, b->spec_count);
 	assert_non_null(c->faults);
 	c->http = rig_http(b, text);
+	c->wire = b->wire != NULL ? line_wire_ref(b->wire) : NULL;
 	assert_int_equal(http_fault_set_new(c->faults, &c->http_faults), 0);
 	return c;
 }
@@ -102,6 +108,7 @@ rig_start(struct rig_bed *b, const struct proxy_opts *opts, const char *text)
 {
 	struct proxy_opts o = *opts;
 	o.conns_max = o.conns_max > 0 ? o.conns_max : 200;
+	o.resolver = b->resolver;
 	assert_int_equal(proxy_new(&o, &b->proxy), 0);
 	b->workers = proxy_workers(b->proxy);
 	assert_int_equal(http_keep_new(&b->keep), 0);
@@ -274,11 +281,11 @@ rig_head(int fd, struct rig_msg *m)
 	return true;
 }
 
-/* The value of a header, or NULL; in a static buffer. */
+/* The value of a header, or NULL; in a buffer of the thread. */
 static inline const char *
 rig_field(const struct rig_msg *m, const char *name)
 {
-	static char value[4096];
+	static _Thread_local char value[4096];
 	size_t k = strlen(name);
 	for (const char *p = strstr(m->head, "\r\n"); p != NULL && p[2] != '\r'; p = strstr(p + 2, "\r\n")) {
 		if (strncasecmp(p + 2, name, k) != 0 || p[2 + k] != ':')
@@ -439,12 +446,15 @@ rig_serve(int fd, const char *begins, const char *answer)
 #define RIG_OK(body_bytes, body) "HTTP/1.1 200 OK\r\ncontent-length: " #body_bytes "\r\n\r\n" body
 #define RIG_GET(path) "GET " path " HTTP/1.1\r\nhost: test\r\n\r\n"
 
-/* Sums of a route, by its place. */
+/* Sums of a route, by its place, when no call is under way any more: a call is counted just after its answer was sent. */
 static inline struct http_sum
 rig_sum(const struct rig_bed *b, unsigned route)
 {
 	struct http_sum s;
-	http_stats_sum(b->conf->http->routes[route].stats, &s);
+	fl_ns end = clock_mono() + FL_SEC;
+	do
+		http_stats_sum(b->conf->http->routes[route].stats, &s);
+	while (s.active > 0 && clock_mono() < end);
 	return s;
 }
 

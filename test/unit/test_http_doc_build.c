@@ -4,7 +4,7 @@
  * has learnt, limits are changed in place, the rest is new.
  */
 #include "proto/yaml.h"
-#include "proxy/cluster.h"
+#include "proxy/cluster_report.h"
 #include "run/http_ask.h"
 #include "run/http_doc.h"
 #include "run/http_keep.h"

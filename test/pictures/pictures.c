@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* pictures.c - the list of pictures. */
+#include "pictures.h"
+
+#include <stdlib.h>
+
+#include "draw.h"
+
+static const struct {
+	const char *name;
+	void (*draw)(struct buf *out);
+} all[] = {
+	{ "adaptive.svg", draw_adaptive },
+	{ "balance.svg", draw_balance },
+	{ "breaker.svg", draw_breaker },
+	{ "bulkhead.svg", draw_bulkhead },
+	{ "call.svg", draw_call },
+	{ "deadline.svg", draw_deadline },
+	{ "fallback.svg", draw_fallback },
+	{ "hedge.svg", draw_hedge },
+	{ "limiter.svg", draw_limiter },
+	{ "outlier.svg", draw_outlier },
+	{ "retry.svg", draw_retry },
+	{ "shedder.svg", draw_shedder },
+};
+
+const char *
+pictures_name(unsigned i)
+{
+	return i < FL_ARRAY_LEN(all) ? all[i].name : NULL;
+}
+
+void
+pictures_draw(unsigned i, struct buf *out)
+{
+	all[i].draw(out);
+}

@@ -52,7 +52,8 @@ calls_list(struct calls *c, uint32_t n, uint32_t *ret_at)
 bool
 calls_same_effect(const struct calls *all, const struct calls_one *x, const struct calls_one *y)
 {
-	return x->kind == y->kind && x->a == y->a && x->b == y->b && x->any_result == y->any_result && x->list_count == y->list_count &&
+	return x->object == y->object && x->kind == y->kind && x->a == y->a && x->b == y->b && x->any_result == y->any_result &&
+	       x->list_count == y->list_count &&
 	       (x->list_count == 0 || memcmp(all->lists + x->list_at, all->lists + y->list_at, x->list_count * sizeof(all->lists[0])) == 0);
 }
 

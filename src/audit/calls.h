@@ -32,6 +32,7 @@ struct calls_one {
 	 * A number of the model's below 2^31, or CALLS_ALONE().
 	 */
 	uint32_t group;
+	uint32_t object;                /* where calls of several objects are together */
 	int64_t process;
 };
 

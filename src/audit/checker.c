@@ -6,6 +6,7 @@
 #include "audit/model_register.h"
 #include "audit/model_set.h"
 #include "audit/object.h"
+#include "audit/product.h"
 #include "audit/tape_register.h"
 #include "audit/tape_value.h"
 
@@ -159,14 +160,13 @@ add_evidence(struct check *c, const struct deeds_object *o, const struct calls *
 
 /* Judge calls that are one object. ret: what became of it. */
 static int
-judge(struct check *c, const struct deeds_object *o, const struct calls *calls, enum object_answer *ret)
+judge_asked(struct check *c, const struct deeds_object *o, const struct object_ask *ask, const struct calls *calls, enum object_answer *ret)
 {
-	struct object_ask ask = { .model = c->model, .self = &c->values, .sequential = c->opt.order == CHECKER_SEQUENTIAL };
 	struct object_result res;
 	uint64_t before = c->budget.configs;
 	int rc = 0;
 
-	object_check(&ask, calls, &c->budget, &c->minimise, &res);
+	object_check(ask, calls, &c->budget, &c->minimise, &res);
 	c->r->configs += before - c->budget.configs;
 	*ret = res.answer;
 	if (res.answer == OBJECT_ILLEGAL)
@@ -175,6 +175,14 @@ judge(struct check *c, const struct deeds_object *o, const struct calls *calls, 
 		note_unknown(c, o, calls, &res);
 	object_fini(&res);
 	return rc;
+}
+
+static int
+judge(struct check *c, const struct deeds_object *o, const struct calls *calls, enum object_answer *ret)
+{
+	struct object_ask ask = { .model = c->model, .self = &c->values };
+
+	return judge_asked(c, o, &ask, calls, ret);
 }
 
 struct by_element {
@@ -270,12 +278,58 @@ judge_object(struct check *c, const struct deeds_object *o)
 	enum object_answer answer = OBJECT_LEGAL;
 	int rc = translate(c, o, &calls);
 
-	if (rc == 0 && c->opt.order == CHECKER_LINEARIZABLE && by_elements(c->model, &calls))
+	if (rc == 0 && by_elements(c->model, &calls))
 		rc = judge_elements(c, o, &calls, &answer);
 	else if (rc == 0)
 		rc = judge(c, o, &calls, &answer);
 	c->r->keys_invalid += answer == OBJECT_ILLEGAL;
 	calls_fini(&calls);
+	return rc;
+}
+
+static int
+compare_calls(const void *pa, const void *pb)
+{
+	const struct calls_one *a = pa, *b = pb;
+
+	if (a->inv != b->inv)
+		return a->inv < b->inv ? -1 : 1;
+	return (a->object > b->object) - (a->object < b->object);
+}
+
+/* Sequential consistency is not local: all objects are judged as one. */
+static int
+judge_together(struct check *c)
+{
+	static const struct deeds_object no_key = { .has_key = false };
+	enum object_answer answer = OBJECT_LEGAL;
+	struct calls calls = { 0 };
+	struct model model = *c->model;
+	struct product product;
+	int rc = product_init(&product, c->model, &c->values, c->deeds.object_count);
+
+	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++) {
+		uint32_t before = calls.count;
+
+		rc = translate(c, &c->deeds.objects[k], &calls);
+		for (uint32_t i = before; i < calls.count; i++) {
+			calls.at[i].object = k;
+			/* Groups are of one object; across them only what looks may be left out. */
+			calls.at[i].group = calls.at[i].looks ? CALLS_ALONE(calls.at[i].id) : CALLS_NONE;
+		}
+	}
+	model.start = product.start;
+	model.start_count = product.start_count;
+	if (rc == 0) {
+		struct object_ask ask = { .model = &model, .step = product_step, .self = &product, .sequential = true };
+
+		if (calls.count > 0)
+			qsort(calls.at, calls.count, sizeof(calls.at[0]), compare_calls);
+		rc = judge_asked(c, &no_key, &ask, &calls, &answer);
+	}
+	c->r->keys_invalid += answer == OBJECT_ILLEGAL;
+	calls_fini(&calls);
+	product_fini(&product);
 	return rc;
 }
 
@@ -332,9 +386,11 @@ conclude(struct check *c)
 	if (r->verdict != VERDICT_VALID)
 		r->bound = 0;
 	if (r->keys_invalid > 0)
-		r->reason = arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " %s no %s; %s", r->keys_invalid, r->keys,
-					 r->keys == 1 ? "object is" : "objects are", c->opt.order == CHECKER_SEQUENTIAL ?
-					 "sequentially consistent one" : r->is, r->evidence_count > 0 ? r->evidence[0].say : "no memory for more");
+		r->reason = c->opt.order == CHECKER_SEQUENTIAL ?
+			arena_printf(&r->mem, "it is not sequentially consistent; %s", r->evidence[0].say) :
+			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " object%s no %s; %s", r->keys_invalid, r->keys,
+				     r->keys != 1 ? r->keys_invalid == 1 ? "s is" : "s are" : " is", r->is,
+				     r->evidence_count > 0 ? r->evidence[0].say : "no memory for more");
 	else if (r->keys_unknown > 0)
 		r->reason = arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " objects could not be judged; %s", r->keys_unknown, r->keys,
 					 buf_str(&c->unknown));
@@ -381,6 +437,12 @@ check_objects(struct check *c)
 	int rc = 0;
 
 	c->r->keys = c->deeds.object_count;
+	if (c->opt.order == CHECKER_SEQUENTIAL) {
+		rc = judge_together(c);
+		if (rc == 0)
+			conclude(c);
+		return rc;
+	}
 	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++)
 		rc = c->opt.order == CHECKER_STALE ? judge_stale(c, &c->deeds.objects[k]) : judge_object(c, &c->deeds.objects[k]);
 	if (rc == 0)

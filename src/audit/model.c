@@ -2,8 +2,10 @@
 /* model.c - see model.h. */
 #include "audit/model.h"
 
+#include "audit/model_bank.h"
 #include "audit/model_basic.h"
 #include "audit/model_list.h"
+#include "audit/model_log.h"
 #include "audit/model_many.h"
 #include "audit/model_pile.h"
 #include "audit/model_register.h"
@@ -22,7 +24,8 @@ model_all(void)
 		&model_register_plain, &model_register_cas, &model_register_keys, &model_many_register, &model_basic_counter,
 		&model_set_any, &model_set_grow, &model_pile_queue, &model_pile_stack, &model_pile_priority, &model_pile_max_priority,
 		&model_pile_total, &model_pile_exactly, &model_pile_at_most, &model_basic_mutex, &model_basic_owner_mutex,
-		&model_basic_fenced, &model_basic_unique, &model_list_append, NULL,
+		&model_basic_fenced, &model_basic_unique, &model_list_append,
+		&model_log_keys, &model_bank_accounts, NULL,
 	};
 
 	return all;

@@ -320,6 +320,12 @@ value(struct tape_lex *l, struct tape_value *ret)
 	}
 }
 
+bool
+tape_edn_value(struct tape_lex *l, struct tape_value *ret)
+{
+	return value(l, ret);
+}
+
 static bool
 process(struct tape_lex *l, struct tape_event *ev)
 {

@@ -4,12 +4,15 @@
 
 #include "audit/tape_edn.h"
 #include "audit/tape_json.h"
+#include "audit/tape_log.h"
 #include "audit/tape_value.h"
 #include "base/assert.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+#define LOG_LOOK_BYTES (64 << 10)       /* a line of Jepsen's log is looked for in so much of the beginning */
 
 /* Where to go back to when an event is not all there yet. */
 struct mark {
@@ -213,7 +216,15 @@ recognise(struct tape_read *r, bool last)
 			continue;
 		}
 		r->info.format = opens > 0 && (*p == '"' || *p == ']' || *p == '}') ? TAPE_READ_JSON : TAPE_READ_EDN;
-		return true;
+		if (opens > 0 || *p == '(' || *p == '#' || *p == ';')
+			return true;
+		size_t n = FL_MIN((size_t)(l->end - l->p), (size_t)LOG_LOOK_BYTES);
+
+		if (tape_log_found(l->p, n))
+			r->info.format = TAPE_READ_LOG;
+		else if (!last && n < LOG_LOOK_BYTES)
+			r->info.format = TAPE_READ_UNKNOWN;
+		return r->info.format != TAPE_READ_UNKNOWN;
 	}
 	if (last)
 		r->info.format = TAPE_READ_JSON;
@@ -283,6 +294,22 @@ conclude(struct tape_read *r, bool cut)
 		r->lex.p = r->lex.end;
 }
 
+/* A line of a log. As step(). */
+static int
+step_line(struct tape_read *r, bool last)
+{
+	struct tape_lex *l = &r->lex;
+	struct mark at = mark(l);
+	struct tape_event ev;
+	bool is_event;
+
+	if (l->p == l->end)
+		return 1;
+	if (tape_log_line(l, last, &ev, &is_event))
+		return is_event ? apply(r, &ev, &at) : 0;
+	return l->p == l->end && !l->full ? 1 : refuse_text(r);
+}
+
 /* Step over space and one thing. 0: done, 1: the text ended before it did; else the failure. */
 static int
 step(struct tape_read *r)
@@ -322,7 +349,7 @@ tape_read_feed(struct tape_read *r, const char *text, size_t text_bytes, bool la
 		return 0;
 	struct mark before = mark(l);
 
-	while ((rc = step(r)) == 0)
+	while ((rc = r->info.format == TAPE_READ_LOG ? step_line(r, last) : step(r)) == 0)
 		before = mark(l);
 	if (rc < 0)
 		return rc;

@@ -6,6 +6,8 @@
  * {"process":3,"type":"invoke","f":"write","key":"k5","value":17,"time":12003000000}. EDN: one map an event, one after the
  * other or in one vector or list, with a tag before it or not: {:process 3, :type :invoke, :f :write, :value 17, :time 12003000000}.
  *
+ * Jepsen's log is read too (tape_log.h).
+ *
  * Other members are skipped. Events that are not a client's (process :nemesis, "nemesis" or negative) are counted and skipped.
  * What is not a history is refused with line and column. The end may be missing (a killed recorder): the event that broke off
  * is left out, and said so. Operations that are open at the end are info; so is one whose process was given up.
@@ -21,7 +23,7 @@ struct tape_read_options {
 	bool lone_completions;          /* a completion without an invocation is an operation, not an error; process and f may be missing */
 };
 
-enum tape_read_format { TAPE_READ_UNKNOWN, TAPE_READ_JSON, TAPE_READ_EDN };
+enum tape_read_format { TAPE_READ_UNKNOWN, TAPE_READ_JSON, TAPE_READ_EDN, TAPE_READ_LOG };
 
 struct tape_read_info {
 	enum tape_read_format format;

@@ -13,13 +13,13 @@
 #include <string.h>
 
 #define TEXT_SHOWN 200
+#define KEY_SHOWN 200
 #define HISTORY_BYTES_MAX ((size_t)64 << 30)
 
 struct bridge {
 	struct deeds *deeds;
 	const struct tape *tape;
 	struct history history;
-	uint32_t *op_of;                /* of the history -> of the tape */
 };
 
 static int
@@ -63,108 +63,104 @@ value_of(struct bridge *b, struct tape_value v, struct history_value *ret)
 	return rc;
 }
 
+/* What was asked. */
 static int
-add_invoke(struct bridge *b, const struct model_deed *d, const char *key)
+take_call(struct bridge *b, const struct model_deed *d, struct history_op *op)
 {
-	static const enum history_f f_of[] = { [MODEL_REGISTER_READ] = HISTORY_READ, [MODEL_REGISTER_WRITE] = HISTORY_WRITE,
-		[MODEL_REGISTER_CAS] = HISTORY_CAS, [MODEL_REGISTER_DELETE] = HISTORY_WRITE };
-	struct history_call call = { .process = d->id, .f = f_of[d->kind], .key = key, .at = d->op->invoke_ns };
-	uint32_t index;
 	int rc = 0;
 
 	if (d->kind == MODEL_REGISTER_CAS) {
 		if (!tape_is_list(d->call) || d->call.count != 2)
 			return refuse(b, d->op, "a cas needs its value as [expected, new]");
-		rc = value_of(b, tape_item(b->tape, d->call, 0), &call.expect);
+		rc = value_of(b, tape_item(b->tape, d->call, 0), &op->expect);
 		if (rc == 0)
-			rc = value_of(b, tape_item(b->tape, d->call, 1), &call.value);
+			rc = value_of(b, tape_item(b->tape, d->call, 1), &op->value);
 	} else if (d->kind == MODEL_REGISTER_WRITE) {
-		rc = value_of(b, d->call, &call.value);
+		rc = value_of(b, d->call, &op->value);
 	}
-	if (rc == 0)
-		rc = history_invoke(&b->history, &call, &index);
-	if (rc == 0)
-		b->op_of[index] = d->id;
 	return rc;
 }
 
+/* What came back. */
 static int
-add_complete(struct bridge *b, const struct model_deed *d)
+take_result(struct bridge *b, const struct model_deed *d, struct history_op *op)
 {
-	struct history_answer answer = { .outcome = (enum history_outcome)d->outcome, .at = d->op->complete_ns,
-		.mismatch = model_register_mismatch(b->tape, d->op) };
-	uint32_t index;
-	int rc = 0;
-
-	if (d->kind == MODEL_REGISTER_READ && d->outcome == TAPE_OK) {
-		if (!d->has_result)
-			return refuse(b, d->op, "a completed read needs the value it returned (null when there was none)");
-		rc = value_of(b, d->result, &answer.value);
-	} else if (d->outcome == TAPE_OK && d->has_result && d->kind != MODEL_REGISTER_DELETE && d->result.type != TAPE_NIL &&
-		   d->result.type != TAPE_BOOL && !tape_value_same(b->tape, d->call, d->result)) {
+	if (d->outcome != TAPE_OK)
+		return 0;
+	if (d->kind == MODEL_REGISTER_READ)
+		return d->has_result ? value_of(b, d->result, &op->value) :
+			refuse(b, d->op, "a completed read needs the value it returned (null when there was none)");
+	if (d->has_result && d->kind != MODEL_REGISTER_DELETE && d->result.type != TAPE_NIL && d->result.type != TAPE_BOOL &&
+	    !tape_value_same(b->tape, d->call, d->result))
 		return refuse(b, d->op, "it completes with another value than it was invoked with");
-	}
-	if (rc != 0 || !history_open(&b->history, d->id, &index))
-		return rc != 0 ? rc : -EINVAL;
-	return history_complete(&b->history, index, &answer);
+	return 0;
 }
 
-struct event {
-	uint32_t pos, op, object;
-	bool complete;
-};
-
-/* The events of all operations in order of position: positions are dense, so each has its place. */
-static struct event *
-order_events(const struct bridge *b)
+static int
+add_op(struct bridge *b, uint32_t i, uint32_t key)
 {
-	struct event *events = calloc((size_t)b->tape->pos + 1, sizeof(events[0]));
+	static const enum history_f f_of[] = { [MODEL_REGISTER_READ] = HISTORY_READ, [MODEL_REGISTER_WRITE] = HISTORY_WRITE,
+		[MODEL_REGISTER_CAS] = HISTORY_CAS, [MODEL_REGISTER_DELETE] = HISTORY_WRITE };
+	struct model_deed d;
+	int rc = deeds_get(b->deeds, i, &d);
 
-	for (uint32_t k = 0; events != NULL && k < b->deeds->object_count; k++)
-		for (uint32_t i = 0; i < b->deeds->objects[k].count; i++) {
-			uint32_t op = b->deeds->list[b->deeds->objects[k].from + i];
-			const struct tape_op *o = &b->tape->ops[op];
+	if (rc != 0)
+		return rc;
+	struct history_op op = { .key = key, .invoke_pos = d.op->invoke_pos, .complete_pos = d.op->complete_pos, .process = d.op->process,
+		.invoke_ns = d.op->invoke_ns, .complete_ns = d.op->complete_ns, .f = f_of[d.kind], .outcome = (enum history_outcome)d.outcome,
+		.mismatch = d.kind == MODEL_REGISTER_CAS && model_register_mismatch(b->tape, d.op),
+		.error = d.op->error == TAPE_NONE ? NULL : tape_chars(b->tape, d.op->error) };
 
-			events[o->invoke_pos] = (struct event){ o->invoke_pos, op, k, false };
-			if (o->complete_pos != TAPE_POS_NEVER)
-				events[o->complete_pos] = (struct event){ o->complete_pos, op, k, true };
-		}
-	return events;
+	rc = take_call(b, &d, &op);
+	if (rc == 0)
+		rc = take_result(b, &d, &op);
+	return rc != 0 ? rc : history_add(&b->history, &op);
 }
 
-/* Keys by name: the number of the object before it, so that no two are the same. */
+/* Keys by name. No two are the same: where a text is what another value would be called, or is long, its number is added. */
 static void
 key_name(const struct bridge *b, uint32_t object, struct buf *out)
 {
+	const struct deeds_object *o = &b->deeds->objects[object];
+
 	buf_clear(out);
-	(void)buf_printf(out, "%" PRIu32 ":", object);
-	tape_value_put_plain(b->tape, b->deeds->objects[object].key, 200, out);
+	if (!o->has_key) {
+		(void)buf_puts(out, "register");
+		return;
+	}
+	tape_value_put_plain(b->tape, o->key, KEY_SHOWN, out);
+	bool text = o->key.type == TAPE_TEXT, number = o->key.type == TAPE_INT;
+
+	if ((!text && tape_find(b->tape, buf_str(out)) != TAPE_NONE) || (!text && !number) || buf_len(out) >= KEY_SHOWN)
+		(void)buf_printf(out, " #%" PRIu32, object);
 }
 
+/* The operations in order of invocation, each with the key of its object. */
 static int
 fill(struct bridge *b)
 {
-	struct event *events = order_events(b);
-	struct buf key;
-	int rc = events == NULL ? -ENOMEM : 0;
+	uint32_t *key_of = malloc(((size_t)b->tape->count + 1) * sizeof(key_of[0]));
+	int rc = key_of == NULL ? -ENOMEM : 0;
+	struct buf name;
 
-	buf_init(&key, 4096);
-	for (uint32_t i = 0; rc == 0 && i < b->tape->pos; i++) {
-		struct model_deed d;
+	buf_init(&name, 4096);
+	for (uint32_t k = 0; rc == 0 && k < b->deeds->object_count; k++) {
+		const struct deeds_object *o = &b->deeds->objects[k];
+		uint32_t key = 0;
 
-		rc = deeds_get(b->deeds, events[i].op, &d);
-		if (rc != 0)
-			break;
-		if (!events[i].complete)
-			key_name(b, events[i].object, &key);
-		rc = events[i].complete ? add_complete(b, &d) : add_invoke(b, &d, buf_str(&key));
+		key_name(b, k, &name);
+		rc = history_add_key(&b->history, buf_str(&name), &key);
+		for (uint32_t i = 0; i < o->count; i++)
+			key_of[b->deeds->list[o->from + i]] = key;
 	}
-	buf_fini(&key);
-	free(events);
+	for (uint32_t i = 0; rc == 0 && i < b->tape->count; i++)
+		rc = add_op(b, i, key_of[i]);
+	buf_fini(&name);
+	free(key_of);
 	return rc == -ENOBUFS || rc == -E2BIG ? -ENOMEM : rc;
 }
 
-/* What register.h says, of the operations of the tape. */
+/* What register.h says: operations have the same numbers there as on the tape. */
 static int
 take_evidence(const struct bridge *b, const struct verdict_evidence *from, struct ruling *r)
 {
@@ -175,18 +171,16 @@ take_evidence(const struct bridge *b, const struct verdict_evidence *from, struc
 	if (ops == NULL || prefix == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < from->op_count; i++)
-		ops[i] = b->op_of[from->ops[i].index];
+		ops[i] = from->ops[i].index;
 	for (uint32_t i = 0; i < from->prefix_count; i++)
-		prefix[i] = b->op_of[from->prefix[i]];
+		prefix[i] = from->prefix[i];
 	*e = (struct ruling_evidence){ .say = arena_strdup(&r->mem, from->say), .ops = ops, .op_count = from->op_count,
 		.culprit = from->culprit, .minimal = from->minimal, .prefix = prefix, .prefix_count = from->prefix_count,
 		.prefix_total = from->prefix_total };
-	const char *key = strchr(from->key, ':');
-
 	if (e->say == NULL)
 		return -ENOMEM;
 	if (b->deeds->object_count > 0 && b->deeds->objects[0].has_key)
-		e->key = arena_strdup(&r->mem, key == NULL ? from->key : key + 1);
+		e->key = arena_strdup(&r->mem, from->key);
 	r->evidence_count++;
 	return 0;
 }
@@ -217,8 +211,7 @@ tape_register_check(struct deeds *d, const struct checker_options *opt, struct r
 	struct verdict_outcome outcome;
 
 	history_init(&b.history, HISTORY_BYTES_MAX);
-	b.op_of = malloc(((size_t)d->tape->count + 1) * sizeof(b.op_of[0]));
-	int rc = b.op_of == NULL ? -ENOMEM : fill(&b);
+	int rc = fill(&b);
 
 	if (rc == 0)
 		rc = register_check(&b.history, &options, &outcome);
@@ -227,6 +220,5 @@ tape_register_check(struct deeds *d, const struct checker_options *opt, struct r
 		verdict_fini(&outcome);
 	}
 	history_fini(&b.history);
-	free(b.op_of);
 	return rc;
 }

@@ -683,12 +683,113 @@ test_sequential(void **state)
 	try_all(subjects, FL_ARRAY_LEN(subjects));
 }
 
+#define EVENT(process, type, f, key, value) \
+	"{\"process\":" #process ",\"type\":\"" #type "\",\"f\":\"" #f "\",\"key\":\"" #key "\",\"value\":" #value "}\n"
+#define BOTH(process, f, key, value) EVENT(process, invoke, f, key, value) EVENT(process, ok, f, key, value)
+
+static void
+expect(const char *model, enum checker_order order, const char *text, enum verdict verdict)
+{
+	struct checker_options options = { .order = order };
+	struct tape_read_info info;
+	struct ruling r;
+	struct tape t;
+
+	tape_init(&t, 16u << 20);
+	assert_int_equal(tape_read_all(&t, NULL, text, strlen(text), &info), 0);
+	int rc = checker_run(&t, model_find(model), &options, &r);
+
+	if (rc != 0 || r.verdict != verdict)
+		print_message("%s: %d %s\n%s", model, rc, r.reason, text);
+	assert_int_equal(rc, 0);
+	assert_int_equal(r.verdict, verdict);
+	ruling_fini(&r);
+	tape_fini(&t);
+}
+
+/* Sequential consistency is of all keys together: each key alone is fine here, but they are not. */
+static void
+test_together(void **state)
+{
+	const char *crossed = BOTH(0, write, x, 1) BOTH(0, read, y, null) BOTH(1, write, y, 1) BOTH(1, read, x, null);
+	const char *late = BOTH(0, write, x, 1) BOTH(0, write, y, 1) BOTH(1, read, y, null) BOTH(1, read, x, null) BOTH(1, read, y, 1);
+
+	(void)state;
+	expect("register", CHECKER_SEQUENTIAL, crossed, VERDICT_INVALID);
+	expect("register", CHECKER_SEQUENTIAL, late, VERDICT_VALID);
+	expect("register", CHECKER_LINEARIZABLE, late, VERDICT_INVALID);
+	expect("key-value", CHECKER_SEQUENTIAL, crossed, VERDICT_INVALID);
+}
+
+#define TAKE_OF(process, value) EVENT(process, invoke, dequeue, k, null) EVENT(process, ok, dequeue, k, value)
+
+static void
+test_totals(void **state)
+{
+	const char *twice = BOTH(0, enqueue, k, 1) TAKE_OF(1, 1) TAKE_OF(1, 1), *lost = BOTH(0, enqueue, k, 1) TAKE_OF(1, null);
+	const char *phantom = TAKE_OF(1, 5), *unknown = EVENT(0, invoke, enqueue, k, 1) EVENT(0, info, enqueue, k, 1) TAKE_OF(1, 1);
+	const char *excused = BOTH(0, enqueue, k, 1) EVENT(1, invoke, dequeue, k, null) EVENT(1, info, dequeue, k, null);
+	const char *drained = BOTH(0, enqueue, k, 1) BOTH(0, enqueue, k, 2) EVENT(1, invoke, drain, k, null)
+		"{\"process\":1,\"type\":\"ok\",\"f\":\"drain\",\"key\":\"k\",\"value\":[2,1]}\n";
+
+	(void)state;
+	expect("total-queue", CHECKER_LINEARIZABLE, twice, VERDICT_VALID);
+	expect("total-queue-exactly-once", CHECKER_LINEARIZABLE, twice, VERDICT_INVALID);
+	expect("total-queue-at-most-once", CHECKER_LINEARIZABLE, twice, VERDICT_INVALID);
+	expect("total-queue", CHECKER_LINEARIZABLE, lost, VERDICT_INVALID);
+	expect("total-queue-exactly-once", CHECKER_LINEARIZABLE, lost, VERDICT_INVALID);
+	expect("total-queue-at-most-once", CHECKER_LINEARIZABLE, lost, VERDICT_VALID);
+	expect("total-queue-at-most-once", CHECKER_LINEARIZABLE, phantom, VERDICT_INVALID);
+	expect("total-queue", CHECKER_LINEARIZABLE, unknown, VERDICT_VALID);
+	expect("total-queue", CHECKER_LINEARIZABLE, excused, VERDICT_VALID);
+	expect("total-queue-exactly-once", CHECKER_LINEARIZABLE, drained, VERDICT_VALID);
+}
+
+#define RESULT(process, f, value) \
+	"{\"process\":" #process ",\"type\":\"invoke\",\"f\":\"" #f "\"}\n{\"process\":" #process ",\"type\":\"ok\",\"f\":\"" #f "\",\"value\":" \
+	value "}\n"
+
+static void
+test_counted(void **state)
+{
+	(void)state;
+	expect("unique-ids", CHECKER_LINEARIZABLE, RESULT(0, generate, "1") RESULT(1, generate, "\"1\"") RESULT(0, generate, "[1]"), VERDICT_VALID);
+	expect("unique-ids", CHECKER_LINEARIZABLE, RESULT(0, generate, "1") RESULT(1, generate, "2") RESULT(0, generate, "1"), VERDICT_INVALID);
+	expect("bank", CHECKER_LINEARIZABLE, RESULT(0, read, "{\"a\":5,\"b\":5}") RESULT(0, read, "{\"a\":2,\"b\":8}"), VERDICT_VALID);
+	expect("bank", CHECKER_LINEARIZABLE, RESULT(0, read, "{\"a\":5,\"b\":5}") RESULT(0, read, "{\"a\":2,\"b\":7}"), VERDICT_INVALID);
+	expect("bank", CHECKER_LINEARIZABLE, RESULT(0, read, "[-1,11]"), VERDICT_INVALID);
+	expect("bank", CHECKER_LINEARIZABLE, RESULT(0, read, "[null,11]"), VERDICT_INVALID);
+}
+
+#define SEND(process, offset, value) RESULT(process, send, "[[\"send\",\"k\",[" #offset "," #value "]]]")
+#define POLL(process, what) RESULT(process, poll, "[[\"poll\",{\"k\":" what "}]]")
+
+static void
+test_log(void **state)
+{
+	const char *failed = "{\"process\":7,\"type\":\"invoke\",\"f\":\"send\",\"value\":[[\"send\",\"k\",9]]}\n"
+		"{\"process\":7,\"type\":\"fail\",\"f\":\"send\"}\n" RESULT(1, poll, "[[\"poll\",{\"k\":[[4,9]]}]]");
+
+	(void)state;
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) SEND(1, 2, 11) POLL(2, "[[1,10],[2,11]]"), VERDICT_VALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) SEND(1, 2, 11) POLL(2, "[[2,11]]"), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) SEND(1, 2, 11) POLL(2, "[[1,10]]"), VERDICT_VALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) SEND(1, 1, 11), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 2, 10) SEND(0, 1, 11), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) POLL(1, "[[1,10],[2,10]]"), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) POLL(1, "[[1,10]]") POLL(1, "[[1,10]]"), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, SEND(0, 1, 10) POLL(1, "[[1,10]]") RESULT(1, assign, "[\"k\"]") POLL(1, "[[1,10]]"), VERDICT_VALID);
+	expect("log", CHECKER_LINEARIZABLE, POLL(1, "[[1,10]]") SEND(0, 1, 10), VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, failed, VERDICT_INVALID);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_registers), cmocka_unit_test(test_counters_and_sets), cmocka_unit_test(test_piles),
 		cmocka_unit_test(test_locks), cmocka_unit_test(test_sequential),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_totals), cmocka_unit_test(test_counted), cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,19 @@ test_edn_read(void **state)
 	expect_read("{:process 1 :type :invoke :f :r :value 1/2}\n", "1 r info \"1/2\" @0--1 l1\n");
 }
 
+#define LOG "INFO  jepsen.util - "
+
+static void
+test_log(void **state)
+{
+	(void)state;
+	expect_read(LOG "0\t:invoke\t:read\tnil\n" "something else\n" LOG "1\t:invoke\t:cas\t[3 4]\n" LOG ":nemesis\t:info\t:start\tnil\n"
+		    LOG "0\t:fail\t:read\t:timed-out\r\n" LOG "1\t:fail\t:cas\t[3 4]\n" "2\t:invoke\t:write\t5\n" "2\t:info\t:write\t:timed-out\n",
+		    "0 read fail nil -> \"timed-out\" (:timed-out) @0-2 l1\n"
+		    "1 cas fail [3 4] -> [3 4] (cas-mismatch) @1-3 l3\n"
+		    "2 write info 5 -> \"timed-out\" (:timed-out) @4-5 l7\n");
+}
+
 static void
 expect_refused(const char *text, unsigned line, unsigned column, const char *error)
 {
@@ -243,6 +256,8 @@ test_pieces(void **state)
 		":value [1 #{2 3} #_ x \"a\nb\"]}\n;x\n]",
 		"{:process 1 :type :invoke :f :w}\n{:process 1 :type :ok :f :w :value tru}\n   {:process 2 :type :ok, :f :w}",
 		"\n\n  {\"process\": x",
+		LOG "0\t:invoke\t:read\tnil\nx\n"
+		LOG "0\t:ok\t:read\t[1 2]\n" LOG "1\t:invo",
 	};
 
 	(void)state;
@@ -321,7 +336,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_refused), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_values), cmocka_unit_test(test_memory), cmocka_unit_test(test_lone),
 	};
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * txn.c - how fast histories of transactions are audited. --kind append (lists, as Jepsen makes them), tpcc (registers, as a
- * TPC-C client makes them) or blind (registers written without being read, --keys many); --txns how many; --emit 1 writes the history instead.
+ * TPC-C client makes them) or blind (registers written without being read, --keys many;
+ * up to 10 of them: each replaced by another after 32 writes); --txns how many; --emit 1 writes the history instead.
  *
  * The history is that of a strictly serializable database with --processes clients, each transaction taking effect at its completion;
  * with --isolation snapshot it reads what was there at its invocation and fails when a key it writes has been written since; with
@@ -34,7 +35,7 @@ struct gen {
 	uint64_t seed, draws;
 	struct buf out;
 	bool lists, blind;
-	uint32_t blind_keys;
+	uint32_t blind_keys, stale;
 	struct mop open[PROCESSES_MAX][MOPS_MAX];
 	int count[PROCESSES_MAX];       /* -1: idle */
 	int64_t next_key, next_value, next_order, time;
@@ -80,10 +81,23 @@ plan_append(struct gen *g, int p)
 static void
 plan_blind(struct gen *g, int p)
 {
-	int n = 1 + (int)draw(g, 8);
+	int n = 1 + (int)draw(g, 4);
 
-	for (int i = 0; i < n; i++)
-		add(g, p, draw(g, 2) == 0, (int64_t)draw(g, g->blind_keys));
+	for (int i = 0; i < n; i++) {
+		uint32_t k = draw(g, g->blind_keys);
+		bool write = draw(g, 2) == 0;
+
+		if (g->blind_keys > KEYS_AT_ONCE) {
+			add(g, p, write, (int64_t)k);
+			continue;
+		}
+		if (write && g->appended[k] == APPENDS_A_KEY) {
+			g->active[k] = g->next_key++;
+			g->appended[k] = 0;
+		}
+		g->appended[k] += write;
+		add(g, p, write, g->active[k]);
+	}
 }
 
 enum { WAREHOUSES = 10, DISTRICTS = 10, CUSTOMERS = 300, ITEMS = 2000 };
@@ -157,6 +171,8 @@ put_seen(struct gen *g, int p, int i)
 	int64_t state = old ? m->then : state_of(g, m->key);
 	bool own = false;
 
+	if (g->stale > 0 && draw(g, g->stale) == 0)
+		state = m->then;
 	for (int j = 0; j < i; j++)
 		own |= g->open[p][j].write && g->open[p][j].key == m->key;
 	if (own)
@@ -297,6 +313,7 @@ main(int argc, char **argv)
 	if (g == NULL || processes < 1 || processes > PROCESSES_MAX)
 		die("--processes 1 .. %d", PROCESSES_MAX);
 	g->blind = strcmp(kind, "blind") == 0;
+	g->stale = (uint32_t)opt_num(argc, argv, "--stale", 0);
 	g->blind_keys = (uint32_t)opt_num(argc, argv, "--keys", 100);
 	const char *isolation = opt_text(argc, argv, "--isolation", "serial");
 
@@ -324,11 +341,11 @@ main(int argc, char **argv)
 	double fill = seconds_since(start);
 
 	printf("\"operations\":%u,\"fill_s\":%.3f,", hist.mop_count, fill);
-	if (!lists && g->isolation == SERIAL)
+	if (!lists && g->isolation == SERIAL && g->stale == 0)
 		measure_weak(&hist);
 	start = cpu_ns();
 	if (txn_check(&hist, &(struct txn_options){ .memory_bytes_max = (size_t)8 << 30 }, &outcome) != 0 ||
-	    outcome.status[g->isolation == SERIAL ? TXN_STRICT : g->isolation == SNAPSHOT ? TXN_STRONG_SI : TXN_RC] == TXN_BROKEN)
+	    outcome.status[g->stale > 0 ? TXN_RU : g->isolation == SERIAL ? TXN_STRICT : g->isolation == SNAPSHOT ? TXN_STRONG_SI : TXN_RC] == TXN_BROKEN)
 		die("a right history was not judged right");
 	double check = seconds_since(start);
 

@@ -52,6 +52,21 @@ txn_order_chains(const struct txn_core *c, struct arena *mem, struct txn_chains 
 	return 0;
 }
 
+bool
+txn_order_edges(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, uint32_t a, uint32_t b,
+    txn_order_edge_fn *fn, void *subject)
+{
+	const struct txn_chain *x = &chains->chains[a], *y = &chains->chains[b];
+	uint32_t to_commit = view->snapshot ? g->n + g->hubs : 0;       /* a node's commit is the node and this */
+
+	if (x->tail != y->head && !fn(subject, x->tail + to_commit, y->head))
+		return false;
+	for (uint32_t i = chains->reader_first[a]; i < chains->reader_first[a + 1]; i++)
+		if (chains->readers[i] != y->head && !fn(subject, chains->readers[i], y->head + to_commit))
+			return false;
+	return true;
+}
+
 struct keylock {
 	uint32_t held;                  /* by this chain + 1; 0: free */
 	uint32_t latest;                /* the chain that has it or had it last, + 1 */

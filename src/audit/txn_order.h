@@ -19,6 +19,11 @@ struct txn_chains {
 	uint32_t *reader_first, *readers;       /* by chain: nodes that read its last state */
 };
 
+/* Pass each edge of the view that follows when chain a comes before chain b of its key. false: fn said so, and it ended there. */
+typedef bool txn_order_edge_fn(void *subject, uint32_t from, uint32_t to);
+bool txn_order_edges(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, uint32_t a, uint32_t b,
+    txn_order_edge_fn *fn, void *subject);
+
 /* In mem. 0 or -ENOBUFS. */
 int txn_order_chains(const struct txn_core *c, struct arena *mem, struct txn_chains *ret);
 

@@ -10,6 +10,7 @@
 #include "audit/txn_solve.h"
 
 #include "audit/txn_order.h"
+#include "audit/txn_prune.h"
 #include "base/assert.h"
 
 #include <ccadical.h>
@@ -23,14 +24,6 @@
 #define CONFLICTS_A_ROUND 200000
 #define CYCLE_CHOICES_MAX 4096u
 
-struct pair {
-	uint32_t a, b;                  /* chains of one key */
-};
-/* An edge that a choice makes. */
-struct choice_edge {
-	uint32_t from, to;              /* vertices of the view */
-	int32_t literal;
-};
 struct solver {
 	const struct txn_core *c;
 	const struct txn_graph *g;
@@ -39,7 +32,8 @@ struct solver {
 	struct arena *mem;
 	uint32_t vertices;
 	uint32_t *rank;                 /* by vertex: (3) */
-	struct pair *pairs;
+	struct txn_pair *pairs;
+	struct txn_pruned pruned;       /* what follows without a choice */
 	uint32_t pair_count;
 	uint8_t *used;                  /* by pair: is it in a clause? */
 	CCaDiCaL *sat;
@@ -47,6 +41,7 @@ struct solver {
 	/* of the round at hand: the choices' edges, by vertex */
 	uint32_t *first, *to;
 	int32_t *literal;
+	int32_t choice;                 /* of the pair at hand */
 	/* of a search */
 	uint32_t *component, *queue, *parent, *stamp, *cost;
 	int32_t *parent_literal;
@@ -60,13 +55,6 @@ txn_solve_needed(const struct txn_core *c)
 		if (c->head_first[k + 1] - c->head_first[k] > 1)
 			return true;
 	return false;
-}
-
-static uint32_t
-start_of(const struct solver *s, uint32_t node)
-{
-	(void)s;
-	return node;
 }
 
 static uint32_t
@@ -99,26 +87,8 @@ make_pairs(struct solver *s)
 			bool ordered = s->rank[commit_of(s, cs->chains[i].head)] < s->rank[commit_of(s, cs->chains[j].head)];
 
 			if (cs->chains[i].head != cs->chains[j].head)
-				s->pairs[s->pair_count++] = ordered ? (struct pair){ i, j } : (struct pair){ j, i };
+				s->pairs[s->pair_count++] = ordered ? (struct txn_pair){ i, j } : (struct txn_pair){ j, i };
 		}
-	}
-	return true;
-}
-
-/* What follows when chain a comes before chain b: pass each edge. */
-typedef bool edge_fn(struct solver *s, const struct choice_edge *e);
-static bool
-pair_edges(struct solver *s, uint32_t a, uint32_t b, int32_t literal, edge_fn *fn)
-{
-	const struct txn_chain *x = &s->chains.chains[a], *y = &s->chains.chains[b];
-	struct choice_edge e = { commit_of(s, x->tail), start_of(s, y->head), literal };
-
-	if (x->tail != y->head && !fn(s, &e))
-		return false;
-	for (uint32_t i = s->chains.reader_first[a]; i < s->chains.reader_first[a + 1]; i++) {
-		e = (struct choice_edge){ start_of(s, s->chains.readers[i]), commit_of(s, y->head), literal };
-		if (s->chains.readers[i] != y->head && !fn(s, &e))
-			return false;
 	}
 	return true;
 }
@@ -130,19 +100,23 @@ chosen(const struct solver *s, uint32_t pair)
 }
 
 static bool
-count_edge(struct solver *s, const struct choice_edge *e)
+count_edge(void *subject, uint32_t from, uint32_t to)
 {
-	s->first[e->from + 2]++;
+	struct solver *s = subject;
+
+	(void)to;
+	s->first[from + 2]++;
 	return true;
 }
 
 static bool
-put_edge(struct solver *s, const struct choice_edge *e)
+put_edge(void *subject, uint32_t from, uint32_t to)
 {
-	uint32_t at = s->first[e->from + 1]++;
+	struct solver *s = subject;
+	uint32_t at = s->first[from + 1]++;
 
-	s->to[at] = e->to;
-	s->literal[at] = e->literal;
+	s->to[at] = to;
+	s->literal[at] = s->choice;
 	return true;
 }
 
@@ -155,8 +129,9 @@ place_choices(struct solver *s)
 		for (uint32_t i = 0; i < s->pair_count; i++) {
 			bool forward = chosen(s, i);
 
-			pair_edges(s, forward ? s->pairs[i].a : s->pairs[i].b, forward ? s->pairs[i].b : s->pairs[i].a,
-			    forward ? (int32_t)i + 1 : -(int32_t)i - 1, pass == 0 ? count_edge : put_edge);
+			s->choice = forward ? (int32_t)i + 1 : -(int32_t)i - 1;
+			(void)txn_order_edges(s->g, s->view, &s->chains, forward ? s->pairs[i].a : s->pairs[i].b,
+			    forward ? s->pairs[i].b : s->pairs[i].a, pass == 0 ? count_edge : put_edge, s);
 		}
 		if (pass == 1)
 			break;
@@ -188,10 +163,17 @@ successor(struct solver *s, uint32_t x, uint32_t *known_at, uint32_t *choice_at,
 			return y;
 		*known_at = UINT32_MAX;
 	}
-	if (s->first[x] + *choice_at >= s->first[x + 1])
+	const struct txn_pruned *p = &s->pruned;
+	uint32_t forced = p->first[x + 1] - p->first[x], at = (*choice_at)++;
+
+	*ret_literal = 0;
+	if (at < forced)
+		return p->to[p->first[x] + at];
+	at = s->first[x] + at - forced;
+	if (at >= s->first[x + 1])
 		return TXN_NONE;
-	*ret_literal = s->literal[s->first[x] + *choice_at];
-	return s->to[s->first[x] + (*choice_at)++];
+	*ret_literal = s->literal[at];
+	return s->to[at];
 }
 
 /* Components of the chosen graph, by an iterative form of Tarjan's algorithm. The number of those with more than one vertex. */
@@ -397,8 +379,13 @@ solve(struct solver *s, struct txn_solved *ret)
 		return 0;
 	}
 	ret->pairs = s->pair_count;
-	if (set_up(s) != 0)
+	if (txn_prune(s->g, s->view, &s->chains, s->pairs, s->pair_count, &s->effort, s->mem, &s->pruned) != 0 || set_up(s) != 0)
 		return -ENOBUFS;
+	s->pair_count = s->pruned.pair_count;
+	if (s->pruned.broken) {
+		ret->holds = TXN_BROKEN;
+		return 0;
+	}
 	s->sat = ccadical_init();
 	ccadical_set_option(s->sat, "quiet", 1);
 	ccadical_set_option(s->sat, "phase", 1);                          /* (3) */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * txn_prune.c - pairs of chains whose order follows from what is known.
+ *
+ * Invariants
+ *  (1) Row x of the table has bit y exactly when y can be reached from x by the view and the edges found in the rounds before.
+ */
+#include "audit/txn_prune.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROUNDS_MAX 12
+#define EDGES_MAX 4000000u
+
+struct found_edge {
+	uint32_t from, to;
+};
+struct prune {
+	const struct txn_graph *g;
+	const struct txn_view *view;
+	const struct txn_chains *chains;
+	uint32_t vertices, words;
+	uint64_t *reach;                /* (1) */
+	uint32_t *order, *left;         /* a topological order; by vertex: those before it that have no place yet */
+	struct found_edge *edges;       /* what follows */
+	uint32_t edge_count, edges_max;
+	uint32_t *first, *to;
+	uint64_t *steps;
+	bool hit, full;                 /* of the pair at hand */
+};
+
+static bool
+reaches(const struct prune *p, uint32_t from, uint32_t to)
+{
+	return (p->reach[(size_t)from * p->words + to / 64] >> (to % 64) & 1) != 0;
+}
+
+static bool
+closes_cycle(void *subject, uint32_t from, uint32_t to)
+{
+	struct prune *p = subject;
+
+	p->hit = p->hit || reaches(p, to, from);
+	return !p->hit;
+}
+
+static bool
+keep_edge(void *subject, uint32_t from, uint32_t to)
+{
+	struct prune *p = subject;
+
+	if (reaches(p, from, to))
+		return true;
+	if (p->edge_count == p->edges_max) {
+		p->full = true;
+		return false;
+	}
+	p->edges[p->edge_count++] = (struct found_edge){ from, to };
+	return true;
+}
+
+/* The found edges by vertex. */
+static void
+index_edges(struct prune *p)
+{
+	memset(p->first, 0, ((size_t)p->vertices + 2) * sizeof(uint32_t));
+	uint32_t *at = p->first + 1;
+
+	for (uint32_t i = 0; i < p->edge_count; i++)
+		at[p->edges[i].from]++;
+	for (uint32_t x = 0, sum = 0; x < p->vertices; x++) {
+		uint32_t count = at[x];
+
+		at[x] = sum;
+		sum += count;
+	}
+	for (uint32_t i = 0; i < p->edge_count; i++)
+		p->to[at[p->edges[i].from]++] = p->edges[i].to;
+}
+
+/* Kahn's order of the view and the found edges. false: they have a cycle. */
+static bool
+sort_vertices(struct prune *p)
+{
+	uint32_t head = 0, tail = 0, y;
+
+	memset(p->left, 0, p->vertices * sizeof(uint32_t));
+	for (uint32_t x = 0; x < p->vertices; x++) {
+		for (uint32_t at = 0; (y = txn_graph_next(p->g, p->view, x, &at)) != TXN_NONE;)
+			p->left[y]++;
+		for (uint32_t i = p->first[x]; i < p->first[x + 1]; i++)
+			p->left[p->to[i]]++;
+	}
+	for (uint32_t x = 0; x < p->vertices; x++)
+		if (p->left[x] == 0)
+			p->order[tail++] = x;
+	while (head < tail) {
+		uint32_t x = p->order[head++];
+
+		for (uint32_t at = 0; (y = txn_graph_next(p->g, p->view, x, &at)) != TXN_NONE;)
+			if (--p->left[y] == 0)
+				p->order[tail++] = y;
+		for (uint32_t i = p->first[x]; i < p->first[x + 1]; i++)
+			if (--p->left[p->to[i]] == 0)
+				p->order[tail++] = p->to[i];
+	}
+	return tail == p->vertices;
+}
+
+static void
+join(struct prune *p, uint32_t x, uint32_t y)
+{
+	uint64_t *to = p->reach + (size_t)x * p->words;
+	const uint64_t *from = p->reach + (size_t)y * p->words;
+
+	if (reaches(p, x, y))
+		return;
+	for (uint32_t i = 0; i < p->words; i++)
+		to[i] |= from[i];
+	to[y / 64] |= UINT64_C(1) << (y % 64);
+	*p->steps -= FL_MIN(*p->steps, (uint64_t)p->words / 8 + 1);
+}
+
+/* What reaches what, from the last vertex to the first. */
+static void
+close_over(struct prune *p)
+{
+	uint32_t y;
+
+	memset(p->reach, 0, (size_t)p->vertices * p->words * sizeof(uint64_t));
+	for (uint32_t i = p->vertices; i > 0; i--) {
+		uint32_t x = p->order[i - 1];
+
+		for (uint32_t at = 0; (y = txn_graph_next(p->g, p->view, x, &at)) != TXN_NONE;)
+			join(p, x, y);
+		for (uint32_t e = p->first[x]; e < p->first[x + 1]; e++)
+			join(p, x, p->to[e]);
+	}
+}
+
+/* Would "a before b" close a cycle? */
+static bool
+impossible(struct prune *p, uint32_t a, uint32_t b)
+{
+	p->hit = false;
+	(void)txn_order_edges(p->g, p->view, p->chains, a, b, closes_cycle, p);
+	return p->hit;
+}
+
+/* One round over the pairs. How many were decided; UINT32_MAX: one can stand in neither order. */
+static uint32_t
+decide(struct prune *p, struct txn_pair *pairs, uint32_t *count)
+{
+	uint32_t left = 0, decided = 0;
+
+	for (uint32_t i = 0; i < *count; i++) {
+		struct txn_pair pair = pairs[i];
+		bool forward = !p->full && impossible(p, pair.b, pair.a), backward = !p->full && impossible(p, pair.a, pair.b);
+
+		if (forward && backward)
+			return UINT32_MAX;
+		if (forward && !txn_order_edges(p->g, p->view, p->chains, pair.a, pair.b, keep_edge, p))
+			forward = false;
+		if (backward && !txn_order_edges(p->g, p->view, p->chains, pair.b, pair.a, keep_edge, p))
+			backward = false;
+		if (!forward && !backward)
+			pairs[left++] = pair;
+		decided += forward || backward;
+	}
+	*count = left;
+	return decided;
+}
+
+/* How many edges can follow from the pairs, at most. */
+static uint32_t
+edges_max(const struct txn_chains *chains, const struct txn_pair *pairs, uint32_t count)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < count && sum < EDGES_MAX; i++) {
+		uint32_t a = chains->reader_first[pairs[i].a + 1] - chains->reader_first[pairs[i].a];
+		uint32_t b = chains->reader_first[pairs[i].b + 1] - chains->reader_first[pairs[i].b];
+
+		sum += FL_MAX(a, b) + 1;
+	}
+	return (uint32_t)FL_MIN(sum, (uint64_t)EDGES_MAX);
+}
+
+int
+txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, struct txn_pair *pairs,
+    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct txn_pruned *ret)
+{
+	uint32_t v = txn_graph_vertices(g, view);
+	struct prune p = { .g = g, .view = view, .chains = chains, .vertices = v, .words = v / 64 + 1, .steps = steps };
+	size_t table = (size_t)v * p.words * sizeof(uint64_t);
+
+	*ret = (struct txn_pruned){ .pair_count = pair_count, .first = txn_core_array(mem, (size_t)v + 2, sizeof(uint32_t)) };
+	ret->to = txn_core_array(mem, 1, sizeof(uint32_t));
+	if (ret->first == NULL || ret->to == NULL)
+		return -ENOBUFS;
+	if (table > (mem->cap_bytes - mem->used_bytes) / 2)
+		return 0;
+	p.first = ret->first;
+	p.edges_max = edges_max(chains, pairs, pair_count);
+	p.to = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
+	p.edges = txn_core_array(mem, p.edges_max, sizeof(p.edges[0]));
+	p.order = txn_core_array(mem, v, sizeof(uint32_t));
+	p.left = txn_core_array(mem, v, sizeof(uint32_t));
+	struct arena_mark mark = arena_snapshot(mem);
+
+	p.reach = txn_core_array(mem, table, 1);
+	if (mem->overflowed)
+		return -ENOBUFS;
+	ret->to = p.to;
+	for (int round = 0; round < ROUNDS_MAX && *steps > 0 && !p.full; round++) {
+		index_edges(&p);
+		if (!sort_vertices(&p)) {
+			ret->broken = true;
+			break;
+		}
+		close_over(&p);
+		uint32_t decided = decide(&p, pairs, &ret->pair_count);
+
+		ret->broken = decided == UINT32_MAX;
+		if (decided == 0 || ret->broken)
+			break;
+	}
+	index_edges(&p);
+	arena_reset(mem, mark);
+	return 0;
+}

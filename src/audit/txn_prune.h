@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * txn_prune.h - pairs of chains whose order follows from what is known: the other order would close a cycle.
+ */
+#ifndef AUDIT_TXN_PRUNE_H
+#define AUDIT_TXN_PRUNE_H
+
+#include "audit/txn_order.h"
+
+struct txn_pair {
+	uint32_t a, b;                  /* chains of one key */
+};
+
+/* What follows from the orders that were found: edges of the view, by vertex. */
+struct txn_pruned {
+	bool broken;                    /* a pair can stand in neither order, or all that follows makes a cycle */
+	uint32_t pair_count;            /* that are left */
+	uint32_t *first, *to;           /* edges [first[x], first[x + 1]) of vertex x */
+};
+
+/*
+ * txn_prune - decide what follows, until nothing more does. Pairs that are left move to the front.
+ * steps      the budget, counted down; bit operations on what reaches what: vertices times edges / 64 each round
+ * returns    0, or -ENOBUFS. Where there is no memory for the table of what reaches what, nothing is decided.
+ */
+int txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, struct txn_pair *pairs,
+    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct txn_pruned *ret);
+
+#endif

@@ -17,7 +17,8 @@
 
 #include <cmocka.h>
 
-#define N_MAX 5
+#define N_MAX 8
+#define N_SMALL 5
 #define MOPS_MAX 4
 #define KEYS_MAX 3
 #define LIST_MAX 24
@@ -552,13 +553,13 @@ see_state(const struct small *h, const struct state *s, struct small_mop *m)
 }
 
 static void
-plan(struct small *h, struct draw *d)
+plan(struct small *h, struct draw *d, int n_max)
 {
 	int value = 1;
 
 	memset(h, 0, sizeof(*h));
 	h->model = (enum txn_model)draw(d, 3);
-	h->n = 2 + (int)draw(d, N_MAX - 1);
+	h->n = 2 + (int)draw(d, (uint32_t)n_max - 1);
 	h->keys = 1 + (int)draw(d, KEYS_MAX);
 	h->processes = 1 + (int)draw(d, 4);
 	uint32_t rmw = draw(d, 3);
@@ -770,7 +771,7 @@ against_brute_force(void **state)
 		struct draw d = { .key = rng_key(seed == NULL ? 4 : strtoull(seed, NULL, 10), round) };
 		struct small h;
 
-		plan(&h, &d);
+		plan(&h, &d, N_SMALL);
 		simulate(&h, &d, (int)draw(&d, CARES));
 		for (uint32_t i = draw(&d, 3); i > 0; i--)
 			mutate(&h, &d);
@@ -780,10 +781,44 @@ against_brute_force(void **state)
 	assert_true(unknowns * 20 < verdicts);
 }
 
+/* More transactions, registers written blindly: the order of versions has to be searched for. */
+static void
+serial_orders(void **state)
+{
+	const char *wanted = getenv("FAULTLINE_ROUNDS"), *seed = getenv("FAULTLINE_SEED");
+	uint64_t rounds = wanted == NULL ? ROUNDS : strtoull(wanted, NULL, 10);
+	struct txn_options options = { .memory_bytes_max = (size_t)1 << 24 };
+
+	(void)state;
+	for (uint64_t round = 0; round < rounds; round++) {
+		struct draw d = { .key = rng_key(seed == NULL ? 5 : 1000 + strtoull(seed, NULL, 10), round) };
+		struct txn_hist hist;
+		struct txn_outcome_of o;
+		struct small h;
+
+		do
+			plan(&h, &d, N_MAX);
+		while (h.model != TXN_RW_REGISTER || h.n <= N_SMALL);
+		simulate(&h, &d, draw(&d, 2) == 0 ? CARE_SERIAL : CARE_SNAPSHOT);
+		for (uint32_t i = draw(&d, 2); i > 0; i--)
+			mutate(&h, &d);
+		for (int t = 0; t < h.n && draw(&d, 2) > 0; t++)
+			h.txns[t].process = 100 + t;    /* no sessions */
+		sort_by_invocation(&h);
+		fill(&hist, &h);
+		assert_int_equal(txn_check(&hist, &options, &o), 0);
+		expect(&h, &o, TXN_SER, oracle_serial(&h, PLAIN), round);
+		expect(&h, &o, TXN_SESSION_SER, oracle_serial(&h, SESSION), round);
+		expect(&h, &o, TXN_STRICT, oracle_serial(&h, REAL), round);
+		txn_check_fini(&o);
+		txn_hist_fini(&hist);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(against_brute_force) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(against_brute_force), cmocka_unit_test(serial_orders) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

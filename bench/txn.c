@@ -344,8 +344,10 @@ main(int argc, char **argv)
 	if (!lists && g->isolation == SERIAL && g->stale == 0)
 		measure_weak(&hist);
 	start = cpu_ns();
+	enum txn_level right = g->stale > 0 ? TXN_RU : g->isolation == SERIAL ? TXN_STRICT : g->isolation == SNAPSHOT ? TXN_STRONG_SI : TXN_RC;
+
 	if (txn_check(&hist, &(struct txn_options){ .memory_bytes_max = (size_t)8 << 30 }, &outcome) != 0 ||
-	    outcome.status[g->stale > 0 ? TXN_RU : g->isolation == SERIAL ? TXN_STRICT : g->isolation == SNAPSHOT ? TXN_STRONG_SI : TXN_RC] == TXN_BROKEN)
+	    outcome.status[right] == TXN_BROKEN)
 		die("a right history was not judged right");
 	double check = seconds_since(start);
 

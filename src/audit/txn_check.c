@@ -109,6 +109,7 @@ edge_name(uint8_t type)
 	case TXN_RW: return "rw";
 	case TXN_PROCESS: return "process";
 	case TXN_REALTIME: return "realtime";
+	case TXN_IMPLIED: return "implied";
 	default: return "visible";
 	}
 }
@@ -359,6 +360,53 @@ judge_weak(struct check *k)
 	return 0;
 }
 
+/* What goes wrong when of two writers one comes first. */
+static void
+add_proof(struct check *k, const struct txn_proof *p, const char *type)
+{
+	uint32_t before = k->o->anomaly_count;
+	struct buf text;
+
+	if (p->cycle.length == 0)
+		return;
+	add_cycle(k, type, &p->cycle, NULL);
+	if (k->o->anomaly_count == before || p->key == TXN_NONE)
+		return;
+	struct txn_anomaly *a = &k->o->anomalies[before];
+
+	buf_init(&text, SENTENCE_MAX);
+	buf_puts(&text, "no order of two writes of ");
+	txn_hist_put_key(k->core.h, p->key, &text);
+	buf_printf(&text, " is free of a cycle: if process %lld, line %u, wrote it before process %lld, line %u, then %s",
+	    (long long)k->core.h->processes[k->core.h->txns[k->core.txn_of[p->first]].process],
+	    (unsigned)k->core.h->txns[k->core.txn_of[p->first]].line,
+	    (long long)k->core.h->processes[k->core.h->txns[k->core.txn_of[p->second]].process],
+	    (unsigned)k->core.h->txns[k->core.txn_of[p->second]].line, a->say);
+	a->say = keep_text(k, &text);
+	buf_fini(&text);
+}
+
+/* The solver found no order of versions. */
+static void
+add_refuted(struct check *k, enum txn_level level, bool snapshot, const struct txn_solved *solved)
+{
+	const char *type = snapshot ? "G-SI" : "G2";
+
+	if (solved->proofs[0].cycle.length > 0) {
+		add_proof(k, &solved->proofs[0], type);
+		add_proof(k, &solved->proofs[1], type);
+		return;
+	}
+	struct txn_anomaly *a = new_anomaly(k, type);
+
+	if (a == NULL)
+		return;
+	a->say = arena_printf(k->mem, "%s: no order of the versions is free of cycles; %u pairs of writes were open, %u rounds of search "
+	    "refuted all their orders", txn_level_name(level), (unsigned)solved->pairs, (unsigned)solved->rounds);
+	if (a->say == NULL)
+		a->say = "";
+}
+
 /*
  * Where the graph has no cycle and the order of all versions is known, the level holds; else the solver decides. Strong ones first;
  * only the `count` strongest.
@@ -385,16 +433,8 @@ judge_open(struct check *k, size_t count)
 		status[v->level] = solved.holds;
 		if (solved.holds == TXN_UNKNOWN)
 			k->o->unknown = solved.reason;
-		if (solved.holds == TXN_BROKEN) {
-			struct txn_anomaly *a = new_anomaly(k, v->snapshot ? "G-SI" : "G2");
-
-			if (a != NULL)
-				a->say = arena_printf(k->mem, "%s: no order of the versions of these keys is free of cycles; "
-				    "%u pairs of writes were open, %u rounds of search refuted all their orders", txn_level_name(v->level),
-				    (unsigned)solved.pairs, (unsigned)solved.rounds);
-			if (a != NULL && a->say == NULL)
-				a->say = "";
-		}
+		if (solved.holds == TXN_BROKEN)
+			add_refuted(k, v->level, v->snapshot, &solved);
 		txn_level_close(k->core.h->model, status);
 	}
 	txn_level_close(k->core.h->model, status);

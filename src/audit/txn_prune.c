@@ -27,7 +27,10 @@ struct prune {
 	uint32_t edge_count, edges_max;
 	uint32_t *first, *to;
 	uint64_t *steps;
+	bool closed;                    /* the table is made */
 	bool hit, full;                 /* of the pair at hand */
+	uint32_t hit_from, hit_to;
+	struct txn_pair stuck;
 };
 
 static bool
@@ -41,7 +44,9 @@ closes_cycle(void *subject, uint32_t from, uint32_t to)
 {
 	struct prune *p = subject;
 
-	p->hit = p->hit || reaches(p, to, from);
+	p->hit = reaches(p, to, from);
+	p->hit_from = from;
+	p->hit_to = to;
 	return !p->hit;
 }
 
@@ -158,8 +163,10 @@ decide(struct prune *p, struct txn_pair *pairs, uint32_t *count)
 		struct txn_pair pair = pairs[i];
 		bool forward = !p->full && impossible(p, pair.b, pair.a), backward = !p->full && impossible(p, pair.a, pair.b);
 
-		if (forward && backward)
+		if (forward && backward) {
+			p->stuck = pair;
 			return UINT32_MAX;
+		}
 		if (forward && !txn_order_edges(p->g, p->view, p->chains, pair.a, pair.b, keep_edge, p))
 			forward = false;
 		if (backward && !txn_order_edges(p->g, p->view, p->chains, pair.b, pair.a, keep_edge, p))
@@ -170,6 +177,79 @@ decide(struct prune *p, struct txn_pair *pairs, uint32_t *count)
 	}
 	*count = left;
 	return decided;
+}
+
+/* The next successor of x, known or found. */
+static uint32_t
+successor(const struct prune *p, uint32_t x, uint32_t *known, uint32_t *found)
+{
+	uint32_t y = *known == UINT32_MAX ? TXN_NONE : txn_graph_next(p->g, p->view, x, known);
+
+	if (y != TXN_NONE)
+		return y;
+	*known = UINT32_MAX;
+	return p->first[x] + *found < p->first[x + 1] ? p->to[p->first[x] + (*found)++] : TXN_NONE;
+}
+
+/* A shortest way between two vertices, by breadth first. left[] becomes the vertex before, + 1. 1: there is none. */
+static int
+keep_way(struct prune *p, uint32_t from, uint32_t to, struct arena *mem, struct txn_way *ret)
+{
+	uint32_t head = 0, tail = 0, count = 1, y;
+
+	memset(p->left, 0, p->vertices * sizeof(uint32_t));
+	p->order[tail++] = from;
+	p->left[from] = from + 1;
+	while (head < tail && p->left[to] == 0) {
+		uint32_t x = p->order[head++], known = 0, found = 0;
+
+		while ((y = successor(p, x, &known, &found)) != TXN_NONE) {
+			if (p->left[y] != 0 || (p->closed && y != to && !reaches(p, y, to)))
+				continue;
+			p->left[y] = x + 1;
+			p->order[tail++] = y;
+		}
+	}
+	if (p->left[to] == 0)
+		return 1;
+	for (uint32_t x = to; x != from; x = p->left[x] - 1)
+		count++;
+	ret->vertices = txn_core_array(mem, count, sizeof(uint32_t));
+	if (ret->vertices == NULL)
+		return -ENOBUFS;
+	ret->count = count;
+	for (uint32_t x = to; count > 0; x = p->left[x] - 1)
+		ret->vertices[--count] = x;
+	return 0;
+}
+
+/* Why the stuck pair can stand in neither order. */
+static int
+keep_ways(struct prune *p, struct arena *mem, struct txn_way ways[2])
+{
+	for (int i = 0; i < 2; i++) {
+		ways[i].chain = i == 0 ? p->stuck.a : p->stuck.b;
+		if (impossible(p, ways[i].chain, i == 0 ? p->stuck.b : p->stuck.a) &&
+		    keep_way(p, p->hit_to, p->hit_from, mem, &ways[i]) < 0)
+			return -ENOBUFS;
+	}
+	return 0;
+}
+
+/* What was found makes a cycle with what is known: a way back from one of those edges. The table is of the round before. */
+static int
+keep_circle(struct prune *p, struct arena *mem, struct txn_way *ret)
+{
+	p->closed = false;
+	ret->chain = TXN_NONE;
+	for (uint32_t i = 0; i < p->edge_count && *p->steps > 0; i++) {
+		int rc = keep_way(p, p->edges[i].to, p->edges[i].from, mem, ret);
+
+		if (rc <= 0)
+			return rc;
+		*p->steps -= FL_MIN(*p->steps, (uint64_t)p->vertices);
+	}
+	return 0;
 }
 
 /* How many edges can follow from the pairs, at most. */
@@ -189,7 +269,7 @@ edges_max(const struct txn_chains *chains, const struct txn_pair *pairs, uint32_
 
 int
 txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, struct txn_pair *pairs,
-    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct txn_pruned *ret)
+    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct arena *keep, struct txn_pruned *ret)
 {
 	uint32_t v = txn_graph_vertices(g, view);
 	struct prune p = { .g = g, .view = view, .chains = chains, .vertices = v, .words = v / 64 + 1, .steps = steps };
@@ -217,11 +297,16 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 		index_edges(&p);
 		if (!sort_vertices(&p)) {
 			ret->broken = true;
+			if (keep_circle(&p, keep, &ret->ways[0]) != 0)
+				return -ENOBUFS;
 			break;
 		}
 		close_over(&p);
+		p.closed = true;
 		uint32_t decided = decide(&p, pairs, &ret->pair_count);
 
+		if (decided == UINT32_MAX && keep_ways(&p, keep, ret->ways) != 0)
+			return -ENOBUFS;
 		ret->broken = decided == UINT32_MAX;
 		if (decided == 0 || ret->broken)
 			break;

@@ -16,14 +16,21 @@ struct txn_pruned {
 	bool broken;                    /* a pair can stand in neither order, or all that follows makes a cycle */
 	uint32_t pair_count;            /* that are left */
 	uint32_t *first, *to;           /* edges [first[x], first[x + 1]) of vertex x */
+	/* Of a pair that can stand in neither order, for each order: vertices from where its edge leads back to where that begins. */
+	struct txn_way {
+		uint32_t chain;         /* that would come first */
+		uint32_t *vertices;
+		uint32_t count;         /* 0: not kept */
+	} ways[2];
 };
 
 /*
  * txn_prune - decide what follows, until nothing more does. Pairs that are left move to the front.
  * steps      the budget, counted down; bit operations on what reaches what: vertices times edges / 64 each round
+ * keep       for the ways
  * returns    0, or -ENOBUFS. Where there is no memory for the table of what reaches what, nothing is decided.
  */
 int txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains, struct txn_pair *pairs,
-    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct txn_pruned *ret);
+    uint32_t pair_count, uint64_t *steps, struct arena *mem, struct arena *keep, struct txn_pruned *ret);
 
 #endif

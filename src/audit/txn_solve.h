@@ -13,11 +13,23 @@
 #include "audit/txn_cycle.h"
 #include "audit/txn_level.h"
 
+#define TXN_IMPLIED 64          /* an edge of a proof that follows from the orders found so far */
+
+/*
+ * What goes wrong when of two writers of a key one comes first: the edge from nodes[0] to nodes[1] is that assumption. key TXN_NONE:
+ * a cycle of what is known and of what follows, whatever is assumed.
+ */
+struct txn_proof {
+	uint32_t key, first, second;    /* nodes: the writers */
+	struct txn_cycle cycle;
+};
+
 struct txn_solved {
 	enum txn_holds holds;
 	const char *reason;             /* of unknown */
 	uint32_t pairs;                 /* of chains that were open */
 	uint32_t rounds;                /* of the solver */
+	struct txn_proof proofs[2];     /* of broken: for both orders of one pair, or one; cycle.length 0: there is none so short */
 };
 
 /* Are there pairs of chains whose order is not known? If not, the graph alone decides. */

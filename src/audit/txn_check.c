@@ -9,6 +9,7 @@
 
 #include "audit/txn_cycle.h"
 #include "audit/txn_list.h"
+#include "audit/txn_psi.h"
 #include "audit/txn_reg.h"
 #include "audit/txn_set.h"
 #include "audit/txn_solve.h"
@@ -360,6 +361,22 @@ judge_weak(struct check *k)
 	return 0;
 }
 
+/* Is this cycle listed under this type already? */
+static bool
+is_listed(const struct check *k, const char *type, const struct txn_cycle *cycle)
+{
+	for (uint32_t i = 0; i < k->o->anomaly_count; i++) {
+		const struct txn_anomaly *a = &k->o->anomalies[i];
+		bool same = strcmp(a->type, type) == 0 && a->count == cycle->length;
+
+		for (uint32_t j = 0; same && j < a->count; j++)
+			same = a->txns[j] == k->core.txn_of[cycle->nodes[j]];
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 /* What goes wrong when of two writers one comes first. */
 static void
 add_proof(struct check *k, const struct txn_proof *p, const char *type)
@@ -367,7 +384,7 @@ add_proof(struct check *k, const struct txn_proof *p, const char *type)
 	uint32_t before = k->o->anomaly_count;
 	struct buf text;
 
-	if (p->cycle.length == 0)
+	if (p->cycle.length == 0 || is_listed(k, type, &p->cycle))
 		return;
 	add_cycle(k, type, &p->cycle, NULL);
 	if (k->o->anomaly_count == before || p->key == TXN_NONE)
@@ -438,12 +455,38 @@ judge_open(struct check *k, size_t count)
 		txn_level_close(k->core.h->model, status);
 	}
 	txn_level_close(k->core.h->model, status);
-	if (count < FL_ARRAY_LEN(level_views))
+	return 0;
+}
+
+/*
+ * Parallel snapshot isolation, if the others do not tell. It implies read atomic, without sessions; where the order of versions is
+ * not known, one is tried.
+ */
+static int
+judge_psi(struct check *k)
+{
+	enum txn_holds *psi = &k->o->status[TXN_PSI];
+	struct txn_weak weak;
+	bool holds;
+
+	if (*psi != TXN_UNKNOWN)
 		return 0;
-	if (status[TXN_PSI] == TXN_UNKNOWN && !open && !k->single_open)
-		status[TXN_PSI] = TXN_HOLDS;
-	if (status[TXN_PSI] == TXN_UNKNOWN && k->o->unknown == NULL)
-		k->o->unknown = "the order of some versions is not known, and the search for one that would do was not made or gave up";
+	if (!txn_solve_needed(&k->core) && !k->single_open) {
+		*psi = TXN_HOLDS;
+		return 0;
+	}
+	if (txn_weak_check(&k->core, &k->graph, TXN_WEAK_RA, TXN_WR, &k->work, &weak) != 0)
+		return -ENOBUFS;
+	if (weak.broken) {
+		*psi = TXN_BROKEN;
+		return 0;
+	}
+	if (txn_psi_try(&k->core, &k->graph, &k->steps, &k->work, &holds) != 0)
+		return -ENOBUFS;
+	if (holds)
+		*psi = TXN_HOLDS;
+	else if (k->o->unknown == NULL)
+		k->o->unknown = "the order of some versions is not known, and the one that was tried does not do";
 	return 0;
 }
 
@@ -484,6 +527,8 @@ judge(struct check *k)
 	txn_level_close(k->core.h->model, k->o->status);
 	if (rc == 0)
 		rc = judge_open(k, FL_ARRAY_LEN(level_views));
+	if (rc == 0)
+		rc = judge_psi(k);
 	if (rc != 0)
 		return rc;
 	txn_level_close(k->core.h->model, k->o->status);

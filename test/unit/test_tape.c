@@ -336,7 +336,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_values), cmocka_unit_test(test_memory), cmocka_unit_test(test_lone),
 	};
 

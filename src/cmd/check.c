@@ -33,6 +33,7 @@ static const char usage_after[] =
 	"      --svg FILE       draw what each client saw, the operation that cannot be marked\n"
 	"      --configs N      configurations that may be explored before the answer is \"unknown\" (default 1000 million)\n"
 	"      --memory SIZE    memory for them (default 512MiB)\n"
+	"      --txn            audit transactions instead; faultline check --txn --help says how\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"exit code: 0 valid, 1 invalid, 2 usage or bad input, 4 unknown\n"

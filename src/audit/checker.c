@@ -20,6 +20,7 @@
 #define MEMORY_DEFAULT ((size_t)512 << 20)
 #define STALE_MAX_DEFAULT 64
 #define SAY_MAX 16384
+#define SHARE_MIN UINT64_C(1000000)     /* of the configurations, for one object */
 
 struct check {
 	const struct tape *tape;
@@ -29,6 +30,7 @@ struct check {
 	struct deeds deeds;
 	struct frontier_budget budget, minimise;
 	struct ruling *r;
+	uint32_t objects_left;          /* to share the budget between */
 	struct buf unknown;             /* the first key without a verdict, and why */
 };
 
@@ -162,12 +164,14 @@ add_evidence(struct check *c, const struct deeds_object *o, const struct calls *
 static int
 judge_asked(struct check *c, const struct deeds_object *o, const struct object_ask *ask, const struct calls *calls, enum object_answer *ret)
 {
+	uint64_t share = FL_MIN(c->budget.configs, FL_MAX(c->budget.configs / FL_MAX(c->objects_left, 1u), SHARE_MIN));
+	struct frontier_budget part = { share, c->budget.bytes_max };
 	struct object_result res;
-	uint64_t before = c->budget.configs;
 	int rc = 0;
 
-	object_check(ask, calls, &c->budget, &c->minimise, &res);
-	c->r->configs += before - c->budget.configs;
+	object_check(ask, calls, &part, &c->minimise, &res);
+	c->budget.configs -= share - part.configs;
+	c->r->configs += share - part.configs;
 	*ret = res.answer;
 	if (res.answer == OBJECT_ILLEGAL)
 		rc = add_evidence(c, o, calls, &res);
@@ -180,7 +184,7 @@ judge_asked(struct check *c, const struct deeds_object *o, const struct object_a
 static int
 judge(struct check *c, const struct deeds_object *o, const struct calls *calls, enum object_answer *ret)
 {
-	struct object_ask ask = { .model = c->model, .self = &c->values };
+	struct object_ask ask = { .model = c->model, .self = &c->values, .depth_first = c->opt.depth_first };
 
 	return judge_asked(c, o, &ask, calls, ret);
 }
@@ -408,7 +412,7 @@ conclude(struct check *c)
 static bool
 plain_registers(const struct check *c)
 {
-	if (!c->model->registers || c->opt.order != CHECKER_LINEARIZABLE)
+	if (!c->model->registers || c->opt.order != CHECKER_LINEARIZABLE || c->opt.depth_first)
 		return false;
 	for (uint32_t i = 0; i < c->tape->count; i++) {
 		const char *f = tape_chars(c->tape, c->tape->ops[i].f);
@@ -432,6 +436,16 @@ defaults(const struct checker_options *opt)
 }
 
 static int
+compare_objects(const void *pa, const void *pb)
+{
+	const struct deeds_object *a = pa, *b = pb;
+
+	if (a->count != b->count)
+		return a->count < b->count ? -1 : 1;
+	return (a->from > b->from) - (a->from < b->from);
+}
+
+static int
 check_objects(struct check *c)
 {
 	int rc = 0;
@@ -443,7 +457,11 @@ check_objects(struct check *c)
 			conclude(c);
 		return rc;
 	}
-	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++)
+	/* Short ones first, so that hard ones get all that is left. */
+	if (c->deeds.object_count > 0)
+		qsort(c->deeds.objects, c->deeds.object_count, sizeof(c->deeds.objects[0]), compare_objects);
+	c->objects_left = c->deeds.object_count;
+	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++, c->objects_left--)
 		rc = c->opt.order == CHECKER_STALE ? judge_stale(c, &c->deeds.objects[k]) : judge_object(c, &c->deeds.objects[k]);
 	if (rc == 0)
 		conclude(c);

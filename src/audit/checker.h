@@ -19,6 +19,7 @@ enum checker_order { CHECKER_LINEARIZABLE, CHECKER_SEQUENTIAL, CHECKER_STALE };
 
 struct checker_options {
 	enum checker_order order;
+	bool depth_first;               /* no monitors, and only the search of depth.h: another way to the same answer */
 	uint32_t stale_max;             /* CHECKER_STALE: the greatest k that is tried; 0: 64 */
 	uint64_t configs_max;           /* configurations made and compared, in all; 0: 1000 million, some seconds */
 	size_t memory_bytes_max;        /* for configurations at once; 0: 512 MiB */

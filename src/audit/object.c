@@ -2,12 +2,16 @@
 /* object.c - see object.h. */
 #include "audit/object.h"
 
+#include "audit/depth.h"
 #include "audit/sequence.h"
 #include "base/assert.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FIRST_SHARE UINT64_C(2000000)
+#define SHARE_GROWTH 16
 
 /* What one look at some calls says. */
 struct look {
@@ -67,6 +71,33 @@ run_through(const struct object_ask *ask, const struct calls *calls, struct look
 	return answer;
 }
 
+/*
+ * In turns, with growing shares of the budget: breadth decides most histories, both ways; where too much is possible for long,
+ * depth may find an order soon.
+ */
+static void
+both_ways(const struct frontier_ask *f, struct frontier_budget *budget, struct frontier_result *ret)
+{
+	uint64_t share = FIRST_SHARE;
+
+	for (unsigned turn = 0;; turn++, share *= turn % 2 == 0 ? SHARE_GROWTH : 1) {
+		uint64_t given = FL_MIN(share, budget->configs);
+		struct frontier_budget part = { given, budget->bytes_max };
+
+		frontier_fini(ret);
+		if (turn % 2 == 0)
+			frontier_check(f, &part, ret);
+		else
+			depth_check(f, &part, ret);
+		budget->configs -= given - part.configs;
+		if (ret->answer == FRONTIER_LEGAL || ret->answer == FRONTIER_ILLEGAL)
+			return;
+		/* Out of memory with little spent will be so again. */
+		if (budget->configs == 0 || (turn >= 3 && ret->answer == FRONTIER_NO_MEMORY))
+			return;
+	}
+}
+
 static enum object_answer
 search(const struct object_ask *ask, const struct calls *calls, struct frontier_budget *budget, bool want_order, struct look *ret)
 {
@@ -75,10 +106,12 @@ search(const struct object_ask *ask, const struct calls *calls, struct frontier_
 
 	if (ask->sequential)
 		sequence_check(&f, budget, &ret->search);
+	else if (ask->depth_first)
+		depth_check(&f, budget, &ret->search);
 	else if (!want_order && follow_each_other(calls))
 		return run_through(ask, calls, ret);
 	else
-		frontier_check(&f, budget, &ret->search);
+		both_ways(&f, budget, &ret->search);
 	switch (ret->search.answer) {
 	case FRONTIER_LEGAL: return OBJECT_LEGAL;
 	case FRONTIER_ILLEGAL: break;
@@ -95,7 +128,7 @@ static void
 look(const struct object_ask *ask, const struct calls *calls, struct frontier_budget *budget, struct look *ret)
 {
 	*ret = (struct look){ .answer = OBJECT_NO_MEMORY };
-	if (ask->model->monitor != NULL && ask->step == NULL && !ask->sequential) {
+	if (ask->model->monitor != NULL && ask->step == NULL && !ask->sequential && !(ask->depth_first && ask->model->step != NULL)) {
 		if (ask->model->monitor(calls, &ret->finding) != 0)
 			return;
 		ret->monitored = ret->finding.answer != MODEL_UNSURE;

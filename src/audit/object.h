@@ -9,6 +9,7 @@ struct object_ask {
 	const struct model *model;
 	frontier_step_fn *step;         /* instead of the model's; NULL: the model's, with its monitor */
 	const void *self;               /* for the step */
+	bool depth_first;               /* only by depth.h */
 	bool sequential;                /* the order of processes counts, real time does not */
 };
 

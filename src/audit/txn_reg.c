@@ -23,7 +23,7 @@ struct reg {
 	uint32_t *updater;              /* by version: a transaction that read it and replaced it, + 1 */
 };
 
-/* Keys begin as nil; when no read is nil and nobody writes 0, then a read of 0 shows that they begin as 0. */
+/* Keys begin as nil; when no read is nil, then as 0, but for those to which somebody writes a 0. */
 static void
 find_initial(struct reg *r)
 {
@@ -32,7 +32,7 @@ find_initial(struct reg *r)
 	for (uint32_t i = 0; i < r->h->mop_count; i++) {
 		const struct txn_mop *m = &r->h->mops[i];
 
-		if (m->f == TXN_R ? m->value == TXN_NIL : m->value == 0)
+		if (m->f == TXN_R && m->value == TXN_NIL)
 			return;
 		zero |= m->f == TXN_R && m->value == 0;
 	}
@@ -43,7 +43,11 @@ find_initial(struct reg *r)
 static uint32_t
 version_read(const struct reg *r, const struct txn_mop *m)
 {
-	return m->value == r->c->initial ? m->key : txn_core_find(r->c, m->key, m->value);
+	uint32_t v = txn_core_find(r->c, m->key, m->value);
+
+	if (m->value != r->c->initial)
+		return v;
+	return v == TXN_NONE || (v >= r->h->key_count && r->h->txns[r->c->versions[v].txn].outcome == TXN_FAIL) ? m->key : v;
 }
 
 static struct local *

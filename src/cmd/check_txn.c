@@ -2,13 +2,15 @@
 /* check_txn.c - faultline check --txn: which isolation levels does a history of transactions have, and which does it break? */
 #include "audit/tape_read.h"
 #include "audit/txn_bank.h"
+#include "audit/txn_foreign.h"
 #include "audit/txn_read.h"
 #include "audit/txn_say.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cmd/args.h"
 #include "cmd/cmd.h"
-#include "io/file.h"
+#include "io/dir.h"
+#include "io/pieces.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +20,8 @@
 
 #define FILE_BYTES_MAX ((size_t)8 << 30)
 #define MEMORY_DEFAULT (INT64_C(4) << 30)
+#define LOOK_BYTES ((size_t)4096)               /* enough to see the format */
+#define FORMAT_OPEN (-1)
 #define OUTPUT_BYTES_MAX ((size_t)256 << 20)
 
 static const char usage[] =
@@ -54,7 +58,11 @@ struct check {
 	struct txn_bank_options bank;
 	struct txn_options options;
 	struct tape tape;
+	struct tape_read reader;
 	struct txn_hist hist;
+	int format;                     /* enum txn_foreign, or FORMAT_OPEN */
+	int64_t session;                /* of logs of a session each: the next one */
+	struct txn_read_info info;
 };
 
 static int
@@ -142,46 +150,119 @@ read_flags(struct check *c, int argc, char **argv)
 	return read_numbers(c, effort, memory, total);
 }
 
-/* Read the file into the tape. -1: go on; else the exit code. */
 static int
-read_tape(struct check *c)
+feed(void *ud, const char *text, size_t bytes, bool last, size_t *ret_used)
 {
-	struct tape_read_options options = { .lone_completions = true };
-	struct tape_read_info info;
-	struct buf text;
-	int code = -1;
+	struct check *c = ud;
 
-	buf_init(&text, FILE_BYTES_MAX);
-	int rc = file_read(strcmp(c->path, "-") == 0 ? "/dev/stdin" : c->path, &text);
-
-	if (rc != 0) {
-		fprintf(stderr, "faultline check: %s cannot be read: %s\n", c->path, strerror(-rc));
-		code = CMD_USAGE;
-	} else if (tape_read_all(&c->tape, &options, buf_data(&text), buf_len(&text), &info) != 0) {
-		fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": %s\n", c->path, info.line, info.column, info.error);
-		code = CMD_USAGE;
-	} else if (info.cut) {
-		fprintf(stderr, "%s:%" PRIu32 ": the end is cut off and left out\n", c->path, info.lines);
-	}
-	buf_fini(&text);
-	return code;
+	*ret_used = 0;
+	if (c->format == FORMAT_OPEN && !last && bytes < LOOK_BYTES)
+		return 0;
+	if (c->format == FORMAT_OPEN)
+		c->format = (int)txn_foreign_of(text, bytes);
+	if (c->format == TXN_FOREIGN_NONE)
+		return tape_read_feed(&c->reader, text, bytes, last, ret_used);
+	if (!last)
+		return 0;               /* those are read as a whole */
+	*ret_used = bytes;
+	return txn_foreign_read(&c->hist, (enum txn_foreign)c->format, c->session++, text, bytes, &c->info);
 }
 
 static int
-read_history(struct check *c)
+refused(const char *path, const struct txn_read_info *info)
 {
-	struct txn_read_info info;
-	enum txn_model model;
+	if (info->line > 0)
+		fprintf(stderr, "%s:%" PRIu32 ": %s\n", path, info->line, info->error);
+	else
+		fprintf(stderr, "%s: %s\n", path, info->error);
+	return CMD_USAGE;
+}
 
-	model = txn_read_model(&c->tape);
+/* One file: into the tape, or if it is in a format of others, into the history. 0, or -1 after a complaint. */
+static int
+read_file(void *ud, const char *path)
+{
+	struct check *c = ud;
+	const struct tape_read_info *info = &c->reader.info;
+	bool file_error = false;
+	int rc = pieces_each(path, FILE_BYTES_MAX, feed, c, &file_error);
+
+	if (file_error)
+		fprintf(stderr, "faultline check: %s cannot be read: %s\n", path, strerror(-rc));
+	else if (rc != 0 && c->format > TXN_FOREIGN_NONE)
+		refused(path, &c->info);
+	else if (rc != 0)
+		fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": %s\n", path, info->line, info->column, info->error);
+	else if (info->cut)
+		fprintf(stderr, "%s:%" PRIu32 ": the end is cut off and left out\n", path, info->lines);
+	return rc == 0 ? 0 : -1;
+}
+
+/* A file of a directory must be of this format. */
+static int
+read_member(void *ud, const char *path)
+{
+	struct check *c = ud;
+	int want = c->session == 0 ? FORMAT_OPEN : c->format;
+
+	c->format = FORMAT_OPEN;
+	if (read_file(c, path) != 0)
+		return -1;
+	if (c->format > TXN_FOREIGN_NONE && (want == FORMAT_OPEN || want == c->format))
+		return 0;
+	fprintf(stderr, "faultline check: %s is no log of a session as the others are\n", path);
+	return -1;
+}
+
+/* A directory holds the logs of Cobra's sessions, or a history of dbcop. */
+static int
+read_directory(struct check *c)
+{
+	bool dir_error = false;
+	int rc = dir_each(c->path, ".log", read_member, c, &dir_error);
+
+	if (rc == 0 && c->session == 0)
+		rc = dir_each(c->path, ".bincode", read_member, c, &dir_error);
+	if (dir_error)
+		fprintf(stderr, "faultline check: %s cannot be read: %s\n", c->path, strerror(-rc));
+	else if (rc == 0 && c->session == 0)
+		fprintf(stderr, "faultline check: there is neither a .log nor a .bincode file in %s\n", c->path);
+	return rc != 0 || c->session == 0 ? CMD_USAGE : -1;
+}
+
+/* Read what there is. -1: go on; else the exit code. */
+static int
+read_input(struct check *c)
+{
+	struct tape_read_options options = { .lone_completions = true };
+	int code = -1;
+
+	c->format = FORMAT_OPEN;
+	txn_hist_init(&c->hist, TXN_RW_REGISTER, c->options.memory_bytes_max);
+	tape_read_init(&c->reader, &c->tape, &options);
+	if (dir_is(c->path))
+		code = read_directory(c);
+	else if (read_file(c, c->path) != 0)
+		code = CMD_USAGE;
+	tape_read_fini(&c->reader);
+	if (code < 0 && c->format > TXN_FOREIGN_NONE && c->model != NULL && strcmp(c->model, txn_model_name(TXN_RW_REGISTER)) != 0)
+		return bad_usage("a history in this format is of registers, not \"%s\"", c->model);
+	return code;
+}
+
+/* The history from the tape. */
+static int
+read_tape(struct check *c)
+{
+	enum txn_model model = txn_read_model(&c->tape);
+
 	for (unsigned i = 0; i < MODEL_BANK && c->model != NULL; i++)
 		if (strcmp(models[i], c->model) == 0)
 			model = (enum txn_model)i;
+	txn_hist_fini(&c->hist);
 	txn_hist_init(&c->hist, model, c->options.memory_bytes_max);
-	if (txn_read_tape(&c->hist, &c->tape, &info) != 0) {
-		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, info.line, info.error);
-		return CMD_USAGE;
-	}
+	if (txn_read_tape(&c->hist, &c->tape, &c->info) != 0)
+		return refused(c->path, &c->info);
 	tape_fini(&c->tape);
 	tape_init(&c->tape, 0);
 	return -1;
@@ -288,12 +369,13 @@ cmd_check_txn(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	tape_init(&c.tape, c.options.memory_bytes_max);
-	txn_hist_init(&c.hist, TXN_LIST_APPEND, c.options.memory_bytes_max);
-	code = read_tape(&c);
-	if (code < 0 && (c.model == NULL ? txn_bank_is(&c.tape) : strcmp(c.model, models[MODEL_BANK]) == 0))
-		code = judge_bank(&c);
-	if (code < 0)
-		code = read_history(&c);
+	code = read_input(&c);
+	if (code < 0 && c.format <= TXN_FOREIGN_NONE) {
+		if (c.model == NULL ? txn_bank_is(&c.tape) : strcmp(c.model, models[MODEL_BANK]) == 0)
+			code = judge_bank(&c);
+		if (code < 0)
+			code = read_tape(&c);
+	}
 	if (code < 0)
 		code = judge(&c);
 	txn_hist_fini(&c.hist);

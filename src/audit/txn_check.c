@@ -110,19 +110,27 @@ edge_name(uint8_t type)
 	case TXN_RW: return "rw";
 	case TXN_PROCESS: return "process";
 	case TXN_REALTIME: return "realtime";
-	case TXN_IMPLIED: return "implied";
 	default: return "visible";
 	}
 }
 
-/* Why an edge of a cycle is there: known from the graph, or forced at a weak level. */
+/* What stands behind a cycle besides the graph: edges forced at a weak level, or that the search for an order found. */
+struct grounds {
+	const struct txn_forced *forced;
+	const struct txn_proof *proof;
+};
+
+/* Why an edge of a cycle is there. */
 static void
-put_why(struct check *k, const struct txn_cycle *cycle, const struct txn_forced *why, uint32_t i, struct buf *text)
+put_why(struct check *k, const struct txn_cycle *cycle, const struct grounds *grounds, uint32_t i, struct buf *text)
 {
 	char a[16], b[16];
 	uint32_t next = (i + 1) % cycle->length;
 	const struct txn_core *c = &k->core;
+	const struct txn_forced *why = grounds->forced;
 
+	if (grounds->proof != NULL && txn_proof_why(c, grounds->proof, i, text))
+		return;
 	snprintf(a, sizeof(a), "T%u", (unsigned)i + 1);
 	snprintf(b, sizeof(b), "T%u", (unsigned)next + 1);
 	if (why == NULL || why[i].reader == TXN_NONE) {
@@ -149,7 +157,7 @@ put_why(struct check *k, const struct txn_cycle *cycle, const struct txn_forced 
 }
 
 static void
-add_cycle(struct check *k, const char *type, const struct txn_cycle *cycle, const struct txn_forced *why)
+add_cycle(struct check *k, const char *type, const struct txn_cycle *cycle, const struct grounds *grounds)
 {
 	struct txn_anomaly *a = new_anomaly(k, type);
 	uint32_t *txns = txn_core_array(k->mem, cycle->length, sizeof(*txns));
@@ -161,7 +169,7 @@ add_cycle(struct check *k, const char *type, const struct txn_cycle *cycle, cons
 	buf_init(&text, SENTENCE_MAX);
 	for (uint32_t i = 0; i < cycle->length; i++) {
 		txns[i] = k->core.txn_of[cycle->nodes[i]];
-		put_why(k, cycle, why, i, &text);
+		put_why(k, cycle, grounds, i, &text);
 		steps[i] = (struct txn_step){ edge_name(cycle->types[i]), keep_text(k, &text) };
 	}
 	for (uint32_t i = 0; i < cycle->length && i < SHOWN_MAX; i++)
@@ -172,6 +180,17 @@ add_cycle(struct check *k, const char *type, const struct txn_cycle *cycle, cons
 	a->steps = steps;
 	a->count = cycle->length;
 	buf_fini(&text);
+}
+
+/* With the names that some forms of it have. */
+static void
+add_named(struct check *k, const char *type, const struct txn_cycle *cycle, const struct grounds *grounds)
+{
+	add_cycle(k, type, cycle, grounds);
+	if (txn_cycle_is_write_skew(cycle))
+		add_cycle(k, "write-skew", cycle, grounds);
+	if (txn_cycle_is_long_fork(cycle))
+		add_cycle(k, "long-fork", cycle, grounds);
 }
 
 static int
@@ -230,11 +249,7 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 		last = txn_cycle_name(&cycle);
 		if (shown == 0 && kind->rw_min == 2 && !kind->apart && k->found[3] && strncmp(last, "G-nonadjacent", 13) == 0)
 			continue;       /* it was shown as one of those */
-		add_cycle(k, last, &cycle, NULL);
-		if (txn_cycle_is_write_skew(&cycle))
-			add_cycle(k, "write-skew", &cycle, NULL);
-		if (txn_cycle_is_long_fork(&cycle))
-			add_cycle(k, "long-fork", &cycle, NULL);
+		add_named(k, last, &cycle, &(struct grounds){ .forced = NULL });
 		shown++;
 		*ret_found = true;
 	}
@@ -356,7 +371,7 @@ judge_weak(struct check *k)
 			return rc;
 		k->o->status[level] = weak.broken ? TXN_BROKEN : TXN_HOLDS;
 		if (weak.broken && weak.cycle.length > 0)
-			add_cycle(k, weaks[i].name, &weak.cycle, weak.why);
+			add_cycle(k, weaks[i].name, &weak.cycle, &(struct grounds){ .forced = weak.why });
 	}
 	return 0;
 }
@@ -377,16 +392,41 @@ is_listed(const struct check *k, const char *type, const struct txn_cycle *cycle
 	return false;
 }
 
-/* What goes wrong when of two writers one comes first. */
-static void
-add_proof(struct check *k, const struct txn_proof *p, const char *type)
+/* The name of "no order of versions does": as cycles are named. */
+static const char *
+refuted_name(bool snapshot, unsigned orders)
 {
+	static const char *const names[2][3] = { { "G2", "G2-process", "G2-realtime" }, { "G-SI", "G-SI-process", "G-SI-realtime" } };
+
+	return names[snapshot][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
+}
+
+/* "process 3, line 17" */
+static void
+put_writer(const struct check *k, uint32_t node, struct buf *text)
+{
+	const struct txn *t = &k->core.h->txns[k->core.txn_of[node]];
+
+	buf_printf(text, "process %lld", (long long)k->core.h->processes[t->process]);
+	if (t->line > 0)
+		buf_printf(text, ", line %u,", (unsigned)t->line);
+}
+
+/* A cycle of what follows, or what goes wrong when of two writers one comes first. */
+static void
+add_proof(struct check *k, const struct txn_proof *p, bool snapshot)
+{
+	const char *type = p->key == TXN_NONE ? txn_proof_name(p) : refuted_name(snapshot, p->orders);
+	struct grounds grounds = { .proof = p };
 	uint32_t before = k->o->anomaly_count;
 	struct buf text;
 
 	if (p->cycle.length == 0 || is_listed(k, type, &p->cycle))
 		return;
-	add_cycle(k, type, &p->cycle, NULL);
+	if (p->key == TXN_NONE && p->orders == 0 && txn_cycle_kind(&p->cycle) == p->kind)
+		add_named(k, type, &p->cycle, &grounds);
+	else
+		add_cycle(k, type, &p->cycle, &grounds);
 	if (k->o->anomaly_count == before || p->key == TXN_NONE)
 		return;
 	struct txn_anomaly *a = &k->o->anomalies[before];
@@ -394,27 +434,30 @@ add_proof(struct check *k, const struct txn_proof *p, const char *type)
 	buf_init(&text, SENTENCE_MAX);
 	buf_puts(&text, "no order of two writes of ");
 	txn_hist_put_key(k->core.h, p->key, &text);
-	buf_printf(&text, " is free of a cycle: if process %lld, line %u, wrote it before process %lld, line %u, then %s",
-	    (long long)k->core.h->processes[k->core.h->txns[k->core.txn_of[p->first]].process],
-	    (unsigned)k->core.h->txns[k->core.txn_of[p->first]].line,
-	    (long long)k->core.h->processes[k->core.h->txns[k->core.txn_of[p->second]].process],
-	    (unsigned)k->core.h->txns[k->core.txn_of[p->second]].line, a->say);
+	buf_puts(&text, " is free of a cycle: if ");
+	put_writer(k, p->first, &text);
+	buf_puts(&text, " wrote it before ");
+	put_writer(k, p->second, &text);
+	buf_printf(&text, " then %s", a->say);
 	a->say = keep_text(k, &text);
 	buf_fini(&text);
 }
 
 /* The solver found no order of versions. */
 static void
-add_refuted(struct check *k, enum txn_level level, bool snapshot, const struct txn_solved *solved)
+add_refuted(struct check *k, enum txn_level level, unsigned orders, bool snapshot, const struct txn_solved *solved)
 {
-	const char *type = snapshot ? "G-SI" : "G2";
+	const struct txn_proof *p = solved->proofs;
 
-	if (solved->proofs[0].cycle.length > 0) {
-		add_proof(k, &solved->proofs[0], type);
-		add_proof(k, &solved->proofs[1], type);
+	if (p[0].cycle.length > 0) {
+		add_proof(k, &p[0], snapshot);
+		add_proof(k, &p[1], snapshot);
+		/* whatever the order there is a cycle with at most one rw */
+		if (p[0].orders == 0 && FL_MAX(p[0].kind, p[1].kind) <= TXN_KIND_SINGLE)
+			k->o->status[TXN_PSI] = TXN_BROKEN;
 		return;
 	}
-	struct txn_anomaly *a = new_anomaly(k, type);
+	struct txn_anomaly *a = new_anomaly(k, refuted_name(snapshot, orders));
 
 	if (a == NULL)
 		return;
@@ -451,7 +494,7 @@ judge_open(struct check *k, size_t count)
 		if (solved.holds == TXN_UNKNOWN)
 			k->o->unknown = solved.reason;
 		if (solved.holds == TXN_BROKEN)
-			add_refuted(k, v->level, v->snapshot, &solved);
+			add_refuted(k, v->level, v->mask, v->snapshot, &solved);
 		txn_level_close(k->core.h->model, status);
 	}
 	txn_level_close(k->core.h->model, status);

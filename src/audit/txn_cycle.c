@@ -257,17 +257,10 @@ txn_cycle_find(const struct txn_core *c, const struct txn_graph *g, const struct
 	return rc != 0 ? rc : best.length > 0 && (!tired || best.length == 2) ? TXN_HUNT_FOUND : tired ? TXN_HUNT_TIRED : TXN_HUNT_NONE;
 }
 
-const char *
-txn_cycle_name(const struct txn_cycle *cycle)
+unsigned
+txn_cycle_kind(const struct txn_cycle *cycle)
 {
-	static const char *const names[5][3] = {
-		{ "G0", "G0-process", "G0-realtime" },
-		{ "G1c", "G1c-process", "G1c-realtime" },
-		{ "G-single", "G-single-process", "G-single-realtime" },
-		{ "G-nonadjacent", "G-nonadjacent-process", "G-nonadjacent-realtime" },
-		{ "G2-item", "G2-item-process", "G2-item-realtime" },
-	};
-	unsigned all = 0, rw = 0, kind;
+	unsigned all = 0, rw = 0;
 	bool neighbours = false;
 
 	for (uint32_t i = 0; i < cycle->length; i++) {
@@ -277,8 +270,34 @@ txn_cycle_name(const struct txn_cycle *cycle)
 		rw += cycle->types[i] == TXN_RW;
 		neighbours |= cycle->types[i] == TXN_RW && before == TXN_RW;
 	}
-	kind = rw == 1 ? 2 : rw > 1 ? (neighbours ? 4 : 3) : (all & TXN_WR) != 0 ? 1 : 0;
-	return names[kind][(all & TXN_REALTIME) != 0 ? 2 : (all & TXN_PROCESS) != 0 ? 1 : 0];
+	if (rw == 0)
+		return (all & TXN_WR) != 0 ? TXN_KIND_G1C : TXN_KIND_G0;
+	return rw == 1 ? TXN_KIND_SINGLE : neighbours ? TXN_KIND_G2 : TXN_KIND_NONADJACENT;
+}
+
+const char *
+txn_cycle_kind_name(unsigned kind, unsigned orders)
+{
+	static const char *const names[TXN_KINDS][3] = {
+		[TXN_KIND_G0] = { "G0", "G0-process", "G0-realtime" },
+		[TXN_KIND_G1C] = { "G1c", "G1c-process", "G1c-realtime" },
+		[TXN_KIND_SINGLE] = { "G-single", "G-single-process", "G-single-realtime" },
+		[TXN_KIND_NONADJACENT] = { "G-nonadjacent", "G-nonadjacent-process", "G-nonadjacent-realtime" },
+		[TXN_KIND_G2] = { "G2-item", "G2-item-process", "G2-item-realtime" },
+	};
+
+	fl_assert(kind < TXN_KINDS);
+	return names[kind][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
+}
+
+const char *
+txn_cycle_name(const struct txn_cycle *cycle)
+{
+	unsigned orders = 0;
+
+	for (uint32_t i = 0; i < cycle->length; i++)
+		orders |= cycle->types[i];
+	return txn_cycle_kind_name(txn_cycle_kind(cycle), orders);
 }
 
 bool

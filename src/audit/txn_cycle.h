@@ -38,6 +38,10 @@ int txn_cycle_find(const struct txn_core *c, const struct txn_graph *g, const st
 
 /* The literature's name of a cycle by its edges: G0, G1c, G-single, G-nonadjacent, G2-item, with -process or -realtime. */
 const char *txn_cycle_name(const struct txn_cycle *cycle);
+/* Kinds of cycles, from the worst: G0, G1c, G-single, G-nonadjacent, G2-item; and their names, with -process or -realtime by `orders`. */
+enum { TXN_KIND_G0, TXN_KIND_G1C, TXN_KIND_SINGLE, TXN_KIND_NONADJACENT, TXN_KIND_G2, TXN_KINDS };
+unsigned txn_cycle_kind(const struct txn_cycle *cycle);
+const char *txn_cycle_kind_name(unsigned kind, unsigned orders);
 /* Two transactions, each of which replaced what the other had read. */
 bool txn_cycle_is_write_skew(const struct txn_cycle *cycle);
 /* Two writers seen in opposite orders by two readers. */

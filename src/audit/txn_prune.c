@@ -4,6 +4,7 @@
  *
  * Invariants
  *  (1) Row x of the table has bit y exactly when y can be reached from x by the view and the edges found in the rounds before.
+ *  (2) The way that shows why an edge was found uses edges of rounds before its own only.
  */
 #include "audit/txn_prune.h"
 
@@ -15,6 +16,9 @@
 
 struct found_edge {
 	uint32_t from, to;
+	uint32_t before, after;         /* chains */
+	uint32_t hit_from, hit_to;      /* of the other order: this edge would close a cycle */
+	uint32_t round;
 };
 struct prune {
 	const struct txn_graph *g;
@@ -25,11 +29,12 @@ struct prune {
 	uint32_t *order, *left;         /* a topological order; by vertex: those before it that have no place yet */
 	struct found_edge *edges;       /* what follows */
 	uint32_t edge_count, edges_max;
-	uint32_t *first, *to;
+	uint32_t *first, *to, *id;      /* id: which of the edges */
+	uint32_t *via;                  /* by vertex, of a search: the found edge by which it was reached; TXN_NONE */
 	uint64_t *steps;
 	bool closed;                    /* the table is made */
 	bool hit, full;                 /* of the pair at hand */
-	uint32_t hit_from, hit_to;
+	struct found_edge at_hand;
 	struct txn_pair stuck;
 };
 
@@ -45,8 +50,8 @@ closes_cycle(void *subject, uint32_t from, uint32_t to)
 	struct prune *p = subject;
 
 	p->hit = reaches(p, to, from);
-	p->hit_from = from;
-	p->hit_to = to;
+	p->at_hand.hit_from = from;
+	p->at_hand.hit_to = to;
 	return !p->hit;
 }
 
@@ -61,7 +66,9 @@ keep_edge(void *subject, uint32_t from, uint32_t to)
 		p->full = true;
 		return false;
 	}
-	p->edges[p->edge_count++] = (struct found_edge){ from, to };
+	p->at_hand.from = from;
+	p->at_hand.to = to;
+	p->edges[p->edge_count++] = p->at_hand;
 	return true;
 }
 
@@ -80,8 +87,10 @@ index_edges(struct prune *p)
 		at[x] = sum;
 		sum += count;
 	}
-	for (uint32_t i = 0; i < p->edge_count; i++)
+	for (uint32_t i = 0; i < p->edge_count; i++) {
+		p->id[at[p->edges[i].from]] = i;
 		p->to[at[p->edges[i].from]++] = p->edges[i].to;
+	}
 }
 
 /* Kahn's order of the view and the found edges. false: they have a cycle. */
@@ -153,6 +162,15 @@ impossible(struct prune *p, uint32_t a, uint32_t b)
 	return p->hit;
 }
 
+/* b before a is impossible, as was just found: keep what follows from a before b. false: there is no room. */
+static bool
+keep_order(struct prune *p, uint32_t a, uint32_t b)
+{
+	p->at_hand.before = a;
+	p->at_hand.after = b;
+	return txn_order_edges(p->g, p->view, p->chains, a, b, keep_edge, p);
+}
+
 /* One round over the pairs. How many were decided; UINT32_MAX: one can stand in neither order. */
 static uint32_t
 decide(struct prune *p, struct txn_pair *pairs, uint32_t *count)
@@ -161,52 +179,65 @@ decide(struct prune *p, struct txn_pair *pairs, uint32_t *count)
 
 	for (uint32_t i = 0; i < *count; i++) {
 		struct txn_pair pair = pairs[i];
-		bool forward = !p->full && impossible(p, pair.b, pair.a), backward = !p->full && impossible(p, pair.a, pair.b);
+		bool backward = !p->full && impossible(p, pair.a, pair.b), done = false;
 
-		if (forward && backward) {
+		if (backward && impossible(p, pair.b, pair.a)) {
 			p->stuck = pair;
 			return UINT32_MAX;
 		}
-		if (forward && !txn_order_edges(p->g, p->view, p->chains, pair.a, pair.b, keep_edge, p))
-			forward = false;
-		if (backward && !txn_order_edges(p->g, p->view, p->chains, pair.b, pair.a, keep_edge, p))
-			backward = false;
-		if (!forward && !backward)
+		if (backward)           /* the other question has spoilt the answer */
+			done = impossible(p, pair.a, pair.b) && keep_order(p, pair.b, pair.a);
+		else if (!p->full && impossible(p, pair.b, pair.a))
+			done = keep_order(p, pair.a, pair.b);
+		if (!done)
 			pairs[left++] = pair;
-		decided += forward || backward;
+		decided += done;
 	}
 	*count = left;
 	return decided;
 }
 
-/* The next successor of x, known or found. */
+/* The next successor of x, known or found before a round. */
 static uint32_t
-successor(const struct prune *p, uint32_t x, uint32_t *known, uint32_t *found)
+successor(const struct prune *p, uint32_t x, uint32_t round, uint32_t *known, uint32_t *found, uint32_t *ret_id)
 {
 	uint32_t y = *known == UINT32_MAX ? TXN_NONE : txn_graph_next(p->g, p->view, x, known);
 
+	*ret_id = TXN_NONE;
 	if (y != TXN_NONE)
 		return y;
 	*known = UINT32_MAX;
-	return p->first[x] + *found < p->first[x + 1] ? p->to[p->first[x] + (*found)++] : TXN_NONE;
+	while (p->first[x] + *found < p->first[x + 1]) {
+		uint32_t at = p->first[x] + (*found)++;
+
+		*ret_id = p->id[at];
+		if (p->edges[*ret_id].round < round)
+			return p->to[at];
+	}
+	return TXN_NONE;
 }
 
-/* A shortest way between two vertices, by breadth first. left[] becomes the vertex before, + 1. 1: there is none. */
+/*
+ * A shortest way between two vertices by edges known or found before a round, breadth first. left[] becomes the vertex before, + 1.
+ * The steps are numbers of edges for now. 1: there is none.
+ */
 static int
-keep_way(struct prune *p, uint32_t from, uint32_t to, struct arena *mem, struct txn_way *ret)
+keep_way(struct prune *p, uint32_t from, uint32_t to, uint32_t round, struct arena *mem, struct txn_way *ret)
 {
-	uint32_t head = 0, tail = 0, count = 1, y;
+	uint32_t head = 0, tail = 0, count = 1, y, id;
 
 	memset(p->left, 0, p->vertices * sizeof(uint32_t));
 	p->order[tail++] = from;
 	p->left[from] = from + 1;
+	p->via[from] = TXN_NONE;
 	while (head < tail && p->left[to] == 0) {
 		uint32_t x = p->order[head++], known = 0, found = 0;
 
-		while ((y = successor(p, x, &known, &found)) != TXN_NONE) {
+		while ((y = successor(p, x, round, &known, &found, &id)) != TXN_NONE) {
 			if (p->left[y] != 0 || (p->closed && y != to && !reaches(p, y, to)))
 				continue;
 			p->left[y] = x + 1;
+			p->via[y] = id;
 			p->order[tail++] = y;
 		}
 	}
@@ -215,11 +246,14 @@ keep_way(struct prune *p, uint32_t from, uint32_t to, struct arena *mem, struct 
 	for (uint32_t x = to; x != from; x = p->left[x] - 1)
 		count++;
 	ret->vertices = txn_core_array(mem, count, sizeof(uint32_t));
-	if (ret->vertices == NULL)
+	ret->steps = txn_core_array(mem, count, sizeof(uint32_t));
+	if (ret->vertices == NULL || ret->steps == NULL)
 		return -ENOBUFS;
 	ret->count = count;
-	for (uint32_t x = to; count > 0; x = p->left[x] - 1)
+	for (uint32_t x = to; count > 0; x = p->left[x] - 1) {
 		ret->vertices[--count] = x;
+		ret->steps[count] = p->via[x];
+	}
 	return 0;
 }
 
@@ -229,8 +263,9 @@ keep_ways(struct prune *p, struct arena *mem, struct txn_way ways[2])
 {
 	for (int i = 0; i < 2; i++) {
 		ways[i].chain = i == 0 ? p->stuck.a : p->stuck.b;
+		ways[i].closing = TXN_NONE;
 		if (impossible(p, ways[i].chain, i == 0 ? p->stuck.b : p->stuck.a) &&
-		    keep_way(p, p->hit_to, p->hit_from, mem, &ways[i]) < 0)
+		    keep_way(p, p->at_hand.hit_to, p->at_hand.hit_from, p->at_hand.round, mem, &ways[i]) < 0)
 			return -ENOBUFS;
 	}
 	return 0;
@@ -243,13 +278,77 @@ keep_circle(struct prune *p, struct arena *mem, struct txn_way *ret)
 	p->closed = false;
 	ret->chain = TXN_NONE;
 	for (uint32_t i = 0; i < p->edge_count && *p->steps > 0; i++) {
-		int rc = keep_way(p, p->edges[i].to, p->edges[i].from, mem, ret);
+		int rc = keep_way(p, p->edges[i].to, p->edges[i].from, UINT32_MAX, mem, ret);
 
+		ret->closing = i;
 		if (rc <= 0)
 			return rc;
 		*p->steps -= FL_MIN(*p->steps, (uint64_t)p->vertices);
 	}
 	return 0;
+}
+
+/* The place in `implied` of found edge id, which is added if need be. implied_of: by place, the edge. */
+static uint32_t
+place_of(const struct prune *p, uint32_t id, uint32_t *implied_of, struct txn_pruned *ret)
+{
+	uint32_t i = 0;
+
+	if (id == TXN_NONE)
+		return TXN_NONE;
+	while (i < ret->implied_count && implied_of[i] != id)
+		i++;
+	if (i == TXN_IMPLIED_MAX)
+		return TXN_IMPLIED_MORE;
+	if (i == ret->implied_count) {
+		const struct found_edge *e = &p->edges[id];
+
+		implied_of[ret->implied_count++] = id;
+		ret->implied[i] = (struct txn_implied){ .before = e->before, .after = e->after, .from = e->from, .to = e->to };
+	}
+	return i;
+}
+
+static void
+place_steps(const struct prune *p, struct txn_way *way, uint32_t *implied_of, struct txn_pruned *ret)
+{
+	for (uint32_t i = 0; i < way->count; i++)
+		way->steps[i] = place_of(p, way->steps[i], implied_of, ret);
+}
+
+/* The found edges on the ways, on the ways that show why those were found, and so on. (2) */
+static int
+keep_implied(struct prune *p, struct arena *mem, struct txn_pruned *ret)
+{
+	uint32_t implied_of[TXN_IMPLIED_MAX];
+
+	ret->implied = txn_core_array(mem, TXN_IMPLIED_MAX, sizeof(ret->implied[0]));
+	if (ret->implied == NULL)
+		return -ENOBUFS;
+	for (int i = 0; i < 2; i++) {
+		place_steps(p, &ret->ways[i], implied_of, ret);
+		if (ret->ways[i].count > 0)
+			ret->ways[i].closing = place_of(p, ret->ways[i].closing, implied_of, ret);
+	}
+	for (uint32_t i = 0; i < ret->implied_count && *p->steps > 0; i++) {
+		const struct found_edge *e = &p->edges[implied_of[i]];
+
+		if (keep_way(p, e->hit_to, e->hit_from, e->round, mem, &ret->implied[i].why) < 0)
+			return -ENOBUFS;
+		*p->steps -= FL_MIN(*p->steps, (uint64_t)p->vertices);
+		place_steps(p, &ret->implied[i].why, implied_of, ret);
+	}
+	return 0;
+}
+
+/* What was found is contradictory: show why. */
+static int
+tell(struct prune *p, bool stuck, struct arena *mem, struct txn_pruned *ret)
+{
+	int rc = stuck ? keep_ways(p, mem, ret->ways) : keep_circle(p, mem, &ret->ways[0]);
+
+	ret->broken = true;
+	return rc < 0 ? rc : keep_implied(p, mem, ret);
 }
 
 /* How many edges can follow from the pairs, at most. */
@@ -284,6 +383,8 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 	p.first = ret->first;
 	p.edges_max = edges_max(chains, pairs, pair_count);
 	p.to = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
+	p.id = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
+	p.via = txn_core_array(mem, v, sizeof(uint32_t));
 	p.edges = txn_core_array(mem, p.edges_max, sizeof(p.edges[0]));
 	p.order = txn_core_array(mem, v, sizeof(uint32_t));
 	p.left = txn_core_array(mem, v, sizeof(uint32_t));
@@ -293,11 +394,11 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 	if (mem->overflowed)
 		return -ENOBUFS;
 	ret->to = p.to;
-	for (int round = 0; round < ROUNDS_MAX && *steps > 0 && !p.full; round++) {
+	for (uint32_t round = 0; round < ROUNDS_MAX && *steps > 0 && !p.full && !ret->broken; round++) {
 		index_edges(&p);
+		p.at_hand.round = round;
 		if (!sort_vertices(&p)) {
-			ret->broken = true;
-			if (keep_circle(&p, keep, &ret->ways[0]) != 0)
+			if (tell(&p, false, keep, ret) != 0)
 				return -ENOBUFS;
 			break;
 		}
@@ -305,10 +406,9 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 		p.closed = true;
 		uint32_t decided = decide(&p, pairs, &ret->pair_count);
 
-		if (decided == UINT32_MAX && keep_ways(&p, keep, ret->ways) != 0)
+		if (decided == UINT32_MAX && tell(&p, true, keep, ret) != 0)
 			return -ENOBUFS;
-		ret->broken = decided == UINT32_MAX;
-		if (decided == 0 || ret->broken)
+		if (decided == 0)
 			break;
 	}
 	index_edges(&p);

@@ -7,6 +7,9 @@
 
 #include "audit/txn_order.h"
 
+#define TXN_IMPLIED_MAX 64
+#define TXN_IMPLIED_MORE (TXN_NONE - 1)         /* a found edge that is not among the `implied`: there are too many */
+
 struct txn_pair {
 	uint32_t a, b;                  /* chains of one key */
 };
@@ -18,10 +21,19 @@ struct txn_pruned {
 	uint32_t *first, *to;           /* edges [first[x], first[x + 1]) of vertex x */
 	/* Of a pair that can stand in neither order, for each order: vertices from where its edge leads back to where that begins. */
 	struct txn_way {
-		uint32_t chain;         /* that would come first */
+		uint32_t chain;         /* that would come first; TXN_NONE: the edge is a found one */
 		uint32_t *vertices;
+		uint32_t *steps;        /* how each was reached: place in `implied` of a found edge, or TXN_NONE: it is known */
 		uint32_t count;         /* 0: not kept */
+		uint32_t closing;       /* of no chain: the found edge from the last vertex to the first, in `implied` */
 	} ways[2];
+	/* The found edges of the ways, and of why they are there: the other order would close a cycle. */
+	struct txn_implied {
+		uint32_t before, after; /* chains */
+		uint32_t from, to;      /* vertices */
+		struct txn_way why;     /* from the edge of the other order back to where that begins; count 0: not kept */
+	} *implied;
+	uint32_t implied_count;
 };
 
 /*

@@ -395,71 +395,6 @@ solve(struct solver *s, struct txn_solved *ret)
 	return rc;
 }
 
-/* The type of an edge from one node to another, by way of a hub or not. */
-static uint8_t
-edge_type(const struct solver *s, uint32_t from, uint32_t to, uint32_t hub)
-{
-	const struct txn_graph *g = s->g;
-
-	if (hub != TXN_NONE)
-		return hub < g->rw_hub_end ? TXN_RW : TXN_REALTIME;
-	for (uint32_t i = g->first[from]; i < g->first[from + 1]; i++)
-		if (g->to[i] == to && (g->type[i] & s->view->mask) != 0)
-			return g->type[i];
-	return TXN_IMPLIED;
-}
-
-/* A way back as a cycle of nodes: starts, commits and hubs are no places of their own. */
-static int
-make_proof(const struct solver *s, const struct txn_way *way, const struct txn_way *other, struct arena *mem, struct txn_proof *ret)
-{
-	uint32_t all = s->g->n + s->g->hubs, n = 0, hub = TXN_NONE;
-	struct txn_cycle c = { 0, txn_core_array(mem, (size_t)way->count + 1, sizeof(uint32_t)), txn_core_array(mem, (size_t)way->count + 1, 1) };
-
-	if (c.nodes == NULL || c.types == NULL)
-		return -ENOBUFS;
-	const struct txn_chain *first = way->chain == TXN_NONE ? NULL : &s->chains.chains[way->chain];
-	uint32_t last = way->vertices[way->count - 1];
-
-	/* the way leads to where the assumed edge begins; that comes first in the cycle */
-	c.nodes[n] = last < all ? last : last - all;
-	c.types[n++] = first == NULL ? TXN_IMPLIED : c.nodes[0] == first->tail ? TXN_WW : TXN_RW;
-	for (uint32_t i = 0; i < way->count; i++) {
-		uint32_t x = way->vertices[i] < all ? way->vertices[i] : way->vertices[i] - all;
-
-		if (x >= s->g->n) {
-			hub = x;
-			continue;
-		}
-		if (i > 0 && x != c.nodes[n - 1])
-			c.types[n - 1] = edge_type(s, c.nodes[n - 1], x, hub);
-		if (i == 0 || (x != c.nodes[n - 1] && x != c.nodes[0]))
-			c.nodes[n++] = x;
-		hub = TXN_NONE;
-	}
-	c.length = n;
-	*ret = (struct txn_proof){ TXN_NONE, TXN_NONE, TXN_NONE, c };
-	if (first != NULL) {
-		ret->key = first->key;
-		ret->first = first->head;
-		ret->second = s->chains.chains[other->chain].head;
-	}
-	return 0;
-}
-
-static int
-make_proofs(const struct solver *s, struct arena *mem, struct txn_solved *ret)
-{
-	const struct txn_way *ways = s->pruned.ways;
-
-	if (ways[0].count > 0 && ways[0].chain == TXN_NONE)
-		return make_proof(s, &ways[0], &ways[0], mem, &ret->proofs[0]);
-	for (int i = 0; i < 2 && ways[0].count > 0 && ways[1].count > 0; i++)
-		if (make_proof(s, &ways[i], &ways[1 - i], mem, &ret->proofs[i]) != 0)
-			return -ENOBUFS;
-	return 0;
-}
-
 int
 txn_solve(const struct txn_core *c, const struct txn_graph *g, const struct txn_view *view, uint64_t effort, struct arena *mem,
     struct txn_solved *ret)
@@ -472,7 +407,7 @@ txn_solve(const struct txn_core *c, const struct txn_graph *g, const struct txn_
 	int rc = solve(&s, ret);
 
 	if (rc == 0 && s.pruned.broken)
-		rc = make_proofs(&s, mem, ret);
+		rc = txn_proof_make(c, g, view, &s.chains, &s.pruned, mem, ret->proofs);
 	arena_fini(&work);
 	return rc;
 }

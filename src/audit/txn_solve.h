@@ -10,19 +10,8 @@
 #ifndef AUDIT_TXN_SOLVE_H
 #define AUDIT_TXN_SOLVE_H
 
-#include "audit/txn_cycle.h"
 #include "audit/txn_level.h"
-
-#define TXN_IMPLIED 64          /* an edge of a proof that follows from the orders found so far */
-
-/*
- * What goes wrong when of two writers of a key one comes first: the edge from nodes[0] to nodes[1] is that assumption. key TXN_NONE:
- * a cycle of what is known and of what follows, whatever is assumed.
- */
-struct txn_proof {
-	uint32_t key, first, second;    /* nodes: the writers */
-	struct txn_cycle cycle;
-};
+#include "audit/txn_proof.h"
 
 struct txn_solved {
 	enum txn_holds holds;

@@ -124,8 +124,6 @@ txn_why_edge(const struct txn_core *c, uint32_t a, uint32_t b, uint8_t type, con
 		buf_printf(out, "process %" PRId64 " did %s, then %s", h->processes[h->txns[c->txn_of[a]].process], name_a, name_b);
 	else if (type == TXN_REALTIME)
 		buf_printf(out, "%s had completed before %s was invoked", name_a, name_b);
-	else if (type == 64)
-		buf_printf(out, "%s must come before %s: of what they wrote, the other order closes a cycle", name_a, name_b);
 	else
 		buf_printf(out, "%s happened before %s, by a chain of reads and of what processes did", name_a, name_b);
 	if (!said && (type & TXN_DEPENDENCIES) != 0 && c->h->model == TXN_RW_REGISTER)

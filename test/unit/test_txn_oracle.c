@@ -731,6 +731,44 @@ has_anomaly(const struct txn_outcome_of *o, const char *type)
 	return false;
 }
 
+/* A named anomaly breaks what the literature says it does. */
+static void
+names_agree(const struct small *h, const struct txn_outcome_of *o, uint64_t round)
+{
+	static const struct {
+		const char *type;
+		enum txn_level broken;
+		bool lists;                     /* not of registers, whose weak levels are defined otherwise */
+	} names[] = {
+		{ "G0", TXN_RU, true }, { "G0", TXN_SI, false }, { "G0", TXN_RR, false }, { "G1c", TXN_RC, true }, { "G1c", TXN_SI, false },
+		{ "G1c", TXN_RR, false }, { "G1a", TXN_RC, false }, { "G1b", TXN_RC, false }, { "G-single", TXN_SI, false },
+		{ "G-single", TXN_PSI, false }, { "G-nonadjacent", TXN_SI, false }, { "long-fork", TXN_SI, false }, { "G2-item", TXN_SER, false },
+		{ "G2-item", TXN_RR, false }, { "write-skew", TXN_SER, false }, { "G2", TXN_SER, false }, { "G-SI", TXN_SI, false },
+		{ "G0-process", TXN_SESSION_SI, false }, { "G1c-process", TXN_SESSION_SI, false }, { "G-single-process", TXN_SESSION_SI, false },
+		{ "G-nonadjacent-process", TXN_SESSION_SI, false }, { "G-SI-process", TXN_SESSION_SI, false },
+		{ "G2-item-process", TXN_SESSION_SER, false }, { "G2-process", TXN_SESSION_SER, false }, { "G0-realtime", TXN_STRONG_SI, false },
+		{ "G1c-realtime", TXN_STRONG_SI, false }, { "G-single-realtime", TXN_STRONG_SI, false },
+		{ "G-nonadjacent-realtime", TXN_STRONG_SI, false }, { "G-SI-realtime", TXN_STRONG_SI, false },
+		{ "G2-item-realtime", TXN_STRICT, false }, { "G2-realtime", TXN_STRICT, false }, { "lost-update", TXN_PSI, false },
+		{ "lost-update", TXN_RR, false }, { "fractured-read", TXN_RA, false }, { "causality-violation", TXN_CC, false },
+		{ "non-monotonic-read", TXN_RC, false }, { "internal", TXN_RA, false }, { "garbage-read", TXN_RU, false },
+	};
+
+	for (uint32_t i = 0; i < o->anomaly_count; i++) {
+		const struct txn_anomaly *a = &o->anomalies[i];
+
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			if (strcmp(names[j].type, a->type) != 0 || (names[j].lists && h->model == TXN_RW_REGISTER) ||
+			    o->status[names[j].broken] == TXN_BROKEN)
+				continue;
+			fprintf(stderr, "round %llu, %s: %s, but %s is not broken\n  %s\n", (unsigned long long)round, txn_model_name(h->model),
+			    a->type, txn_level_name(names[j].broken), a->say);
+			print_small(h);
+			fail();
+		}
+	}
+}
+
 static void
 compare(const struct small *h, uint64_t round)
 {
@@ -756,6 +794,7 @@ compare(const struct small *h, uint64_t round)
 	}
 	if (registers)
 		expect(h, &o, TXN_RC, oracle_commits(h, obeys, AX_RC, true), round);
+	names_agree(h, &o, round);
 	txn_check_fini(&o);
 	txn_hist_fini(&hist);
 }
@@ -811,6 +850,7 @@ serial_orders(void **state)
 		expect(&h, &o, TXN_SER, oracle_serial(&h, PLAIN), round);
 		expect(&h, &o, TXN_SESSION_SER, oracle_serial(&h, SESSION), round);
 		expect(&h, &o, TXN_STRICT, oracle_serial(&h, REAL), round);
+		names_agree(&h, &o, round);
 		txn_check_fini(&o);
 		txn_hist_fini(&hist);
 	}

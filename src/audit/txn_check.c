@@ -37,6 +37,7 @@ struct check {
 	struct txn_core core;
 	struct txn_graph graph;
 	struct txn_scc all;             /* of the whole graph */
+	struct txn_scc session, data;   /* of it without time, without time and processes */
 	uint64_t steps;
 	bool found[5];                  /* by kind of cycle, G0 to G2-item: without time and processes, then with processes */
 	bool single;                    /* there is a cycle of dependencies with exactly one rw */
@@ -193,14 +194,22 @@ add_named(struct check *k, const char *type, const struct txn_cycle *cycle, cons
 		add_cycle(k, "long-fork", cycle, grounds);
 }
 
+/* The narrowest components known in which all cycles of these edges are. */
+static const struct txn_scc *
+components_of(const struct check *k, unsigned mask)
+{
+	return (mask & TXN_REALTIME) != 0 ? &k->all : (mask & TXN_PROCESS) != 0 ? &k->session : &k->data;
+}
+
 static int
 is_cyclic(struct check *k, unsigned mask, bool snapshot, bool *ret)
 {
-	struct txn_view view = { .mask = mask, .snapshot = snapshot, .within = k->all.component };
+	const struct txn_scc *within = components_of(k, mask);
+	struct txn_view view = { .mask = mask, .snapshot = snapshot, .within = within->component };
 	struct arena_mark mark = arena_snapshot(&k->work);
 	struct txn_scc scc = { .count = 0 };
 
-	if (k->all.count > 0 && txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
+	if (within->count > 0 && txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
 		return -ENOBUFS;
 	arena_reset(&k->work, mark);
 	*ret = scc.count > 0;
@@ -222,6 +231,25 @@ static const struct hunt_kind {
 	{ TXN_DEPENDENCIES, 0, 2, 2, true, TXN_DEPENDENCIES },
 	{ TXN_DEPENDENCIES, 0, 2, 2, false, TXN_DEPENDENCIES },
 };
+
+/* A cycle of a kind was found, with the orders of processes or time that it needs: the levels that forbid it are broken. */
+static void
+break_levels(struct check *k, size_t kind, unsigned extra)
+{
+	static const enum txn_level snapshots[] = { TXN_SI, TXN_SESSION_SI, TXN_STRONG_SI }, serials[] = { TXN_SER, TXN_SESSION_SER, TXN_STRICT };
+	unsigned order = extra == 0 ? 0 : (extra & TXN_REALTIME) == 0 ? 1 : 2;
+	enum txn_holds *status = k->o->status;
+
+	status[serials[order]] = TXN_BROKEN;
+	if (kind < TXN_KIND_G2)
+		status[snapshots[order]] = TXN_BROKEN;
+	if (order == 0)
+		status[TXN_RR] = TXN_BROKEN;
+	if (order == 0 && kind <= TXN_KIND_SINGLE)
+		status[TXN_PSI] = TXN_BROKEN;
+	if (order == 0 && kind <= TXN_KIND_G1C && k->core.h->model != TXN_RW_REGISTER)
+		status[kind == TXN_KIND_G0 ? TXN_RU : TXN_RC] = TXN_BROKEN;
+}
 
 /* Show some cycles of a kind, from its smallest components. */
 static int
@@ -269,22 +297,24 @@ hunt_all(struct check *k)
 	bool found_any = false;
 
 	for (size_t e = 0; e < FL_ARRAY_LEN(extras); e++) {
-		bool before = found_any;
+		bool before = found_any, snapshot_cyclic = true;
 
 		for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++) {
 			unsigned data = k->core.h->model == TXN_RW_REGISTER ? kinds[i].register_mask : kinds[i].mask;
-			struct txn_view view = { .mask = data | extras[e], .within = k->all.component };
+			struct txn_view view = { .mask = data | extras[e], .within = components_of(k, data | extras[e])->component };
 			struct arena_mark mark = arena_snapshot(&k->work);
 			struct txn_scc scc;
-			bool found = false, cyclic = true;
+			bool found = false;
 
 			before |= e > 0 && k->found[i];
 			if (before)
 				break;
-			if (i == 2 || i == 3)   /* if they are there, snapshot isolation is broken */
-				if (is_cyclic(k, view.mask, true, &cyclic) != 0)
-					return -ENOBUFS;
-			if (data == 0 || !cyclic)
+			/* those two break snapshot isolation */
+			if (i == TXN_KIND_SINGLE && is_cyclic(k, view.mask, true, &snapshot_cyclic) != 0)
+				return -ENOBUFS;
+			if (data == 0 || components_of(k, view.mask)->count == 0)
+				continue;
+			if ((i == TXN_KIND_SINGLE || i == TXN_KIND_NONADJACENT) && !snapshot_cyclic)
 				continue;
 			if (txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
 				return -ENOBUFS;
@@ -294,6 +324,8 @@ hunt_all(struct check *k)
 			if (rc != 0)
 				return rc;
 			k->found[i] |= found;
+			if (found)
+				break_levels(k, i, extras[e]);
 			found_any |= e > 0 && found;
 			if (e > 0 && found)
 				break;
@@ -336,9 +368,10 @@ judge_views(struct check *k)
 	}
 	if (registers && status[TXN_RU] != TXN_BROKEN)
 		status[TXN_RU] = TXN_HOLDS;     /* versions can always be put in the order of some order of transactions */
-	if (is_cyclic(k, TXN_WW | TXN_WR, false, &cyclic) != 0)
+	cyclic = k->single;
+	if (status[TXN_PSI] == TXN_UNKNOWN && !cyclic && is_cyclic(k, TXN_WW | TXN_WR, false, &cyclic) != 0)
 		return -ENOBUFS;
-	if (cyclic || k->single)
+	if (cyclic)
 		status[TXN_PSI] = TXN_BROKEN;
 	return 0;
 }
@@ -536,7 +569,8 @@ judge_psi(struct check *k)
 static int
 build(struct check *k, const struct txn_hist *h)
 {
-	struct txn_view view = { .mask = TXN_EDGES };
+	struct txn_view view = { .mask = TXN_EDGES }, session = { .mask = TXN_DEPENDENCIES | TXN_PROCESS };
+	struct txn_view data = { .mask = TXN_DEPENDENCIES };
 	int rc = txn_core_init(&k->core, h, &k->work);
 
 	if (rc == 0)
@@ -546,6 +580,12 @@ build(struct check *k, const struct txn_hist *h)
 		rc = txn_graph_build(&k->core, &k->work, &k->graph);
 	if (rc == 0)
 		rc = txn_graph_scc(&k->graph, &view, &k->work, &k->all);
+	session.within = k->all.component;
+	if (rc == 0 && k->all.count > 0)
+		rc = txn_graph_scc(&k->graph, &session, &k->work, &k->session);
+	data.within = k->session.component;
+	if (rc == 0 && k->session.count > 0)
+		rc = txn_graph_scc(&k->graph, &data, &k->work, &k->data);
 	if (rc == 0)
 		k->o->edges = k->graph.first[k->graph.n + k->graph.hubs];
 	k->o->committed = k->core.n;
@@ -560,6 +600,7 @@ judge(struct check *k)
 	add_oddities(k);
 	if (k->all.count > 0)
 		rc = hunt_all(k);
+	txn_level_close(k->core.h->model, k->o->status);
 	if (rc == 0)
 		rc = judge_views(k);
 	txn_level_close(k->core.h->model, k->o->status);

@@ -17,6 +17,8 @@ static const struct command {
 	{ "replay", cmd_replay, "a run once more: did outcome and decisions recur" },
 	{ "check", cmd_check, "is a recorded history linearizable" },
 	{ "match", cmd_match, "did a stream of messages arrive: once, in order, as it was sent" },
+	{ "feed", cmd_feed, "send messages that can be audited, at a set rate" },
+	{ "collect", cmd_collect, "receive them, and keep what arrived" },
 	{ "answer", cmd_answer, "a small HTTP server to experiment with" },
 	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },

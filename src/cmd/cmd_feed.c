@@ -164,8 +164,8 @@ static bool
 read_amounts(const struct words *w, struct feed_conf *c)
 {
 	*c = (struct feed_conf){
-		.rate = 1000, .count = 1000, .duration = FL_NEVER, .first = 1, .flow = 1, .keys = 16, .size = 64, .links = 1, .window = 10000, .seed = 1,
-		.attempts = 10, .timeout = 5 * FL_SEC, .drain = 10 * FL_SEC, .log = w->log,
+		.rate = 1000, .count = 1000, .duration = FL_NEVER, .first = 1, .flow = 1, .keys = 16, .size = 64, .links = 1,
+		.window = 10000, .seed = 1, .attempts = 10, .timeout = 5 * FL_SEC, .drain = 10 * FL_SEC, .log = w->log,
 	};
 	if (w->duration != NULL && w->count == NULL)
 		c->count = 0;

@@ -12,8 +12,9 @@
 static struct match_msg
 random_msg(struct dice *d)
 {
-	struct match_msg m = { .flow = (uint32_t)(dice_bits(d) >> (32 + dice_roll(d, 32))), .key = (uint32_t)(dice_bits(d) >> (32 + dice_roll(d, 32))) };
+	struct match_msg m = { .flow = (uint32_t)(dice_bits(d) >> (32 + dice_roll(d, 32))) };
 
+	m.key = (uint32_t)(dice_bits(d) >> (32 + dice_roll(d, 32)));
 	m.n = 1 + (dice_bits(d) >> 1 >> dice_roll(d, 63));
 	m.value = (int64_t)(dice_bits(d) >> 1 >> dice_roll(d, 63)) * (dice_roll(d, 2) == 0 ? -1 : 1);
 	return m;

@@ -111,6 +111,8 @@ match_result_found(const struct match_result *r)
 static const char *
 doubt(const struct match_result *r, const struct match_expect *e, uint32_t counted)
 {
+	if (e->values && r->outputs == 0)
+		return "there is not one result";
 	if (r->promised == 0 && r->values_checked == 0)
 		return "nothing was promised: not one message was acknowledged, so nothing has been put to the test";
 	if (e->late_blind)

@@ -85,6 +85,7 @@ struct match_expect {
 	bool nomatch;                   /* there must be a finding: the test is one of the detector */
 	uint32_t these;                 /* with nomatch: these must be among what is found; 0: any */
 	bool sent_cut, received_cut;    /* the log was cut */
+	bool values;                    /* results were judged, not messages */
 	bool late_blind;                /* there is a bound on latency, and no latency is known */
 };
 enum match_verdict { MATCH_HELD, MATCH_FINDING, MATCH_UNKNOWN };

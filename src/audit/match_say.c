@@ -144,9 +144,7 @@ put_example(const struct match_report *m, enum match_defect d, const struct matc
 	char took[32];
 
 	buf_puts(out, "    ");
-	if (x->named && d == MATCH_DEFECT_VALUE)
-		buf_printf(out, "key %" PRIu32, x->key);
-	else if (x->named)
+	if (x->named)
 		buf_printf(out, "%sflow %" PRIu32 " key %" PRIu32 " number %" PRIu64, d == MATCH_DEFECT_CORRUPT ? "says it is " : "",
 		    x->flow, x->key, x->n);
 	else

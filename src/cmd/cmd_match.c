@@ -7,11 +7,13 @@
 #include "cmd/cmd.h"
 #include "io/clock.h"
 #include "io/term.h"
+#include "run/match_oracle.h"
 #include "run/matcher.h"
 #include "run/stream_import.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,10 @@ static const char usage[] =
 	"                       reordered reordered-total late wrong-value, separated by commas\n"
 	"      --expect WHAT    match (default); nomatch: there must be a finding, as a test of the detector; or a list of\n"
 	"                       defects that must be among the findings\n"
+	"      --function F     RECEIVED are results of a service, one after each message of a key, to be compared with F of them:\n"
+	"                       count, sum, last:N (the last N values, zeros before the first), join:A,B (of two flows)\n"
+	"      --oracle COMMAND the same with what COMMAND makes of the messages: it reads lines \"KEY NUMBER VALUE FLOW\" and writes\n"
+	"                       results; a result is \"KEY VALUE...\" or JSON (doc/streams.md)\n"
 	"      --sent FILE      the log of one more sender; may be given several times\n"
 	"      --memory SIZE    memory to use (default 1GiB); more messages take more passes over the files, not more memory\n"
 	"      --examples N     messages named for each kind of defect (default 5, at most 32)\n"
@@ -47,7 +53,8 @@ static const char usage[] =
 	"\n"
 	"examples:\n"
 	"  faultline match sent.log received.log\n"
-	"  faultline match sent.log received.log --delivery at-least-once --expect duplicate\n";
+	"  faultline match sent.log received.log --delivery at-least-once --expect duplicate\n"
+	"  faultline match sent.log windows.txt --function last:4\n";
 
 struct match_cmd {
 	struct args args;
@@ -56,13 +63,16 @@ struct match_cmd {
 	uint32_t examples;
 	size_t memory;
 	fl_ns late, drawn;
-	bool promised_sent, terminal;
+	bool promised_sent, terminal, values;
+	struct match_oracle oracle;
+	const char *command;
 	struct match_expect expect;
 	uint32_t sent_count, received_count;
 	const char *sent[MATCHER_SENT_MAX], *received[MATCHER_RECEIVED_MAX];
 	struct stream_reader sent_logs[MATCHER_SENT_MAX], received_logs[MATCHER_RECEIVED_MAX];
 	struct match_result result;
 	struct matcher matcher;
+	struct match_oracle_job job;
 };
 
 static int
@@ -93,7 +103,7 @@ choose(const char *flag, const char *word, const char *const *words)
 }
 
 struct words {
-	const char *delivery, *order, *late, *promised, *allow, *expect, *memory, *examples;
+	const char *delivery, *order, *late, *promised, *allow, *expect, *memory, *examples, *function;
 };
 
 static int
@@ -144,6 +154,20 @@ read_amounts(struct match_cmd *c, const struct words *w)
 }
 
 static int
+read_oracle(struct match_cmd *c, const struct words *w)
+{
+	if (w->function != NULL && c->command != NULL)
+		return bad_usage("--function and --oracle: one of them, please%s", "");
+	if (w->function != NULL && !match_value_function(w->function, &c->oracle))
+		return bad_usage("--function is \"%s\", expected count, sum, last:N with N up to 16, or join:A,B with the numbers of two flows",
+		    w->function);
+	if (c->command != NULL)
+		c->oracle.function = MATCH_GIVEN;
+	c->values = w->function != NULL || c->command != NULL;
+	return -1;
+}
+
+static int
 read_files(struct match_cmd *c)
 {
 	unsigned standard = 0;
@@ -175,6 +199,7 @@ read_flags(struct match_cmd *c, int argc, char **argv)
 		{ "late", ARGS_TEXT, { .text = &w.late } }, { "promised", ARGS_TEXT, { .text = &w.promised } },
 		{ "allow", ARGS_TEXT, { .text = &w.allow } }, { "expect", ARGS_TEXT, { .text = &w.expect } },
 		{ "sent", ARGS_LIST, { .list = &c->more } }, { "memory", ARGS_TEXT, { .text = &w.memory } },
+		{ "function", ARGS_TEXT, { .text = &w.function } }, { "oracle", ARGS_TEXT, { .text = &c->command } },
 		{ "examples", ARGS_TEXT, { .text = &w.examples } }, { "json", ARGS_FLAG, { .flag = &c->json } },
 		{ "quiet q", ARGS_FLAG, { .flag = &c->quiet } }, { "help h", ARGS_FLAG, { .flag = &help } },
 		{ NULL, ARGS_FLAG, { .flag = NULL } },
@@ -190,6 +215,8 @@ read_flags(struct match_cmd *c, int argc, char **argv)
 	code = read_expectation(c, &w);
 	if (code < 0)
 		code = read_amounts(c, &w);
+	if (code < 0)
+		code = read_oracle(c, &w);
 	return code < 0 ? read_files(c) : code;
 }
 
@@ -235,7 +262,7 @@ open_logs(struct match_cmd *c)
 		c->expect.sent_cut |= c->sent_logs[i].cut;
 	}
 	for (uint32_t i = 0; i < c->received_count && rc == 0; i++) {
-		rc = stream_import_open(&c->received_logs[i], c->received[i], MATCH_SIDE_RECEIVED, false, stop, error);
+		rc = stream_import_open(&c->received_logs[i], c->received[i], MATCH_SIDE_RECEIVED, c->values, stop, error);
 		c->expect.received_cut |= c->received_logs[i].cut;
 	}
 	if (rc != 0)
@@ -273,10 +300,16 @@ report(struct match_cmd *c)
 	static const int codes[] = { [MATCH_HELD] = CMD_HELD, [MATCH_FINDING] = CMD_FINDING, [MATCH_UNKNOWN] = CMD_UNKNOWN };
 	struct match_report m = {
 		.result = &c->result, .expect = &c->expect, .acks = c->matcher.acks, .clocks = c->matcher.clocks, .flow_count = c->matcher.flow_count,
-		.file_count = c->received_count, .examples_max = c->examples, .files = c->received,
+		.file_count = c->received_count, .examples_max = c->examples, .files = c->received, .values = c->values,
 	};
 
+	if (c->values) {
+		m.acks = c->job.acks && !c->promised_sent;
+		m.flow_count = c->job.flow_count;
+		m.clocks = true;        /* nobody asks */
+	}
 	c->expect.late_blind = c->late != FL_NEVER && !c->matcher.clocks;
+	c->expect.values = c->values;
 	m.verdict = match_result_judge(&c->result, &c->expect, &m.findings, &m.why);
 	return print(c, &m) != 0 ? CMD_USAGE : codes[m.verdict];
 }
@@ -300,6 +333,23 @@ judge(struct match_cmd *c)
 	return rc == -EINVAL ? CMD_USAGE : CMD_UNKNOWN;
 }
 
+/* Results instead of messages. */
+static int
+judge_values(struct match_cmd *c)
+{
+	int rc;
+
+	c->job = (struct match_oracle_job){
+		.oracle = &c->oracle, .command = c->command, .sent_count = c->sent_count, .received_count = c->received_count, .sent = c->sent_logs,
+		.received = c->received_logs, .promised_sent = c->promised_sent, .memory_bytes = c->memory, .stop = stop, .result = &c->result,
+	};
+	rc = match_oracle_run(&c->job);
+	if (rc == 0)
+		return report(c);
+	fprintf(stderr, "faultline match: %s\n", rc == -ECANCELED ? "interrupted: nothing was judged" : c->job.error);
+	return rc == -EINVAL ? CMD_USAGE : CMD_UNKNOWN;
+}
+
 int
 cmd_match(int argc, char **argv)
 {
@@ -312,10 +362,11 @@ cmd_match(int argc, char **argv)
 	}
 	code = read_flags(c, argc, argv);
 	if (code < 0) {
+		(void)signal(SIGPIPE, SIG_IGN);
 		term_hold_signals();
 		code = open_logs(c);
 		if (code < 0)
-			code = judge(c);
+			code = c->values ? judge_values(c) : judge(c);
 		matcher_fini(&c->matcher);
 		for (uint32_t i = 0; i < c->sent_count; i++)
 			stream_reader_close(&c->sent_logs[i]);

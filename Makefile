@@ -46,7 +46,10 @@ BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 
 .PHONY: all lib unit pictures fuzzers sim e2e benches test demo bench install clean tidy deps
+all: $(B)/faultline
+ifeq ($(VARIANT),release)
 all: build/faultline
+endif
 
 # The program of the release variant is also build/faultline.
 build/faultline: $(B)/faultline

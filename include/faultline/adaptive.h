@@ -55,6 +55,8 @@ FL_API void fl_adaptive_free(struct fl_adaptive *a);
 FL_API int fl_adaptive_admit(struct fl_adaptive *a, fl_ns now, uint32_t *ret_epoch, struct fl_refusal *ret_why);
 /* The call has ended. timed_out and FL_OVERLOADED are overload; FL_FAILED and FL_CANCELLED only give the place back. */
 FL_API void fl_adaptive_release(struct fl_adaptive *a, uint32_t epoch, enum fl_outcome outcome, bool timed_out, fl_ns latency, fl_ns now);
+/* Is the limit reached? Two loads. Hedges are not sent then. */
+FL_API bool fl_adaptive_full(const struct fl_adaptive *a);
 
 struct fl_adaptive_counters {
 	uint64_t refused;

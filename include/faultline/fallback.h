@@ -34,6 +34,7 @@ struct fl_fallback_opts {
 	double rehearse;                /* share of calls that take it anyway; default 0 */
 	double enforce;
 	uint64_t seed;
+	struct fl_listener listener;    /* one failed that worked before, or that was never tried; it works again */
 	const struct fl_alloc *alloc;
 };
 FL_API void fl_fallback_opts_init_size(struct fl_fallback_opts *o, size_t size);
@@ -45,7 +46,9 @@ FL_API void fl_fallback_free(struct fl_fallback *f);
 FL_API bool fl_fallback_rehearses(const struct fl_fallback *f, uint64_t key);
 /* Take it for one of `on`. 0: go, and report with fl_fallback_done(); -ENOENT: not for this; -EAGAIN: too many at once. */
 FL_API int fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_refusal *ret_why);
-FL_API void fl_fallback_done(struct fl_fallback *f, bool good);
+FL_API void fl_fallback_done(struct fl_fallback *f, bool good, fl_ns now);
+/* It was not taken after all: nothing is known of it. */
+FL_API void fl_fallback_leave(struct fl_fallback *f);
 
 struct fl_fallback_counters {
 	uint64_t taken, rehearsed, good, bad, refused;

@@ -81,6 +81,7 @@ struct fl_outlier_view {
 	double results, failures;       /* in the window */
 };
 FL_API void fl_outlier_view(const struct fl_outlier *o, const struct fl_outlier_host *h, fl_ns now, struct fl_outlier_view *ret);
+/* Two loads. */
 FL_API void fl_outlier_counts(const struct fl_outlier *o, unsigned *ret_hosts, unsigned *ret_out);
 
 struct fl_outlier_counters {

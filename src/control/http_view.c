@@ -285,6 +285,8 @@ put_instance(struct jsonw *w, const struct cluster *c, const struct cluster_repo
 	}
 	if (r->ejected && r->ejected_until != FL_NEVER)
 		put_ms(w, "ejected_for_ms", (double)FL_MAX(r->ejected_until - now, 0));
+	if (r->ejected_why[0] != '\0')
+		jsonw_str(w, "ejected_why", r->ejected_why);
 	if (r->has_breaker)
 		put_breaker(w, r, now);
 	jsonw_num(w, "inflight", r->inflight);

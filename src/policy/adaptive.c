@@ -107,6 +107,12 @@ fl_adaptive_admit(struct fl_adaptive *a, fl_ns now, uint32_t *ret_epoch, struct 
 	return 0;
 }
 
+bool
+fl_adaptive_full(const struct fl_adaptive *a)
+{
+	return atomic_load_explicit(&a->inflight, memory_order_relaxed) >= (int64_t)atomic_load_explicit(&a->limit, memory_order_relaxed);
+}
+
 static int
 by_size(const void *x, const void *y)
 {

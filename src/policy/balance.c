@@ -206,12 +206,15 @@ struct pick {
 	bool again;                     /* those that were tried, too */
 	double heaviest;                /* weight in the group */
 	uint64_t draws;
+	struct rng128 bits;             /* of a block, which is good for two draws */
 };
 
 static uint64_t
 draw(struct pick *p)
 {
-	return rng_draw(p->ask->draw, p->draws++, p->b->o.seed);
+	if (p->draws % 2 == 0)
+		p->bits = rng_block(p->ask->draw, p->draws / 2, p->b->o.seed);
+	return p->draws++ % 2 == 0 ? p->bits.lo : p->bits.hi;
 }
 
 static unsigned
@@ -273,6 +276,8 @@ walk(struct pick *p, int not_this, struct fl_instance_view *ret)
 static int
 draw_one(struct pick *p, int not_this, struct fl_instance_view *ret)
 {
+	if (p->n == 2 && not_this >= 0)
+		return fits(p, 1 - (unsigned)not_this, ret) ? 1 - not_this : -1;
 	for (int k = 0; k < DRAWS_MAX; k++) {
 		unsigned i = (unsigned)rng_below(draw(p), p->n);
 		if ((int)i != not_this && fits(p, i, ret) && (ret->weight >= p->heaviest || rng_unit(draw(p)) * p->heaviest < ret->weight))
@@ -309,7 +314,10 @@ pick_turn(struct pick *p)
 	for (uint32_t k = 0; k < b->points; k++) {
 		unsigned i = b->ring[(turn + k) % b->points].instance;
 		/* Slow start: an instance that is half warm takes half of its turns. */
-		if (i >= p->n || !fits(p, i, &v) || rng_unit(draw(p)) >= fl_balance_warmth(&b->o, v.back_at, p->ask->now))
+		if (i >= p->n || !fits(p, i, &v))
+			continue;
+		double warm = fl_balance_warmth(&b->o, v.back_at, p->ask->now);
+		if (warm < 1 && rng_unit(draw(p)) >= warm)
 			continue;
 		if (k > 0)
 			atomic_fetch_add_explicit(&p->b->turn, k, memory_order_relaxed);
@@ -464,6 +472,11 @@ fl_balance_pick(struct fl_balance *b, unsigned n, void (*view)(void *ud, unsigne
 {
 	struct pick p = { .b = b, .n = n, .view = view, .ud = ud, .ask = ask };
 	struct group g[FL_BALANCE_PRIORITIES_MAX];
+	struct fl_instance_view only;
+	if (n == 1) {
+		view(ud, 0, &only);
+		return only.weight > 0 && (only.usable || ask->panic) ? 0 : -1;
+	}
 	if (n == 0 || !look(&p, g))
 		return -1;
 	int group = choose_group(&p, g);

@@ -251,6 +251,8 @@ may_hedge(struct fl_call *c, fl_ns now)
 	c->hedge_at = FL_NEVER;
 	if (!c->info.idempotent || (p->breaker != NULL && fl_breaker_state(p->breaker) != FL_BREAKER_CLOSED))
 		return false;                   /* the owner may have changed its mind since the attempt began */
+	if (p->adaptive != NULL && fl_adaptive_full(p->adaptive))
+		return false;                   /* there is no room for more of the same */
 	if (!fl_hedge_enforced(p->hedge) || (p->budget != NULL && fl_budget_withdraw(p->budget, now, &c->refusal) != 0))
 		return false;
 	return true;
@@ -269,7 +271,7 @@ vote(struct fl_call *c, struct fl_call_try *t, const struct fl_attempt_result *r
 		return;
 	if (p->hedge != NULL && (r->outcome == FL_OK || r->outcome == FL_CANCELLED || c->limit != FL_LIMIT_NONE))
 		fl_hedge_record(p->hedge, c->info.cell, latency, r->outcome != FL_OK, now);
-	if (p->shedder != NULL && r->outcome == FL_OK)
+	if (p->shedder != NULL && (r->outcome == FL_OK || (r->outcome == FL_FAILED && r->sent == FL_ANSWERED)))
 		fl_shedder_accepted(p->shedder, c->info.cell, now);
 }
 
@@ -363,9 +365,8 @@ void
 fl_call_fallback_done(struct fl_call *c, bool good, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
-	(void)now;
 	fl_assert(c->fallback_on);
-	fl_fallback_done(p->fallback, good);
+	fl_fallback_done(p->fallback, good, now);
 	c->fallback_on = false;
 	if (c->state != FALLING)
 		return;
@@ -389,7 +390,7 @@ fl_call_abandon(struct fl_call *c, fl_ns now)
 	if (c->waiting && fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) == 0)
 		c->waiting = false;             /* else fl_call_granted() comes, and gives it back */
 	if (c->fallback_on && c->state == FALL_BACK) {
-		fl_fallback_done(c->plan->fallback, true);
+		fl_fallback_leave(c->plan->fallback);
 		c->fallback_on = false;
 	}
 	stop_others(c, FL_CALL_ATTEMPTS_MAX);

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { UNTRIED, WORKS, FAILS };
+
 struct fl_fallback {
 	_Atomic int32_t inflight;
 	_Atomic uint64_t taken, rehearsed, good, bad, refused, asked, would_take;
+	_Atomic uint32_t known;                 /* how the last one went */
 	struct fl_fallback_opts o;
 	char name[FL_NAME_MAX];
 };
@@ -75,12 +78,37 @@ fl_fallback_admit(struct fl_fallback *f, unsigned on, bool rehearsal, struct fl_
 	return 0;
 }
 
-void
-fl_fallback_done(struct fl_fallback *f, bool good)
+static void
+give_back(struct fl_fallback *f)
 {
 	int32_t was = atomic_fetch_sub(&f->inflight, 1);
 	fl_assert(was > 0);
+}
+
+void
+fl_fallback_done(struct fl_fallback *f, bool good, fl_ns now)
+{
+	static const char *const names[] = { [UNTRIED] = "untried", [WORKS] = "works", [FAILS] = "fails" };
+	uint32_t is = good ? WORKS : FAILS;
+	give_back(f);
 	atomic_fetch_add_explicit(good ? &f->good : &f->bad, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&f->known, memory_order_relaxed) == is)
+		return;
+	uint32_t was = atomic_exchange(&f->known, is);
+	if (was == is || (was == UNTRIED && good) || f->o.listener.event == NULL)
+		return;
+	char why[96];
+	uint64_t bad = common_get(&f->bad);
+	snprintf(why, sizeof(why), "the last one %s; %llu of %llu have failed so far", good ? "was good" : "failed", (unsigned long long)bad,
+	    (unsigned long long)(bad + common_get(&f->good)));
+	struct fl_event e = { FL_WHO_FALLBACK, f->name, names[was], names[is], why, now };
+	f->o.listener.event(f->o.listener.ud, &e);
+}
+
+void
+fl_fallback_leave(struct fl_fallback *f)
+{
+	give_back(f);
 }
 
 void

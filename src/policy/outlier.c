@@ -38,7 +38,7 @@ struct host {
 _Static_assert(sizeof(struct host) <= sizeof(((struct fl_outlier_host *)0)->opaque), "the public struct holds it");
 
 struct fl_outlier {
-	_Alignas(64) _Atomic uint32_t hosts, ejected;
+	_Alignas(64) _Atomic uint32_t hosts, ejected, all_out;  /* all_out: of out[], for readers without the lock */
 	_Atomic uint32_t panic;                 /* a bit a group */
 	atomic_flag lock;
 	uint32_t of_group[FL_OUTLIER_GROUPS_MAX], out[FL_OUTLIER_GROUPS_MAX];
@@ -112,8 +112,9 @@ panic_anew(struct fl_outlier *o)
 {
 	uint32_t was = atomic_load_explicit(&o->panic, memory_order_relaxed), now = 0;
 	double all = 0;
-	unsigned groups = 0;
+	uint32_t groups = 0, all_out = 0;
 	for (unsigned g = 0; g < FL_OUTLIER_GROUPS_MAX; g++) {
+		all_out += o->out[g];
 		all += carries(o, g);
 		groups += o->of_group[g] > 0;
 	}
@@ -123,6 +124,7 @@ panic_anew(struct fl_outlier *o)
 		if (o->of_group[g] > 0 && many && (groups == 1 || all < 1 - 1e-9) && (some || all == 0))
 			now |= 1u << g;
 	}
+	atomic_store_explicit(&o->all_out, all_out, memory_order_relaxed);
 	atomic_store_explicit(&o->panic, now, memory_order_relaxed);
 	if (was == 0 && now != 0)
 		atomic_fetch_add_explicit(&o->panics, 1, memory_order_relaxed);
@@ -498,24 +500,19 @@ fl_outlier_view(const struct fl_outlier *o, const struct fl_outlier_host *h, fl_
 void
 fl_outlier_counts(const struct fl_outlier *o, unsigned *ret_hosts, unsigned *ret_out)
 {
-	struct fl_outlier_counters c;
-	fl_outlier_counters(o, &c);
-	*ret_hosts = c.hosts;
-	*ret_out = c.ejected + c.unhealthy;
+	*ret_hosts = atomic_load_explicit(&o->hosts, memory_order_relaxed);
+	*ret_out = atomic_load_explicit(&o->all_out, memory_order_relaxed);
 }
 
 void
 fl_outlier_counters(const struct fl_outlier *o, struct fl_outlier_counters *ret)
 {
 	struct fl_outlier *s = (struct fl_outlier *)(uintptr_t)o;       /* the lock is no part of what is const */
-	uint32_t out = 0;
 	common_lock(&s->lock);
-	for (unsigned g = 0; g < FL_OUTLIER_GROUPS_MAX; g++)
-		out += o->out[g];
 	*ret = (struct fl_outlier_counters){ .ejections = common_get(&o->ejections), .would_eject = common_get(&o->would_eject),
 		.spared = common_get(&o->spared), .returned = common_get(&o->returned), .stale = common_get(&o->stale),
 		.panics = common_get(&o->panics), .hosts = atomic_load(&o->hosts), .ejected = atomic_load(&o->ejected) };
-	ret->unhealthy = out - ret->ejected;
+	ret->unhealthy = atomic_load(&o->all_out) - ret->ejected;
 	common_unlock(&s->lock);
 }
 

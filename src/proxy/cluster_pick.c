@@ -100,15 +100,15 @@ cluster_pick_panics(const struct cluster *c, struct instance *const *items, unsi
 		if (all[p] <= 0)
 			continue;
 		carried += FL_MIN(1.0, conf->balance.overprovision * fit[p] / all[p]);
-		if (all[p] - fit[p] > conf->panic * all[p] || fit[p] <= 0)
+		if (fit[p] < conf->panic * all[p] || fit[p] <= 0)
 			panics |= 1u << p;
 	}
 	return carried >= 1 - 1e-9 ? 0 : panics;
 }
 
 /*
- * The priorities of which more than `panic` of the breakers are open, but not all: the few that are closed cannot carry everything, so
- * all carry, unless other priorities can. All of them open is what a breaker is for: the call is refused.
+ * The priorities of which less than `panic` of the breakers are closed, but some: those cannot carry everything, so all carry, unless
+ * other priorities can. All of them open is what a breaker is for: the call is refused.
  */
 static unsigned
 breakers_panic(const struct cluster *c, struct instance *const *items, unsigned count, fl_ns now)
@@ -132,7 +132,7 @@ breakers_panic(const struct cluster *c, struct instance *const *items, unsigned 
 			continue;
 		groups++;
 		carried += FL_MIN(1.0, conf->balance.overprovision * (all[p] - open[p]) / all[p]);
-		if (open[p] < all[p] && (double)open[p] > conf->panic * all[p])
+		if (open[p] < all[p] && all[p] - open[p] < conf->panic * all[p])
 			panics |= 1u << p;
 	}
 	return groups > 1 && carried >= 1 - 1e-9 ? 0 : panics;

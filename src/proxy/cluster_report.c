@@ -22,6 +22,8 @@ report(const struct cluster *c, const struct instance *i, unsigned panics, fl_ns
 		fl_outlier_view(cluster_outlier_of(i), &i->judge->host, now, &v);
 		r->ejected = v.ejected;
 		r->ejected_until = v.until;
+		if (v.ejected)
+			fl_outlier_explain(cluster_outlier_of(i), &i->judge->host, now, r->ejected_why, sizeof(r->ejected_why));
 		r->health = atomic_load(&i->judge->health_state);
 		r->health_status = atomic_load(&i->judge->health_status);
 		r->health_at = atomic_load(&i->judge->health_at);

@@ -11,6 +11,7 @@ struct cluster_report {
 	unsigned priority;
 	bool local, usable, draining, ejected;
 	fl_ns ejected_until;
+	char ejected_why[128];                  /* why, in words */
 	int health, health_status;
 	fl_ns health_at;
 	int inflight, conns, idle;

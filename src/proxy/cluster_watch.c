@@ -248,6 +248,10 @@ health_begin(struct worker *w, struct health *h, fl_ns now)
 	h->started = now;
 	h->second = h->turning = false;
 	int r = health_connect(w, h);
+	if (r < 0 && cluster_address(h->instance, true) != NULL) {
+		h->second = true;
+		r = health_connect(w, h);
+	}
 	if (r < 0) {
 		health_refused(w, h, r, now);
 		return;

@@ -499,7 +499,7 @@ on_writable(struct worker *w, struct http_try *t)
 		ex->connect = http_now(w) - t->started;
 		http_stats_time(&ex->cell->times[HTTP_PHASE_CONNECT], ex->connect);
 	}
-	if (t->tunnel && c->state == AT_EXCHANGE)
+	if (t->tunnel && t->conn != NULL && c->state == AT_EXCHANGE)
 		http_call_tunnel(w, ex);
 	if (c->held_n > 0)
 		http_side_later(w, c);
@@ -510,6 +510,14 @@ on_writable(struct worker *w, struct http_try *t)
 
 const struct http_try_ops http_call_ops = { .interim = on_interim, .head = on_head, .given_back = on_given_back, .body = on_body,
 	.failed = on_failed, .writable = on_writable };
+
+/* Somebody takes the body now: what is held of it goes on, though no event of a new connection says so. */
+static void
+feed_later(struct worker *w, struct http_exchange *ex)
+{
+	if (ex->has_body && ex->conn->held_n > 0)
+		http_side_later(w, ex->conn);
+}
 
 void
 http_call_drive(struct worker *w, struct http_exchange *ex)
@@ -527,12 +535,14 @@ http_call_drive(struct worker *w, struct http_exchange *ex)
 				http_stats_time(&ex->cell->times[HTTP_PHASE_QUEUE], ex->queue);
 			}
 			start_attempt(w, ex, todo.attempt, todo.hedge);
+			feed_later(w, ex);
 			break;
 		case FL_DO_CANCEL:
 			cancel_attempt(w, ex, todo.attempt);
 			break;
 		case FL_DO_FALLBACK:
 			take_fallback(w, ex);
+			feed_later(w, ex);
 			break;
 		case FL_DO_FINISH:
 			deliver(w, ex, &todo);
@@ -836,6 +846,9 @@ http_call_begin(struct worker *w, struct http_conn *c, const char *p, size_t n)
 	if (h->method == H1_CONNECT) {
 		ex->client_keeps = false;
 		http_reply_own(w, ex, 501, "this line does not tunnel", NULL);
+		fl_call_abandon(&ex->call, now);
+	} else if (http_msg_hops(p, h) == 0) {
+		http_reply_own(w, ex, h->method == H1_OPTIONS ? 200 : 501, "the request goes no further than to this line", NULL);
 		fl_call_abandon(&ex->call, now);
 	}
 	/* What is in hand of a small body goes out in one piece with the head. */

@@ -104,6 +104,22 @@ http_msg_read_deadline(struct http_exchange *ex, const char *p, const struct h1_
 	return least == FL_NEVER ? 0 : FL_MAX(now + least, 1);
 }
 
+int
+http_msg_hops(const char *p, const struct h1_head *h)
+{
+	const struct h1_field *f = h1_field(h, H1_ID_MAX_FORWARDS);
+	int v = 0;
+	if (f == NULL || (h->method != H1_TRACE && h->method != H1_OPTIONS) || f->value.len == 0 || f->value.len > 6)
+		return -1;
+	for (uint32_t i = 0; i < f->value.len; i++) {
+		char c = p[f->value.at + i];
+		if (c < '0' || c > '9')
+			return -1;
+		v = v * 10 + (c - '0');
+	}
+	return v;
+}
+
 unsigned
 http_msg_read_priority(const char *p, const struct h1_head *h, unsigned priority)
 {
@@ -154,7 +170,7 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 {
 	const struct http_conf *conf = ex->line->conf;
 	struct edits e = { .count = 0 };
-	char ip[ADDR_TEXT_MAX], host[256], trace[64], ms[32], grpc[32], tries[16];
+	char ip[ADDR_TEXT_MAX], host[256], trace[64], ms[32], grpc[32], tries[16], hops[16];
 	if (conf->forwarded)
 		add_forwarded(&e, ex, p, h, ex->client != NULL ? ex->client : &nobody, ex->tls, ip, host);
 	if (ex->has_trace) {
@@ -166,6 +182,11 @@ http_msg_request(const struct http_exchange *ex, const char *p, const struct h1_
 		memcpy(trace + 53, ex->trace_flags, 2);
 		trace[55] = '\0';
 		edit(&e, H1_EDIT_SET, "traceparent", trace);
+	}
+	int hops_left = http_msg_hops(p, h) - 1;
+	if (hops_left >= 0) {
+		snprintf(hops, sizeof(hops), "%d", hops_left);
+		edit(&e, H1_EDIT_SET, "max-forwards", hops);
 	}
 	if (ex->route->policies->pass_deadline && ex->call.deadline.at != FL_NEVER) {
 		fl_ns left = ex->call.deadline.at - now;

@@ -9,6 +9,8 @@
 /* What the request says about its trace and its deadline, and new ids where it says nothing. draws: random bits of its own. */
 void http_msg_read_trace(struct http_exchange *ex, const char *p, const struct h1_head *h, uint64_t draws);
 fl_ns http_msg_read_deadline(struct http_exchange *ex, const char *p, const struct h1_head *h, fl_ns now);
+/* How many more hops a TRACE or OPTIONS may make (RFC 9110 7.6.2); -1: as many as it likes. */
+int http_msg_hops(const char *p, const struct h1_head *h);
 unsigned http_msg_read_priority(const char *p, const struct h1_head *h, unsigned priority);
 
 /*

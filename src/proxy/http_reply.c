@@ -39,6 +39,8 @@ http_reply_shape(struct worker *w, struct http_exchange *ex, const struct h1_hea
     size_t n)
 {
 	struct http_who who = http_shape_who(ex);
+	if (ex->conn->state >= AT_CLOSING)
+		return false;                           /* its client went within the same turn */
 	ex->gate = http_gate_new(w, ex->plan, ex->faults, &who, head, n, message, frame);
 	if (ex->gate == NULL) {
 		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);

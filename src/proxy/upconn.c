@@ -297,6 +297,12 @@ connect_new(struct worker *w, struct instance *i, struct upconn_user *user, stru
 		c->sink.event = upconn_event;
 		c->instance = i;
 		r = connect_sock(w, c);
+		if (r < 0 && cluster_address(i, true) != NULL) {
+			c->second = true;
+			r = connect_sock(w, c);
+		}
+		if (r == -EAGAIN || r == -EBUSY)        /* the system is out of something; those two are our own words */
+			r = -ENOBUFS;
 	}
 	if (r < 0) {
 		if (c != NULL)

@@ -127,6 +127,7 @@ make_fallback(const struct http_doc_live_ask *a, const char *name, void **ret_ob
 
 	o.name = name;
 	o.seed = rng_key(a->seed, hash_name("fallback"));
+	o.listener = a->env->listener;
 	rc = fl_fallback_new(&o, &k, NULL);
 	*ret_object = k;
 	return rc;

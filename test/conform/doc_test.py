@@ -4,6 +4,7 @@
 import glob
 import os
 import re
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,6 +39,28 @@ def check_paths(text):
     return ["%s does not exist" % p for p in sorted(named) if not os.path.exists(os.path.join(ROOT, p))]
 
 
+# What pieces of code in documents may take for granted.
+CODE = """#include <err.h>
+#include <faultline/faultline.h>
+void piece(struct fl_budget *budget, struct fl_breaker *breaker, struct fl_bulkhead *bulkhead);
+void piece(struct fl_budget *budget, struct fl_breaker *breaker, struct fl_bulkhead *bulkhead) {
+(void)budget; (void)breaker; (void)bulkhead;
+%s
+}
+"""
+
+
+def check_code(text):
+    """Pieces of C compile with the public headers."""
+    wrong = []
+    for piece in re.findall(r"^```c\n(.*?)^```", text, re.M | re.S):
+        r = subprocess.run(["gcc", "-std=c11", "-Wall", "-Wno-unused", "-Werror", "-fsyntax-only", "-Iinclude", "-xc", "-"], cwd=ROOT,
+                           input=CODE % piece, capture_output=True, text=True, check=False)
+        if r.returncode != 0:
+            wrong.append("code does not compile: " + r.stderr.strip().split("\n")[-1])
+    return wrong
+
+
 def check_links(doc, text):
     wrong = []
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
@@ -61,7 +84,7 @@ def main():
     failed = passed = 0
     for doc in DOCS:
         text = read(doc)
-        wrong = check_paths(text) + check_links(doc, text)
+        wrong = check_paths(text) + check_links(doc, text) + check_code(text)
         wrong += check_tour(text) if doc == "doc/tour.md" else []
         wrong += check_figures(text) if doc == "README.md" else []
         for w in wrong:
@@ -69,7 +92,7 @@ def main():
         failed, passed = failed + bool(wrong), passed + (not wrong)
     # A checker that finds nothing wrong in nonsense is no checker.
     canary = [check_tour("### 1. `no_such_function()` in src/io/io_epoll.c"), check_paths("see src/no/such.c"),
-              check_links("README.md", "[x](no/such.md)"), check_figures("<!-- from bench/RESULTS.md -->\n| 1 |\n<!-- end -->")]
+              check_links("README.md", "[x](no/such.md)"), check_code("```c\nno such;\n```"), check_figures("<!-- from bench/RESULTS.md -->\n| 1 |\n<!-- end -->")]
     if not all(canary):
         print("canary: a mistake was not noticed")
     failed, passed = failed + (not all(canary)), passed + all(canary)

@@ -546,6 +546,18 @@ def test_fallbacks(t):
     line.stop(t, "rehearsal")
 
 
+def test_hops(t):
+    """RFC 9110 7.6.2: TRACE and OPTIONS go as far as Max-Forwards lets them; others do not mind it."""
+    backend = Backend()
+    line = Line(backend)
+    for method, value, status, onward in ((b"OPTIONS", b"0", 200, None), (b"TRACE", b"0", 501, None), (b"OPTIONS", b"1", 200, b"0"), (b"TRACE", b"70", 200, b"69"), (b"OPTIONS", b"x", 200, b"x"),
+                                          (b"OPTIONS", b"-1", 200, b"-1"), (b"GET", b"0", 200, b"0"), (b"OPTIONS", b"00", 200, None)):
+        got = ask(line, b"/a", b"Max-Forwards: " + value + b"\r\n", method=method)[0]
+        requests, _ = backend.taken()
+        t.equal("%r with %r" % (method, value), (got, [dict(f)[b"max-forwards"] for _, f, _ in requests]), (status, [onward] if onward is not None else []))
+    line.stop(t, "hops")
+
+
 def test_rows_bare(t):
     """The rows of the table against the second opinion: what one accepts the other does."""
     for row in rows():
@@ -558,6 +570,6 @@ def test_rows_bare(t):
 
 
 if __name__ == "__main__":
-    tests = (test_rows_bare, test_smuggling, test_smuggling_shaped, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline, test_stale, test_fallbacks)
+    tests = (test_rows_bare, test_smuggling, test_smuggling_shaped, test_dice, test_cuts, test_cut_answers, test_answers, test_poison, test_bodiless, test_unasked, test_early, test_pipeline, test_hops, test_stale, test_fallbacks)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

@@ -143,8 +143,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v.p = split + 2;
 	if (h1_request(v.p, size - n - 2, &lim, &scan, &head) != H1_OK)
 		return 0;
-	text = strndup((const char *)data, n);
+	text = calloc(1, n + 1);
 	fl_assert(text != NULL);
+	memcpy(text, data, n);
 	count = read_faults(text, specs);
 	all = spec_set_new(specs, count);
 	fl_assert(all != NULL && http_fault_set_new(all, &set) == 0);

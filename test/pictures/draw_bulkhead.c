@@ -42,7 +42,7 @@ draw_bulkhead(struct buf *out)
 	p.x = c->x;
 	p.n = c->n;
 	plot_band(&p, -1, 10, 20, "grey", "slow");
-	p.panels[0] = (struct plot_panel){ .y_label = "requests there", .log = true, .y_min = 1, .height = 130, .series = {
+	p.panels[0] = (struct plot_panel){ .y_label = "requests there", .names_low = true, .log = true, .y_min = 1, .height = 130, .series = {
 		{ "at the service, with max: 10", "good", PLOT_LINE, NULL, c->c[1], 0 }, { "without", "bad", PLOT_LINE, NULL, c->c[0], 0 } } };
 	p.panels[1] = (struct plot_panel){ .y_label = "p99 (ms)", .log = true, .y_min = 10, .height = 130, .series = {
 		{ "of answers, with", "good", PLOT_LINE, NULL, c->c[3], 0 }, { "without", "bad", PLOT_LINE, NULL, c->c[2], 0 } } };

@@ -56,7 +56,7 @@ draw_hedge(struct buf *out)
 	p.x = c->x;
 	p.n = c->n;
 	plot_band(&p, -1, 25, 45, "grey", "slower");
-	p.panels[0] = (struct plot_panel){ .y_label = "milliseconds", .log = true, .y_min = 10, .height = 200, .series = {
+	p.panels[0] = (struct plot_panel){ .y_label = "milliseconds", .names_low = true, .log = true, .y_min = 10, .height = 200, .series = {
 		{ "p99 without", "bad", PLOT_LINE, NULL, c->c[0], 0 }, { "p99 with hedges", "good", PLOT_LINE, NULL, c->c[1], 0 },
 		{ "median", "grey", PLOT_LINE, NULL, c->c[3], 0 }, { "when a hedge starts (p95)", "main", PLOT_DASHES, NULL, c->c[4], 0 } } };
 	p.panels[1] = (struct plot_panel){ .y_label = "more requests (%)", .y_max = 20, .height = 90, .series = {

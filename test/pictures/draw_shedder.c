@@ -60,7 +60,7 @@ draw_shedder(struct buf *out)
 	p.x = c->x;
 	p.n = c->n;
 	plot_band(&p, -1, 10, 50, "grey", "surge");
-	p.panels[0] = (struct plot_panel){ .y_label = "answered (%)", .y_max = 100, .series = {
+	p.panels[0] = (struct plot_panel){ .y_label = "answered (%)", .names_low = true, .y_max = 100, .series = {
 		{ "priority 0", "good", PLOT_LINE, NULL, c->c[0], 0 }, { "priority 4", "main", PLOT_LINE, NULL, c->c[1], 0 },
 		{ "priority 8", "warn", PLOT_LINE, NULL, c->c[2], 0 }, { "priority 12", "bad", PLOT_LINE, NULL, c->c[3], 0 } } };
 	p.panels[1] = (struct plot_panel){ .y_label = "milliseconds", .log = true, .y_min = 1, .series = {

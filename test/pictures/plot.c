@@ -109,17 +109,18 @@ draw_frame(const struct plot *p, const struct plot_panel *panel, const struct ch
 		chart_text(out, (LEFT + WIDTH - RIGHT) / 2, bottom + 36, "middle", "unit", p->x_label);
 }
 
-/* Names of bands stand at the top, inside, over the lines. */
+/* Names of bands stand inside, over the lines. */
 static void
-draw_band_names(const struct plot *p, int panel, const struct chart_axis *x, double top, struct buf *out)
+draw_band_names(const struct plot *p, int panel, const struct chart_axis *x, double top, double bottom, struct buf *out)
 {
+	double y = p->panels[panel].names_low ? bottom - 6 : top + 13;
 	for (unsigned i = 0; i < p->band_count; i++) {
 		const struct plot_band *b = &p->bands[i];
 		if (b->name == NULL || (b->panel >= 0 ? b->panel != panel : panel != 0))
 			continue;
 		double from = chart_at(x, b->from), to = chart_at(x, b->to), w = chart_text_width(b->name, 11);
 		if (w < to - from + 30)
-			chart_text(out, (from + to) / 2, top + 13, "middle", "name", b->name);
+			chart_text(out, (from + to) / 2, y, "middle", "name", b->name);
 	}
 }
 
@@ -225,7 +226,7 @@ plot_svg(const struct plot *p, struct buf *out)
 		draw_frame(p, panel, &x, &y, top, bottom, i + 1 == panels, out);
 		for (const struct plot_series *s = panel->series; s < panel->series + PLOT_SERIES_MAX && s->y != NULL; s++)
 			draw_series(p, s, &x, &y, bottom, out);
-		draw_band_names(p, (int)i, &x, top, out);
+		draw_band_names(p, (int)i, &x, top, bottom, out);
 		draw_legend(panel, top, out);
 		top = bottom + GAP;
 	}

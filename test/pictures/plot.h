@@ -35,6 +35,7 @@ struct plot_panel {
 	double y_min;                   /* with log: the lower end; 0: as the data */
 	bool log;
 	double height;                  /* 0: 150 */
+	bool names_low;                 /* names of bands stand at the bottom */
 	struct plot_series series[PLOT_SERIES_MAX];
 };
 

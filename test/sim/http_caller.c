@@ -168,12 +168,12 @@ say_tunnel(struct web_client *c, size_t max)
 {
 	struct web_request *q = c->saying;
 	uint8_t bytes[4096];
-	uint64_t n = FL_MIN(q->body_bytes - c->tunnel_said, (uint64_t)FL_MIN(max, FL_MIN(sizeof(bytes), end_room(c->end))));
+	uint64_t n = FL_MIN(q->tunnel_bytes - c->tunnel_said, (uint64_t)FL_MIN(max, FL_MIN(sizeof(bytes), end_room(c->end))));
 
 	stream_fill(q->key, c->tunnel_said, bytes, (size_t)n);
 	end_write(c->end, bytes, (size_t)n);
 	c->tunnel_said += n;
-	if (c->tunnel_said == q->body_bytes && !c->fin_sent) {
+	if (c->tunnel_said == q->tunnel_bytes && !c->fin_sent) {
 		c->fin_sent = true;
 		end_fin(c->end);
 	}
@@ -259,7 +259,7 @@ head_came(struct web_client *c)
 			world_fail(c->web->world, "request %llu did not ask for the upgrade that it gets", (unsigned long long)q->id);
 		c->tunnel = c->said_close = true;
 		c->saying = q;
-		q->body_bytes = (uint64_t)rnd_log(&c->rnd, 0, TUNNEL_BYTES_MAX);
+		q->tunnel_bytes = (uint64_t)rnd_log(&c->rnd, 0, TUNNEL_BYTES_MAX);
 		mark_hit(MARK_WEB_TUNNELS, 1);
 	} else if (strstr(conn, "close") != NULL || m->framing == WIRE_UNTIL_END || (c->minor == 0 && strstr(conn, "keep-alive") == NULL)) {
 		c->said_close = true;

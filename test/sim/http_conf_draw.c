@@ -142,7 +142,7 @@ breaker(struct drawing *d)
 static void
 bulkhead(struct drawing *d, struct web_facts *f)
 {
-	unsigned max = (unsigned)rnd_log(d->r, 1, 20);
+	unsigned max = (unsigned)rnd_log(d->r, 1, 8);
 
 	buf_printf(d->y, "%sbulkhead: {max: %u, queue: %lld, interval: %lldms, lifo_after: %lldms", d->indent, max,
 	    (long long)rnd_log(d->r, 0, 30), ms(d, 5, 1000), ms(d, 1, 1000));
@@ -164,7 +164,7 @@ limits_of_load(struct drawing *d, struct web_facts *f)
 	}
 	if (s->adaptive && policy(d)) {
 		buf_printf(d->y, "%sadaptive: {min: %lld, initial: %lld, window: %lldms, min_samples: %lld", d->indent,
-		    (long long)rnd_range(d->r, 1, 4), (long long)rnd_range(d->r, 4, 20), ms(d, 10, 500), (long long)rnd_range(d->r, 1, 10));
+		    (long long)rnd_range(d->r, 1, 2), (long long)rnd_range(d->r, 2, 10), ms(d, 10, 500), (long long)rnd_range(d->r, 1, 10));
 		enforce(d);
 		buf_puts(d->y, "}\n");
 		f->refuses = true;
@@ -213,7 +213,7 @@ fallback(struct drawing *d, struct web_facts *f)
 	const char *sep = "";
 
 	buf_printf(d->y, "%sfallback: {", d->indent);
-	if (maybe(d, 400)) {
+	if (maybe(d, 600)) {
 		buf_puts(d->y, "stale: true");
 		f->stale = true;
 		sep = ", ";

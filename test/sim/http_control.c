@@ -326,6 +326,7 @@ void
 http_control_stop(struct web *x)
 {
 	resolver_free(x->resolver);
+	io_sim_end();
 	proxy_free(x->proxy);
 	for (unsigned i = 0; i < x->swarm->lines; i++)
 		for (unsigned v = 0; v < x->lines[i].version_count; v++)

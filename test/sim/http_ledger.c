@@ -285,7 +285,7 @@ web_check_loss(struct web *x, struct web_request *q, bool reset)
 	mark_hit(MARK_WEB_LOST, 1);
 	if (conn_excused(x, c) || time_is_over(x, q, f.cut_after))
 		return;
-	if (!q->begun_answer && was_idle(x, c, &f))
+	if (q->begun_answer ? x->world->now - q->begun >= f.idle_timeout : was_idle(x, c, &f))
 		return;
 	if (q->sent == 0 && (c->fin_sent || x->world->now - q->begun >= FL_MIN(f.head_timeout, f.body_timeout)))
 		return;

@@ -119,7 +119,7 @@ check_body(void *ud, const uint8_t *p, size_t n, uint64_t at)
 	for (size_t m; n > 0; p += m, at += m, n -= m) {
 		m = FL_MIN(n, sizeof(want));
 		stream_fill(q->key, at, want, m);
-		if (at + m > q->body_bytes || memcmp(p, want, m) != 0)
+		if (at + m > (k->tunnel ? q->tunnel_bytes : q->body_bytes) || memcmp(p, want, m) != 0)
 			world_fail(web_of(k)->world, "the body of request %llu arrives changed, from byte %llu on", (unsigned long long)q->id,
 			    (unsigned long long)at);
 	}
@@ -215,7 +215,7 @@ request_came(struct origin_conn *k)
 		k->answer_at += rnd_log(&k->rnd, 0, s->serve_ns_max);
 	if (sins(k, WEB_SLOW_HEAD))
 		k->answer_at += rnd_log(&k->rnd, 0, s->slow_ns_max);
-	if (sins(k, WEB_SILENT))
+	if (sins(k, WEB_SILENT) && !web_of(k)->calm)
 		k->answer_at = FL_NEVER;
 }
 

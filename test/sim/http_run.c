@@ -112,7 +112,7 @@ set_up(struct web *x)
 		fl_assert(l->line != NULL);
 	}
 	for (unsigned i = 0; i < s->conns; i++)
-		world_at(x->world, x->world->now + rnd_range(&x->traffic, 0, s->trouble_ns / 10 * 9), start_client, x, i);
+		world_at(x->world, x->world->now + rnd_range(&x->traffic, 0, s->trouble_ns / 10 * (s->crowded ? 1 : 9)), start_client, x, i);
 	for (unsigned i = 0; i < s->ops; i++)
 		world_at(x->world, x->world->now + rnd_range(&x->ops, 0, s->trouble_ns), operate, x, 0);
 }

@@ -90,6 +90,7 @@ struct web_request {
 	bool idempotent, head_only, expects, upgrade, keyed, closes, probe;
 	enum wire_framing framing;
 	uint64_t key, body_bytes;
+	uint64_t tunnel_bytes;          /* that it says after an upgrade */
 	fl_ns deadline;                 /* that it told; 0: none */
 	fl_ns begun, head_sent, sent;   /* 0: not yet */
 	/* at the servers */

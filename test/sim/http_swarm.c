@@ -64,15 +64,16 @@ draw_network(struct rnd *r, struct http_swarm *s)
 static void
 draw_clients(struct rnd *r, struct http_swarm *s)
 {
-	s->conns = (unsigned)rnd_log(r, 1, 50);
-	s->requests_max = (unsigned)rnd_log(r, 1, 12);
+	s->conns = (unsigned)rnd_log(r, 3, 60);
+	s->crowded = rnd_chance(r, 500);
+	s->requests_max = (unsigned)rnd_log(r, 2, 14);
 	s->depth_max = (unsigned)rnd_log(r, 1, 5);
 	s->body_bytes_max = (uint64_t)rnd_log(r, 1, 200000);
 	s->chunk_bytes_max = (uint32_t)rnd_log(r, 1, 64 * 1024);
 	s->read_bytes_max = (uint32_t)rnd_log(r, 1, 64 * 1024);
 	/* Tiny pieces of large bodies would only take time. */
 	s->chunk_bytes_max = FL_MAX(s->chunk_bytes_max, (uint32_t)(s->body_bytes_max / 200));
-	s->think_ns_max = rnd_chance(r, 300) ? 0 : rnd_log(r, 1000, 3 * FL_SEC);
+	s->think_ns_max = rnd_chance(r, 400) ? 0 : rnd_log(r, 1000, FL_SEC);
 	s->gap_ns_max = rnd_chance(r, 500) ? 0 : rnd_log(r, 1000, 50 * FL_MS);
 	s->read_gap_ns_max = rnd_chance(r, 600) ? 0 : rnd_log(r, 1000, 50 * FL_MS);
 	s->vanish = share(r, 300);
@@ -96,7 +97,7 @@ draw_servers(struct rnd *r, struct http_swarm *s)
 	s->servers = (unsigned)rnd_range(r, 1, HTTP_SWARM_SERVERS_MAX);
 	for (unsigned i = 0; i < WEB_SIN_COUNT; i++)
 		s->sins |= rnd_chance(r, 300) ? UINT32_C(1) << i : 0;
-	s->sinful = (unsigned)rnd_log(r, 1, 1000);
+	s->sinful = (unsigned)rnd_range(r, 20, 1000);
 	s->sick = rnd_chance(r, 150) ? 0 : (unsigned)rnd_range(r, 50, 1000);
 	s->down = share(r, 300);
 	s->answer_bytes_max = (uint64_t)rnd_log(r, 1, 300000);
@@ -114,7 +115,7 @@ draw_line_options(struct rnd *r, struct http_swarm *s)
 {
 	s->lines = (unsigned)rnd_range(r, 1, HTTP_SWARM_LINES_MAX);
 	s->workers = (unsigned)rnd_range(r, 1, 4);
-	s->policy = (unsigned)rnd_range(r, 100, 900);
+	s->policy = (unsigned)rnd_range(r, 300, 1000);
 	s->routes_max = (unsigned)rnd_range(r, 0, 3);
 	s->named = share(r, 400);
 	s->health = rnd_chance(r, 500) ? 0 : 700;
@@ -126,7 +127,7 @@ draw_line_options(struct rnd *r, struct http_swarm *s)
 	s->adaptive = rnd_chance(r, 300);
 	s->shed = rnd_chance(r, 300);
 	s->fallback = rnd_chance(r, 400);
-	s->retry = rnd_chance(r, 600);
+	s->retry = rnd_chance(r, 800);
 	s->observe = rnd_chance(r, 200);
 	s->scarce = rnd_chance(r, 150);
 	s->conns_max = s->scarce && rnd_chance(r, 500) ? (uint32_t)rnd_log(r, 1, 30) : 1000;
@@ -158,7 +159,7 @@ http_swarm_draw(struct http_swarm *s, uint64_t seed, uint32_t ops)
 	s->op_weight[WEB_OP_CUT] /= 3;
 	s->op_weight[WEB_OP_REOPEN] /= 3;
 	s->stop_at_once = 100;
-	s->trouble_ns = rnd_log(&r, 1, 200) * 100 * FL_MS + rnd_range(&r, 0, 100 * FL_MS);
+	s->trouble_ns = rnd_log(&r, 3, 200) * 100 * FL_MS + rnd_range(&r, 0, 100 * FL_MS);
 }
 
 struct net_trouble

@@ -48,6 +48,7 @@ struct http_swarm {
 	uint32_t conns_max;
 	size_t buffer_bytes;
 	/* Clients; shares in 1/1000. */
+	bool crowded;                   /* they come at nearly the same time */
 	unsigned requests_max, depth_max;
 	uint64_t body_bytes_max;
 	uint32_t chunk_bytes_max, read_bytes_max;

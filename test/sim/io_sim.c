@@ -68,6 +68,7 @@ static struct {
 	unsigned count;
 	io_sim_mate_fn *mate;
 	struct io_sim_stats stats;
+	bool ending;                    /* IO_CLOSED is there at once */
 } sim;
 
 #define rule(s, cond, text) \
@@ -144,6 +145,13 @@ io_sim_set_mate(io_sim_mate_fn *fn)
 	sim.mate = fn;
 }
 
+void
+io_sim_end(void)
+{
+	sim.ending = true;
+	sim.net->trouble.early_end = 0;
+}
+
 struct io_sim_stats
 io_sim_stats(void)
 {
@@ -206,6 +214,7 @@ io_new(const struct io_opts *opts, struct io **ret_io)
 		sim.net = n;
 		sim.first = NULL;
 		sim.count = 0;
+		sim.ending = false;
 	}
 	io = world_alloc(n->world, sizeof(*io));
 	io->net = n;
@@ -765,6 +774,10 @@ io_close(struct io *io, struct io_sock *s, bool reset)
 		end_reset(s->end);
 	else
 		end_close(s->end);
+	if (sim.ending) {
+		queue(s);
+		return;
+	}
 	if (rnd_chance(dice(io), t->late))
 		s->event_at = io->net->world->now + rnd_log(dice(io), 0, t->late_ns_max);
 	world_at(io->net->world, s->event_at, queue_late, s, 0);

@@ -32,6 +32,8 @@ uint32_t io_sim_open(const struct io *io);
  */
 typedef bool io_sim_mate_fn(void *server_ud, void *client_ud);
 void io_sim_set_mate(io_sim_mate_fn *fn);
+/* No world will step any more: what is closed from now on is told as closed at once, as by the kernel. Until the next network. */
+void io_sim_end(void);
 /* Called when the proxy reads from or writes to a connection, with the bytes: for checks on the spot. */
 struct io_sim_stats io_sim_stats(void);
 

@@ -64,5 +64,15 @@ mark_text(unsigned mark, char *buf, size_t buf_bytes)
 bool
 mark_optional(unsigned mark)
 {
-	return mark == MARK_CLOSE + LINE_CLOSE_NONE || mark == MARK_CLOSE + LINE_CLOSE_DRAINED;
+	/* Of the lists of words: those that nothing can end with, and those that another one always comes before. */
+	if (mark >= MARK_WEB_OWN && mark < MARK_WEB_OWN + 4)
+		return true;
+	/* No world has TLS, PROXY headers or routes by name; faults on messages are not on TCP lines. */
+	if (mark >= MARK_CLOSE + LINE_CLOSE_BAD_PROXY_HEADER && mark < MARK_FAULT)
+		return true;
+	if (mark >= MARK_FAULT + FAULT_TCP_COUNT && mark < MARK_WEB_FIRST)
+		return true;
+	return mark == MARK_CLOSE + LINE_CLOSE_NONE || mark == MARK_CLOSE + LINE_CLOSE_DRAINED || mark == MARK_WEB_END + FL_END_OPEN ||
+	    mark == MARK_WEB_WHO + FL_WHO_NONE || mark == MARK_WEB_WHO + FL_WHO_DEADLINE || mark == MARK_WEB_WHO + FL_WHO_OUTLIER ||
+	    mark == MARK_WEB_WHO + FL_WHO_FALLBACK || mark == MARK_WEB_LIMIT + FL_LIMIT_NONE || mark == MARK_WEB_LIMIT + FL_LIMIT_QUEUE;
 }

@@ -57,7 +57,7 @@ test_least_request(void **state)
 		rig_say(waiting[i], RIG_GET("/w"));
 		PEERS_UNTIL(peers_report(&b, 0).requests + peers_report(&b, 1).requests == i + 1);
 	}
-	PEERS_UNTIL(peers_report(&b, 0).inflight > 0);
+	PEERS_UNTIL(peers_report(&b, 0).inflight > 0 && peers_report(&b, 1).inflight == 0);
 	calls(&b, 20, had);
 	assert_int_equal(had[1], 20);
 	peers_tell(ps, 0, PEER_ANSWER);
@@ -331,8 +331,30 @@ test_ejection(void **state)
 		out += peers_report(&b, i).ejected;
 	assert_int_equal(out, 2);
 	assert_false(peers_report(&b, 3).ejected);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(strstr(peers_report(&b, i).ejected_why, "in a row: 3 failures in a row") != NULL, peers_report(&b, i).ejected);
 	assert_in_range(ok, 20, 30);
 	assert_true(peers_report(&b, 0).failures >= 3);
+	close(c);
+	peers_stop(ps);
+	rig_end(&b);
+}
+
+/* The breakers of all that come first are open: the backup takes everything, and nobody panics. */
+static void
+test_breakers_backup(void **state)
+{
+	struct rig_bed b;
+	(void)state;
+	rig_begin(&b, "upstreams: ['$0', '$1', '$2', {address: '$3', backup: true}]\n"
+	    "policies: {breaker: {min_calls: 3, open: 1h, open_max: 1h}}\n");
+	struct peers *ps = peers_start(&b, 4);
+	for (unsigned i = 0; i < 3; i++)
+		peers_tell(ps, i, PEER_BAD);
+	int c = rig_dial(&b), in_a_row = 0;
+	for (int i = 0; i < 400 && in_a_row < 30; i++)
+		in_a_row = peers_get(c, "") == 3 ? in_a_row + 1 : 0;
+	assert_int_equal(in_a_row, 30);
 	close(c);
 	peers_stop(ps);
 	rig_end(&b);
@@ -484,7 +506,7 @@ static void
 test_reload_under_load(void **state)
 {
 	static const char *const texts[] = { "upstreams: ['$0', '$1']\n", "upstreams: ['$1', '$2']\npool: {idle: 1}\n",
-		"upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH, "upstreams: ['$3']\n",
+		("upstreams: ['$0', '$1', '$2', '$3']\n" HEALTH), "upstreams: ['$3']\n",
 		"upstreams: ['$0', '$3']\noutlier: true\npolicies: {breaker: true}\n" };
 	struct rig_bed b = { .specs = NULL };
 	atomic_bool stop = false;
@@ -538,6 +560,7 @@ main(void)
 		cmocka_unit_test(test_health_proxy_header),
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_ejection),
+		cmocka_unit_test(test_breakers_backup),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_slow_start),
 		cmocka_unit_test(test_reload_remembers),

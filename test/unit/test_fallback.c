@@ -76,10 +76,10 @@ test_on(void **state)
 			assert_int_equal(r, on & why ? 0 : -ENOENT);
 			taken += r == 0;
 			if (r == 0)
-				fl_fallback_done(f, true);
+				fl_fallback_done(f, true, FL_SEC);
 		}
 		assert_int_equal(fl_fallback_admit(f, 0, true, NULL), 0);       /* a rehearsal is for nothing */
-		fl_fallback_done(f, false);
+		fl_fallback_done(f, false, FL_SEC);
 		struct fl_fallback_counters c = counters(f);
 		assert_true(c.taken == taken && c.rehearsed == 1 && c.good == taken && c.bad == 1 && c.inflight == 0);
 		fl_fallback_free(f);
@@ -100,12 +100,12 @@ test_bulkhead(void **state)
 	assert_int_equal(fl_fallback_admit(f, FL_FALLBACK_FAILED, false, &why), -EAGAIN);
 	assert_int_equal(fl_fallback_admit(f, 0, true, NULL), -EAGAIN);          /* rehearsals are bounded, too */
 	assert_string_equal(fl_refusal_say(&why, say, sizeof(say)), "the fallback's bulkhead \"basket\" is full: 10 of 10 in flight");
-	fl_fallback_done(f, true);
+	fl_fallback_done(f, true, FL_SEC);
 	assert_int_equal(fl_fallback_admit(f, FL_FALLBACK_TIMED_OUT, false, &why), 0);
 	assert_int_equal(counters(f).refused, 2);
 	assert_string_equal(fl_fallback_explain(f, say, sizeof(say)), "10 of 10 in flight; taken 6 times, rehearsed 5 times, failed 0 times");
 	for (int i = 0; i < 10; i++)
-		fl_fallback_done(f, false);
+		fl_fallback_done(f, false, FL_SEC);
 	assert_int_equal(counters(f).bad, 10);
 	fl_fallback_free(f);
 }
@@ -113,7 +113,7 @@ test_bulkhead(void **state)
 static void
 done_once_more(void *f)
 {
-	fl_fallback_done(f, true);
+	fl_fallback_done(f, true, FL_SEC);
 }
 
 static void
@@ -167,7 +167,7 @@ test_modes(void **state)
 		for (unsigned i = 0; i < n; i++) {
 			if (fl_fallback_admit(f, FL_FALLBACK_FAILED, false, NULL) == 0) {
 				taken++;
-				fl_fallback_done(f, true);
+				fl_fallback_done(f, true, FL_SEC);
 			}
 		}
 		assert_true(fabs(taken / (double)n - shares[k]) < 0.02);
@@ -175,6 +175,53 @@ test_modes(void **state)
 		assert_int_equal(counters(f).taken, taken);
 		fl_fallback_free(f);
 	}
+}
+
+struct heard {
+	unsigned count;
+	char last[256];
+};
+
+static void
+hear(void *ud, const struct fl_event *e)
+{
+	struct heard *h = ud;
+	h->count++;
+	assert_int_equal(e->who, FL_WHO_FALLBACK);
+	snprintf(h->last, sizeof(h->last), "%s: %s>%s (%s) at %lld", e->name, e->from, e->to, e->why, (long long)e->at);
+}
+
+/* What a rehearsal is for: that somebody is told. */
+static void
+test_events(void **state)
+{
+	static const struct { bool good; unsigned count; const char *says; } rows[] = {
+		{ true, 0, "" }, { true, 0, "" }, { false, 1, "basket: works>fails (the last one failed; 1 of 3 have failed so far) at 3" },
+		{ false, 1, "basket: works>fails (the last one failed; 1 of 3 have failed so far) at 3" },
+		{ true, 2, "basket: fails>works (the last one was good; 2 of 5 have failed so far) at 5" },
+	};
+	struct fl_fallback_opts o = defaults();
+	struct heard heard = { 0 };
+	(void)state;
+	o.name = "basket";
+	o.listener = (struct fl_listener){ hear, &heard };
+	struct fl_fallback *f = make(&o);
+	for (size_t i = 0; i < FL_ARRAY_LEN(rows); i++) {
+		assert_int_equal(fl_fallback_admit(f, 0, true, NULL), 0);
+		fl_fallback_done(f, rows[i].good, (fl_ns)i + 1);
+		assert_int_equal(heard.count, rows[i].count);
+		assert_string_equal(heard.last, rows[i].says);
+	}
+	fl_fallback_free(f);
+	/* Never tried, and fails; and one that was not taken after all tells nothing. */
+	f = make(&o);
+	assert_int_equal(fl_fallback_admit(f, FL_FALLBACK_FAILED, false, NULL), 0);
+	fl_fallback_leave(f);
+	assert_true(heard.count == 2 && counters(f).good == 0 && counters(f).inflight == 0);
+	assert_int_equal(fl_fallback_admit(f, FL_FALLBACK_FAILED, false, NULL), 0);
+	fl_fallback_done(f, false, 9);
+	assert_string_equal(heard.last, "basket: untried>fails (the last one failed; 1 of 1 have failed so far) at 9");
+	fl_fallback_free(f);
 }
 
 /* ---- in a call ---- */
@@ -290,7 +337,7 @@ crowd_body(void *ud, unsigned me)
 		atomic_fetch_add(&c->taken, (uint64_t)have);
 		atomic_fetch_sub(&c->inflight, have);
 		while (have-- > 0)
-			fl_fallback_done(c->f, n % 2 == 0);
+			fl_fallback_done(c->f, n % 2 == 0, FL_SEC);
 	}
 }
 
@@ -321,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_done_once),
 		cmocka_unit_test(test_rehearsals),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_in_a_call),
 		cmocka_unit_test(test_threads),
 	};

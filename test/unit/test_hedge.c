@@ -353,6 +353,47 @@ test_budget(void **state)
 	fl_hedge_free(plan.hedge);
 }
 
+/* A plan may forbid hedges for the moment: its breaker is not closed, its adaptive limit reached, the call not idempotent. */
+static void
+test_not_now(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 5; how++) {
+		struct fl_hedge_opts ho = defaults();
+		struct fl_adaptive_opts ao;
+		struct fl_breaker_opts bo;
+		struct fl_plan plan;
+		struct fl_call call;
+		struct fl_todo todo;
+		struct fl_call_info info = { .idempotent = how != 1 };
+		struct fl_attempt_result cancelled = { .outcome = FL_CANCELLED };
+		fl_plan_init(&plan);
+		fl_adaptive_opts_init(&ao);
+		fl_breaker_opts_init(&bo);
+		ho.fixed = 10 * FL_MS;
+		ho.enforce = how == 2 ? 0 : 1;
+		ao.min = ao.initial = ao.max = how == 3 ? 1 : 2;
+		plan.hedge = make(&ho);
+		plan.hedges_max = 1;
+		assert_int_equal(fl_adaptive_new(&ao, &plan.adaptive, NULL), 0);
+		assert_int_equal(fl_breaker_new(&bo, &plan.breaker, NULL), 0);
+		fl_call_start(&call, &plan, &info, NULL, SEC);
+		assert_int_equal(fl_call_next(&call, SEC, &todo), FL_DO_ATTEMPT);
+		assert_int_equal(fl_call_next(&call, SEC + 9 * FL_MS, &todo), FL_DO_WAIT);
+		if (how == 4)
+			fl_breaker_force(plan.breaker, FL_BREAKER_FORCED_OPEN, SEC);
+		assert_int_equal(fl_call_next(&call, SEC + 10 * FL_MS, &todo), how == 0 ? FL_DO_ATTEMPT : FL_DO_WAIT);
+		fl_call_abandon(&call, SEC + 11 * FL_MS);
+		for (unsigned n = 0; n < 20 && fl_call_next(&call, SEC + 11 * FL_MS, &todo) != FL_DO_RELEASE; n++)
+			if (todo.what == FL_DO_CANCEL)
+				fl_call_done(&call, todo.attempt, &cancelled, SEC + 11 * FL_MS);
+		assert_int_equal(todo.what, FL_DO_RELEASE);
+		fl_adaptive_free(plan.adaptive);
+		fl_breaker_free(plan.breaker);
+		fl_hedge_free(plan.hedge);
+	}
+}
+
 struct crowd {
 	struct fl_hedge *h;
 	_Atomic fl_ns clock;
@@ -407,6 +448,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_not_now),
 		cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -429,6 +429,9 @@ check(struct set *s, const struct fl_outlier_opts *o, uint64_t *ejections, fl_ns
 		assert_false(v.until != 0 && !v.healthy);
 	}
 	struct fl_outlier_counters after = counters(s);
+	unsigned counted, out_now;
+	fl_outlier_counts(s->o, &counted, &out_now);
+	assert_true(counted == after.hosts && out_now == after.ejected + after.unhealthy);
 	assert_int_equal(after.hosts, hosts);
 	assert_int_equal(after.ejected, gone);
 	/* The cap, whenever somebody was ejected. */

@@ -323,8 +323,8 @@ ask_program(struct gather *g)
 
 	for (size_t i = 0; i < g->message_count; i++)
 		if (!g->messages[i].in.certain)
-			return fail(g, -EIO, "", "there are messages in doubt, of which a program cannot know whether they count; use --promised sent, "
-			    "or a function");
+			return fail(g, -EIO, "", "there are messages in doubt, of which a program cannot know whether they count; "
+			    "use --promised sent, or a function");
 	rc = stream_link_spawn(g->job->command, &pid, &from, &to);
 	if (rc != 0)
 		return fail(g, -EIO, "the oracle", "it cannot be started");

@@ -87,7 +87,9 @@ make(struct rig *r, enum match_function f, struct dice *d, bool doubts)
 	r->other_count = f == MATCH_JOIN ? r->in_count : 0;
 	for (uint32_t i = 0; i < r->in_count; i++) {
 		/* Values that grow, so that no two results are the same. */
-		r->in[i] = (struct match_input){ .n = 10 + i, .flow = 1, .value = 1 + i * 3 + dice_roll(d, 3), .certain = !doubts || dice_roll(d, 4) != 0 };
+		r->in[i] = (struct match_input){
+			.n = 10 + i, .flow = 1, .value = 1 + i * 3 + dice_roll(d, 3), .certain = !doubts || dice_roll(d, 4) != 0,
+		};
 		r->others[i] = (struct match_input){ .n = 10 + i, .flow = 2, .value = 1000 + i, .certain = true };
 	}
 }
@@ -241,10 +243,12 @@ static void
 test_read(void **state)
 {
 	static const char *const good[] = {
-		"3 1,2,-3", "3 [1,2,-3]", "  3\t1 2 -3 ", "(3, [1, 2, -3])", "{\"key\":3,\"values\":[1,2,-3]}", " {\"window\":[1,2,-3],\"x\":{},\"key\":3}",
+		"3 1,2,-3", "3 [1,2,-3]", "  3\t1 2 -3 ", "(3, [1, 2, -3])", "{\"key\":3,\"values\":[1,2,-3]}",
+		" {\"window\":[1,2,-3],\"x\":{},\"key\":3}",
 	};
 	static const char *const bad[] = {
-		"", "3", "x 1", "3 1x", "-3 1", "3 1.5", "3 --1", "3 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "{\"key\":3}", "{\"key\":-1,\"value\":1}",
+		"", "3", "x 1", "3 1x", "-3 1", "3 1.5", "3 --1", "3 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "{\"key\":3}",
+		"{\"key\":-1,\"value\":1}",
 		"{\"key\":3,\"value\":\"1\"}", "{\"key\":3,\"values\":[]}", "{\"key\":3,\"value\":1", "3 1234567890123456789",
 	};
 	struct match_output o;

@@ -181,8 +181,10 @@ test_state_lost(void **state)
 			put(r, right(r, taken, count));
 		}
 		judge(r);
-		assert_true(r->result.defects[MATCH_DEFECT_VALUE] >= 3);
-		assert_int_equal(r->result.examples[MATCH_DEFECT_VALUE][0].n, 10 + at);
+		assert_true(r->result.defects[MATCH_DEFECT_VALUE] >= (r->oracle.function == MATCH_LAST ? 3 : 1));
+		/* A sum may by chance be one that was there before: then the first is another. */
+		if (r->oracle.function == MATCH_LAST)
+			assert_int_equal(r->result.examples[MATCH_DEFECT_VALUE][0].n, 10 + at);
 		assert_non_null(strstr(r->result.examples[MATCH_DEFECT_VALUE][0].say, "expected"));
 	}
 	free(r);

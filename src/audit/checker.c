@@ -2,6 +2,7 @@
 /* checker.c - see checker.h. */
 #include "audit/checker.h"
 
+#include "audit/causal.h"
 #include "audit/deeds.h"
 #include "audit/model_register.h"
 #include "audit/model_set.h"
@@ -181,10 +182,16 @@ judge_asked(struct check *c, const struct deeds_object *o, const struct object_a
 	return rc;
 }
 
+static const void *
+self_of(const struct check *c)
+{
+	return c->model->self != NULL ? c->model->self : &c->values;
+}
+
 static int
 judge(struct check *c, const struct deeds_object *o, const struct calls *calls, enum object_answer *ret)
 {
-	struct object_ask ask = { .model = c->model, .self = &c->values, .depth_first = c->opt.depth_first };
+	struct object_ask ask = { .model = c->model, .self = self_of(c), .depth_first = c->opt.depth_first };
 
 	return judge_asked(c, o, &ask, calls, ret);
 }
@@ -253,7 +260,7 @@ by_elements(const struct model *m, struct calls *calls)
 static int
 translate(struct check *c, const struct deeds_object *o, struct calls *calls)
 {
-	struct model_input in = { .tape = c->tape, .values = &c->values, .calls = calls };
+	struct model_input in = { .self = c->model->self, .tape = c->tape, .values = &c->values, .calls = calls };
 
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct model_deed d;
@@ -301,39 +308,80 @@ compare_calls(const void *pa, const void *pb)
 	return (a->object > b->object) - (a->object < b->object);
 }
 
+static const struct deeds_object no_key = { .has_key = false };
+
+/* The calls of all objects, in order of invocation. */
+static int
+all_calls(struct check *c, struct calls *calls)
+{
+	int rc = 0;
+
+	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++) {
+		uint32_t before = calls->count;
+
+		rc = translate(c, &c->deeds.objects[k], calls);
+		for (uint32_t i = before; i < calls->count; i++) {
+			calls->at[i].object = k;
+			/* Groups are of one object; across them only what looks may be left out. */
+			calls->at[i].group = calls->at[i].looks ? CALLS_ALONE(calls->at[i].id) : CALLS_NONE;
+		}
+	}
+	if (rc == 0 && calls->count > 0)
+		qsort(calls->at, calls->count, sizeof(calls->at[0]), compare_calls);
+	return rc;
+}
+
 /* Sequential consistency is not local: all objects are judged as one. */
 static int
 judge_together(struct check *c)
 {
-	static const struct deeds_object no_key = { .has_key = false };
 	enum object_answer answer = OBJECT_LEGAL;
 	struct calls calls = { 0 };
 	struct model model = *c->model;
 	struct product product;
-	int rc = product_init(&product, c->model, &c->values, c->deeds.object_count);
+	int rc = product_init(&product, c->model, self_of(c), c->deeds.object_count);
 
-	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++) {
-		uint32_t before = calls.count;
-
-		rc = translate(c, &c->deeds.objects[k], &calls);
-		for (uint32_t i = before; i < calls.count; i++) {
-			calls.at[i].object = k;
-			/* Groups are of one object; across them only what looks may be left out. */
-			calls.at[i].group = calls.at[i].looks ? CALLS_ALONE(calls.at[i].id) : CALLS_NONE;
-		}
-	}
+	if (rc == 0)
+		rc = all_calls(c, &calls);
 	model.start = product.start;
 	model.start_count = product.start_count;
 	if (rc == 0) {
-		struct object_ask ask = { .model = &model, .step = product_step, .self = &product, .sequential = true };
+		struct object_ask ask = { .model = &model, .step = product_step, .self = &product,
+			.sequential = c->opt.order == CHECKER_SEQUENTIAL };
 
-		if (calls.count > 0)
-			qsort(calls.at, calls.count, sizeof(calls.at[0]), compare_calls);
 		rc = judge_asked(c, &no_key, &ask, &calls, &answer);
 	}
 	c->r->keys_invalid += answer == OBJECT_ILLEGAL;
 	calls_fini(&calls);
 	product_fini(&product);
+	return rc;
+}
+
+/* Causality is not local either. */
+static int
+judge_causal(struct check *c)
+{
+	struct frontier_budget budget = c->budget;
+	struct object_result shown = { .answer = OBJECT_LEGAL };
+	struct causal_result res;
+	struct calls calls = { 0 };
+	int rc = all_calls(c, &calls);
+
+	if (rc == 0)
+		rc = causal_check(&calls, c->opt.order == CHECKER_CAUSAL ? CAUSAL_MEMORY : CAUSAL_CONVERGENCE, &budget, &res);
+	if (rc == 0) {
+		shown = (struct object_result){ .say = res.say, .calls = res.calls, .call_count = res.call_count, .culprit = res.culprit,
+			.minimal = res.minimal };
+		c->r->configs = c->budget.configs - FL_MIN(c->budget.configs, budget.configs);
+		c->r->keys_invalid = res.answer == CAUSAL_ILLEGAL;
+		c->r->keys_unknown = res.answer == CAUSAL_UNSURE || res.answer == CAUSAL_SPENT;
+		if (res.answer == CAUSAL_ILLEGAL)
+			rc = add_evidence(c, &no_key, &calls, &shown);
+		else if (res.answer != CAUSAL_LEGAL)
+			(void)buf_puts(&c->unknown, res.answer == CAUSAL_SPENT ? "the budget was spent" : res.say);
+	}
+	object_fini(&shown);
+	calls_fini(&calls);
 	return rc;
 }
 
@@ -384,17 +432,21 @@ static void
 conclude(struct check *c)
 {
 	struct ruling *r = c->r;
-	const char *kind = c->opt.order == CHECKER_SEQUENTIAL ? "sequentially consistent" : "linearizable";
+	static const char *const kinds[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequentially consistent",
+		[CHECKER_STALE] = "", [CHECKER_CONVERGENT] = "causally convergent", [CHECKER_CAUSAL] = "causally consistent" };
+	const char *kind = kinds[c->opt.order];
+	bool together = !*kind ? false : c->opt.order != CHECKER_LINEARIZABLE;
 
 	r->verdict = r->keys_invalid > 0 ? VERDICT_INVALID : r->keys_unknown > 0 ? VERDICT_UNKNOWN : VERDICT_VALID;
 	if (r->verdict != VERDICT_VALID)
 		r->bound = 0;
 	if (r->keys_invalid > 0)
-		r->reason = c->opt.order == CHECKER_SEQUENTIAL ?
-			arena_printf(&r->mem, "it is not sequentially consistent; %s", r->evidence[0].say) :
+		r->reason = together ? arena_printf(&r->mem, "it is not %s; %s", kind, r->evidence_count > 0 ? r->evidence[0].say : "") :
 			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " object%s no %s; %s", r->keys_invalid, r->keys,
 				     r->keys != 1 ? r->keys_invalid == 1 ? "s is" : "s are" : " is", r->is,
 				     r->evidence_count > 0 ? r->evidence[0].say : "no memory for more");
+	else if (r->keys_unknown > 0 && together)
+		r->reason = arena_printf(&r->mem, "whether it is %s could not be judged; %s", kind, buf_str(&c->unknown));
 	else if (r->keys_unknown > 0)
 		r->reason = arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " objects could not be judged; %s", r->keys_unknown, r->keys,
 					 buf_str(&c->unknown));
@@ -412,7 +464,7 @@ conclude(struct check *c)
 static bool
 plain_registers(const struct check *c)
 {
-	if (!c->model->registers || c->opt.order != CHECKER_LINEARIZABLE || c->opt.depth_first)
+	if (!c->model->registers || c->opt.order != CHECKER_LINEARIZABLE || c->opt.depth_first || c->opt.whole)
 		return false;
 	for (uint32_t i = 0; i < c->tape->count; i++) {
 		const char *f = tape_chars(c->tape, c->tape->ops[i].f);
@@ -451,8 +503,8 @@ check_objects(struct check *c)
 	int rc = 0;
 
 	c->r->keys = c->deeds.object_count;
-	if (c->opt.order == CHECKER_SEQUENTIAL) {
-		rc = judge_together(c);
+	if (c->opt.order == CHECKER_SEQUENTIAL || c->opt.order == CHECKER_CAUSAL || c->opt.order == CHECKER_CONVERGENT || c->opt.whole) {
+		rc = c->opt.order == CHECKER_CAUSAL || c->opt.order == CHECKER_CONVERGENT ? judge_causal(c) : judge_together(c);
 		if (rc == 0)
 			conclude(c);
 		return rc;

@@ -15,10 +15,15 @@
 #include "audit/model.h"
 #include "audit/ruling.h"
 
-enum checker_order { CHECKER_LINEARIZABLE, CHECKER_SEQUENTIAL, CHECKER_STALE };
+/*
+ * In order of strength, but for the staleness of registers: the smallest k for which every read returned one of the last k values.
+ * CONVERGENT and CAUSAL are of registers too (causal.h).
+ */
+enum checker_order { CHECKER_LINEARIZABLE, CHECKER_SEQUENTIAL, CHECKER_STALE, CHECKER_CONVERGENT, CHECKER_CAUSAL };
 
 struct checker_options {
 	enum checker_order order;
+	bool whole;                     /* all keys as one object, though linearizability is local: the same answer, at a price */
 	bool depth_first;               /* no monitors, and only the search of depth.h: another way to the same answer */
 	uint32_t stale_max;             /* CHECKER_STALE: the greatest k that is tried; 0: 64 */
 	uint64_t configs_max;           /* configurations made and compared, in all; 0: 1000 million, some seconds */

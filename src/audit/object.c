@@ -118,9 +118,12 @@ search(const struct object_ask *ask, const struct calls *calls, struct frontier_
 	case FRONTIER_SPENT: return OBJECT_SPENT;
 	case FRONTIER_NO_MEMORY: return OBJECT_NO_MEMORY;
 	}
-	for (uint32_t i = 0; ask->model->guesses && i < calls->count; i++)
-		if (calls->at[i].any_result)
-			return OBJECT_GUESSED;
+	bool unknown = false;
+
+	for (uint32_t i = 0; i < calls->count; i++)
+		unknown |= calls->at[i].any_result;
+	if (unknown && ask->model->guesses != NULL && ask->model->guesses(calls))
+		return OBJECT_GUESSED;
 	return OBJECT_ILLEGAL;
 }
 

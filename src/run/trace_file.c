@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* trace_file.c - see trace_file.h. */
+#include "run/trace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct trace_file {
+	int fd;
+	int err, untold;                /* the first error; the one to be told next */
+	uint64_t lost;                  /* since the last block that was written */
+	fl_ns since;                    /* when the block's first event was seen by kick; 0: none yet */
+	struct trace_block block;
+};
+
+int
+trace_file_new(const char *path, struct trace_file **ret)
+{
+	struct trace_file *f = malloc(sizeof(*f));
+	uint64_t number = 0;
+	int rc;
+
+	if (f == NULL)
+		return -ENOMEM;
+	f->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (f->fd < 0) {
+		rc = -errno;
+		free(f);
+		return rc;
+	}
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+		number = (uint64_t)getpid();
+	f->err = f->untold = 0;
+	f->lost = 0;
+	f->since = 0;
+	trace_block_init(&f->block, number);
+	*ret = f;
+	return 0;
+}
+
+static int
+write_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static void
+write_block(struct trace_file *f)
+{
+	const uint32_t events = f->block.events, lost = (uint32_t)FL_MIN(f->lost, UINT32_MAX);
+	const uint8_t *p;
+	const size_t n = trace_block_seal(&f->block, lost, &p);
+	int rc;
+
+	f->since = 0;
+	if (n == 0)
+		return;
+	rc = write_all(f->fd, p, n);
+	if (rc == 0) {
+		f->lost -= lost;
+		return;
+	}
+	f->lost += events;
+	f->untold = f->err == 0 ? rc : f->untold;
+	f->err = f->err == 0 ? rc : f->err;
+}
+
+void
+trace_file_put(struct trace_file *f, const struct trace_event *e)
+{
+	if (trace_block_put(&f->block, e))
+		return;
+	write_block(f);
+	(void)trace_block_put(&f->block, e);
+}
+
+int
+trace_file_kick(struct trace_file *f, uint64_t lost, fl_ns now)
+{
+	int rc;
+
+	f->lost += lost;
+	if (f->block.events > 0 && f->since == 0)
+		f->since = now;
+	else if (f->block.events > 0 && now - f->since >= TRACE_FILE_WAIT)
+		write_block(f);
+	rc = f->untold;
+	f->untold = 0;
+	return rc;
+}
+
+int
+trace_file_flush(struct trace_file *f)
+{
+	write_block(f);
+	return f->err;
+}
+
+int
+trace_file_free(struct trace_file *f)
+{
+	int rc;
+
+	if (f == NULL)
+		return 0;
+	rc = trace_file_flush(f);
+	if (close(f->fd) != 0 && rc == 0)
+		rc = -errno;
+	free(f);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+static int
+map_fd(struct trace_map *m, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+		return -EBADMSG;
+	m->n = (size_t)st.st_size;
+	m->p = mmap(NULL, m->n, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (m->p == MAP_FAILED) {
+		m->p = NULL;
+		return -errno;
+	}
+	return trace_store_open(&m->store, m->p, m->n, &m->mem);
+}
+
+int
+trace_map_open(struct trace_map *m, const char *path, size_t memory_max)
+{
+	struct stat st;
+	int fd, rc;
+
+	*m = (struct trace_map){ .p = NULL };
+	arena_init(&m->mem, memory_max);
+	rc = snprintf(m->path, sizeof(m->path), "%s%s", path, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? "/trace.bin" : "");
+	if (rc >= (int)sizeof(m->path))
+		return -ENAMETOOLONG;
+	fd = open(m->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	rc = map_fd(m, fd);
+	close(fd);
+	return rc;
+}
+
+void
+trace_map_fini(struct trace_map *m)
+{
+	if (m->p != NULL)
+		munmap(m->p, m->n);
+	arena_fini(&m->mem);
+	m->p = NULL;
+}

@@ -27,6 +27,16 @@
 
 #define LINGER_BYTES (1 << 20)          /* dropped at most, before the connection is closed all the same */
 
+/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	return true;
+}
+
 /* Use bytes from the client. returns how many were used. */
 static size_t
 conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
@@ -56,9 +66,29 @@ conn_input(struct worker *w, struct http_conn *c, const char *p, size_t n)
 			http_reply_bad(w, c, h->head.status, h->head.error, false);
 			return n;
 		}
+		c->behind = (uint32_t)(n - at) - h->head.head_bytes;
 		at += http_call_begin(w, c, p + at, n - at);
+		c->behind = 0;
 	}
 	return at;
+}
+
+/* The client has said all it will, and what could be used of it was. */
+static void
+conn_no_more(struct worker *w, struct http_conn *c)
+{
+	const struct http_exchange *ex = c->ex;
+	bool tunnel = ex != NULL && ex->winner != NULL && ex->winner->tunnel;
+	if (c->state == AT_EXCHANGE && !ex->body_done && !ex->answered && c->held_n == 0 && !tunnel) {
+		/* It will never be whole. */
+		http_side_count(&ex->cell->client_gone, 1);
+		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+	} else if (c->state == AT_READING && is_blank(c->held, c->held_n)) {
+		c->close_next = true;
+		c->state = AT_LINGER;                   /* until its last answer is out */
+	} else if (c->state == AT_READING && http_out_idle(&c->out)) {
+		http_reply_bad(w, c, 400, "the request ended early", false);
+	}
 }
 
 /* Use what is held, as far as possible. */
@@ -80,8 +110,8 @@ conn_advance(struct worker *w, struct http_conn *c)
 			slab_give(w->mem, p, room);
 		}
 	}
-	if (c->state == AT_READING && c->eof && c->held_n == 0)
-		c->state = AT_LINGER;                   /* until its last answer is out */
+	if (c->eof && c->state < AT_LINGER)
+		conn_no_more(w, c);
 }
 
 static void
@@ -243,16 +273,6 @@ read_proxy_header(struct worker *w, struct http_conn *c, const char *p, size_t n
 	slab_give(w->mem, held, room);
 }
 
-/* Nothing but line ends, which some send behind a body (RFC 9112 2.2)? */
-static bool
-is_blank(const char *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != '\r' && p[i] != '\n')
-			return false;
-	return true;
-}
-
 static void
 conn_ended(struct worker *w, struct http_conn *c, int res)
 {
@@ -268,22 +288,11 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 		http_call_tunnel(w, ex);
 		return;
 	}
-	if (c->state == AT_EXCHANGE && !ex->body_done && c->held_n == 0) {
-		/* It will never be whole. */
-		http_side_count(&ex->cell->client_gone, 1);
-		http_side_close(w, c, LINE_CLOSE_FINISHED, true);
-		return;
-	}
-	if (c->state == AT_READING && !is_blank(c->held, c->held_n)) {
-		http_reply_bad(w, c, 400, "the request ended early", false);
-	} else if (c->state == AT_GREETING) {
+	/* A client that sends no more may still want its answers: also those to what is held. */
+	if (c->state == AT_GREETING)
 		http_side_close(w, c, LINE_CLOSE_FINISHED, false);
-		return;
-	} else if (c->state == AT_READING) {
-		c->state = AT_LINGER;
-	}
-	/* A client that sends no more may still want its answer. */
-	c->close_next = true;
+	else
+		conn_advance(w, c);
 	http_side_later(w, c);
 }
 

@@ -175,6 +175,7 @@ http_side_must_close(const struct http_exchange *ex)
 {
 	const struct http_conn *c = ex->conn;
 	const struct http_limits *l = &c->wline->http->conf->limits;
-	return !ex->client_keeps || !ex->body_done || c->close_next || c->eof || c->wline->draining || c->wline->closing ||
+	bool last = c->eof && c->held_n + c->behind == 0;
+	return !ex->client_keeps || !ex->body_done || c->close_next || last || c->wline->draining || c->wline->closing ||
 	    (l->requests_max > 0 && c->requests >= l->requests_max);
 }

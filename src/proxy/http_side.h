@@ -24,6 +24,7 @@ struct http_conn {
 	struct proxy_header *said;      /* slab: its PROXY header, to be passed on; NULL: none */
 	char *held;                     /* what came and was not used yet */
 	uint32_t held_n, held_room;
+	uint32_t behind;                /* bytes in hand behind the head that is being looked at */
 	struct h1_scan scan;
 	struct http_out out;
 	uint64_t ordinal, key;

@@ -57,7 +57,7 @@ test_least_request(void **state)
 		rig_say(waiting[i], RIG_GET("/w"));
 		PEERS_UNTIL(peers_report(&b, 0).requests + peers_report(&b, 1).requests == i + 1);
 	}
-	PEERS_UNTIL(peers_report(&b, 0).inflight > 0);
+	PEERS_UNTIL(peers_report(&b, 0).inflight > 0 && peers_report(&b, 1).inflight == 0);
 	calls(&b, 20, had);
 	assert_int_equal(had[1], 20);
 	peers_tell(ps, 0, PEER_ANSWER);

@@ -86,6 +86,34 @@ test_pipelined(void **state)
 	rig_end(&b);
 }
 
+/* A client that sends all it has to say, the last in a piece with the end of a body, and no more: it is answered to the last. */
+static void
+test_pipelined_end(void **state)
+{
+	struct rig_bed b;
+	(void)state;
+	rig_begin(&b, PLAIN);
+	int c = rig_dial(&b);
+	rig_say(c, "POST /1 HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\na");
+	int s = rig_take(&b, 0);
+	struct rig_msg m;
+	assert_true(rig_head(s, &m));
+	rig_hear(s, "a");
+	rig_say(c, "bc" RIG_GET("/2") RIG_GET("/3"));
+	shutdown(c, SHUT_WR);
+	rig_hear(s, "bc");
+	rig_say(s, RIG_OK(1, "1"));
+	rig_serve(s, "GET /2 ", RIG_OK(1, "2"));
+	rig_serve(s, "GET /3 ", RIG_OK(1, "3"));
+	rig_expect(c, 200, "1");
+	rig_expect(c, 200, "2");
+	rig_expect(c, 200, "3");
+	rig_hear_end(c);
+	close(c);
+	close(s);
+	rig_end(&b);
+}
+
 /* A request in pieces of one byte, and an answer in pieces of one byte. */
 static void
 test_in_pieces(void **state)
@@ -482,6 +510,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_pipelined_end),
 		cmocka_unit_test(test_in_pieces),
 		cmocka_unit_test(test_framings),
 		cmocka_unit_test(test_one_side_closes),

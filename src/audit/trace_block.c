@@ -10,10 +10,10 @@
 
 #define KEY0 0x666c747261636531u        /* of the checksum; any constant does */
 #define KEY1 0x6c696e6561676521u
-#define EVENT_BYTES_MAX 4400u           /* numbers, and four texts of TRACE_TEXT_MAX with their lengths */
+#define EVENT_BYTES_MAX 5500u           /* numbers, and five texts of TRACE_TEXT_MAX with their lengths */
 #define BODY (TRACE_HEADER_BYTES + 8 * TRACE_FILTER_WORDS)
 
-_Static_assert(EVENT_BYTES_MAX > 4 * (TRACE_TEXT_MAX + 6) + 3 + 16 + 3 * 8 + 7 * 10 + 3, "(2)");
+_Static_assert(EVENT_BYTES_MAX > 5 * (TRACE_TEXT_MAX + 6) + 3 + 16 + 3 * 8 + 7 * 10 + 3, "(2)");
 _Static_assert(EVENT_BYTES_MAX < TRACE_PAYLOAD_BYTES, "(2)");
 
 /* Which fields follow. */
@@ -22,6 +22,7 @@ enum {
 	HAS_VALUE = 256, HAS_STATUS = 512, HAS_REST = 1024, HAS_LINE = 2048, HAS_PLACE = 4096, HAS_WHAT = 8192, HAS_TEXT = 16384,
 	SAME_TRACE = 32768,
 };
+#define HAS_ID 0x20u                    /* in the byte of kind and direction */
 
 static inline void
 put64(uint8_t *p, uint64_t v)
@@ -125,6 +126,12 @@ trace_key_name(struct trace_text name)
 	return hash_text(name.p, FL_MIN(name.n, TRACE_TEXT_MAX));
 }
 
+uint64_t
+trace_key_id(struct trace_text id)
+{
+	return mix(hash_text(id.p, FL_MIN(id.n, TRACE_TEXT_MAX)) ^ 0x6964u);
+}
+
 static inline uint64_t
 filter_bits(uint64_t key)
 {
@@ -196,6 +203,18 @@ put_text(struct trace_block *b, uint8_t *p, struct trace_text t, bool key, uint6
 	memcpy(p, t.p, n);
 	if (key)
 		add_key(b, hash);
+	return p + n;
+}
+
+/* Ids differ from message to message: they are written out. */
+static uint8_t *
+put_id(struct trace_block *b, uint8_t *p, struct trace_text id)
+{
+	const uint32_t n = FL_MIN(id.n, TRACE_TEXT_MAX);
+
+	p = put_number(p, n);
+	memcpy(p, id.p, n);
+	add_key(b, trace_key_id((struct trace_text){ .p = id.p, .n = n }));
 	return p + n;
 }
 
@@ -286,7 +305,9 @@ trace_block_put(struct trace_block *b, const struct trace_event *e)
 		has |= HAS_TEXT;
 		p = put_text(b, p, e->text, false, &hash);
 	}
-	start[0] = (uint8_t)(e->kind | e->dir << 4);
+	if (e->id.n > 0)
+		p = put_id(b, p, e->id);
+	start[0] = (uint8_t)(e->kind | e->dir << 4 | (e->id.n > 0 ? HAS_ID : 0));
 	start[1] = (uint8_t)has;
 	start[2] = (uint8_t)(has >> 8);
 	b->bytes = (uint32_t)(p - (b->out + BODY));
@@ -441,6 +462,18 @@ get_text(struct trace_cursor *c, struct trace_text *ret)
 }
 
 static bool
+get_id(struct trace_cursor *c, struct trace_text *ret)
+{
+	uint64_t n;
+	const uint8_t *p;
+
+	if (!get_number(c, &n) || n == 0 || n > TRACE_TEXT_MAX || (p = get_bytes(c, n)) == NULL)
+		return false;
+	*ret = (struct trace_text){ .p = (const char *)p, .n = (uint32_t)n };
+	return true;
+}
+
+static bool
 get_ids(struct trace_cursor *c, unsigned has, struct trace_event *e)
 {
 	const uint8_t *p;
@@ -485,17 +518,20 @@ trace_cursor_next(struct trace_cursor *c, struct trace_event *ret)
 	const uint8_t *p;
 	unsigned has;
 	uint64_t at;
+	bool has_id;
 
 	if (c->read == c->view.events)
 		return c->at == c->view.payload ? 0 : -EBADMSG;
 	if ((p = get_bytes(c, 3)) == NULL)
 		return -EBADMSG;
 	e.kind = p[0] & 15;
-	e.dir = p[0] >> 4;
+	e.dir = (p[0] & ~HAS_ID) >> 4;
+	has_id = (p[0] & HAS_ID) != 0;
 	has = p[1] | (unsigned)p[2] << 8;
 	if (e.kind >= TRACE_KINDS || e.dir > 1 || !get_number(c, &at) || !get_ids(c, has, &e) || !get_counts(c, has, &e) ||
 	    ((has & HAS_LINE) != 0 && !get_text(c, &e.line)) || ((has & HAS_PLACE) != 0 && !get_text(c, &e.place)) ||
-	    ((has & HAS_WHAT) != 0 && !get_text(c, &e.what)) || ((has & HAS_TEXT) != 0 && !get_text(c, &e.text)))
+	    ((has & HAS_WHAT) != 0 && !get_text(c, &e.what)) || ((has & HAS_TEXT) != 0 && !get_text(c, &e.text)) ||
+	    (has_id && !get_id(c, &e.id)))
 		return -EBADMSG;
 	e.at = (fl_ns)((uint64_t)c->last.at + (uint64_t)unzigzag(at));
 	c->read++;

@@ -12,7 +12,7 @@
  *
  * Numbers are little endian. An event is a byte (kind, direction), two of which fields follow, and these fields: numbers as
  * LEB128, times and connections as the difference to the event before, texts as their number in the block's dictionary, written
- * out at first use. The filter is a Bloom filter (blocked: each key sets four bits of one word, Putze, Sanders, Singler 2007) over
+ * out at first use; ids always are. The filter is a Bloom filter (blocked: each key sets four bits of one word, Putze, Sanders, Singler 2007) over
  * trace_key_*() of what is in the block: who looks for something reads only blocks that may have it.
  *
  * Invariants
@@ -65,6 +65,7 @@ size_t trace_block_seal(struct trace_block *b, uint32_t lost, const uint8_t **re
 uint64_t trace_key_trace(const uint8_t trace[16]);
 uint64_t trace_key_span(uint64_t span);
 uint64_t trace_key_conn(struct trace_text line, uint64_t conn);
+uint64_t trace_key_id(struct trace_text id);
 uint64_t trace_key_name(struct trace_text name);        /* of a line, an instance, a fault */
 
 /* ---- reading ---- */

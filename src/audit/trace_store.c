@@ -110,7 +110,7 @@ trace_store_fits(const struct trace_query *q, const struct trace_event *e)
 {
 	return (q->kinds == 0 || (q->kinds >> e->kind & 1) != 0) && (!q->has_trace || memcmp(q->trace, e->trace, 16) == 0) &&
 	       (q->span == 0 || q->span == e->span) && (q->line.n == 0 || same_text(q->line, e->line)) &&
-	       (q->place.n == 0 || same_text(q->place, e->place)) && (!q->has_conn || q->conn == e->conn) &&
+	       (q->place.n == 0 || same_text(q->place, e->place)) && (q->id.n == 0 || same_text(q->id, e->id)) && (!q->has_conn || q->conn == e->conn) &&
 	       (!q->has_number || q->number == e->number) && e->at >= q->from && (q->to == 0 || e->at < q->to);
 }
 
@@ -124,7 +124,7 @@ may_have(const struct trace_block_view *v, const struct trace_query *q)
 	return (!q->has_trace || memcmp(q->trace, none, 16) == 0 || trace_block_may(v, trace_key_trace(q->trace))) &&
 	       (q->span == 0 || trace_block_may(v, trace_key_span(q->span))) &&
 	       (q->line.n == 0 || trace_block_may(v, q->has_conn ? trace_key_conn(q->line, q->conn) : trace_key_name(q->line))) &&
-	       (q->place.n == 0 || trace_block_may(v, trace_key_name(q->place)));
+	       (q->place.n == 0 || trace_block_may(v, trace_key_name(q->place))) && (q->id.n == 0 || trace_block_may(v, trace_key_id(q->id)));
 }
 
 uint32_t

@@ -37,7 +37,7 @@ struct trace_query {
 	bool has_trace, has_conn, has_number;
 	uint8_t trace[16];
 	uint64_t span;
-	struct trace_text line, place;
+	struct trace_text line, place, id;
 	uint64_t conn, number;          /* conn asks for a line too */
 	fl_ns from, to;                 /* to 0: no end */
 	unsigned kinds;                 /* bits 1 << enum trace_kind; 0: all */

@@ -14,32 +14,46 @@
 
 struct trace_file {
 	int fd;
-	int err, untold;                /* the first error; the one to be told next */
-	uint64_t lost;                  /* since the last block that was written */
+	int err, untold;                /* the first error; what is to be told next: an error, or 1: it can be written again */
+	bool failing;
+	uint64_t lost, lost_all;        /* since the last block that was written; ever */
+	uint8_t *tail;
+	size_t tail_n, tail_max;
 	fl_ns since;                    /* when the block's first event was seen by kick; 0: none yet */
 	struct trace_block block;
 };
 
-int
-trace_file_new(const char *path, struct trace_file **ret)
+static void
+file_free(struct trace_file *f)
 {
-	struct trace_file *f = malloc(sizeof(*f));
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->tail);
+	free(f);
+}
+
+int
+trace_file_new(const char *path, size_t tail_max, struct trace_file **ret)
+{
+	struct trace_file *f = calloc(1, sizeof(*f));
 	uint64_t number = 0;
-	int rc;
+	int rc = 0;
 
 	if (f == NULL)
 		return -ENOMEM;
-	f->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (f->fd < 0) {
+	f->fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	f->tail_max = tail_max > 0 ? FL_MAX(tail_max, 2 * (size_t)TRACE_BLOCK_BYTES) : 0;
+	f->tail = tail_max > 0 ? malloc(f->tail_max) : NULL;
+	if (path != NULL && f->fd < 0)
 		rc = -errno;
-		free(f);
+	else if (tail_max > 0 && f->tail == NULL)
+		rc = -ENOMEM;
+	if (rc != 0) {
+		file_free(f);
 		return rc;
 	}
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
 		number = (uint64_t)getpid();
-	f->err = f->untold = 0;
-	f->lost = 0;
-	f->since = 0;
 	trace_block_init(&f->block, number);
 	*ret = f;
 	return 0;
@@ -61,6 +75,43 @@ write_all(int fd, const uint8_t *p, size_t n)
 	return 0;
 }
 
+/* Keep the block in memory (2): the oldest go, half of them at a time. */
+static void
+keep_tail(struct trace_file *f, const uint8_t *p, size_t n)
+{
+	struct trace_block_view v;
+	size_t at = 0;
+
+	if (f->tail == NULL)
+		return;
+	while (f->tail_n - at + n > (at > 0 ? f->tail_max / 2 : f->tail_max)) {
+		if (trace_block_view(f->tail + at, f->tail_n - at, &v) != 0)
+			break;
+		at += v.bytes;
+	}
+	memmove(f->tail, f->tail + at, f->tail_n - at);
+	f->tail_n -= at;
+	memcpy(f->tail + f->tail_n, p, n);
+	f->tail_n += n;
+}
+
+/* All of it or nothing (1). */
+static int
+append(struct trace_file *f, const uint8_t *p, size_t n)
+{
+	struct stat before;
+	int rc;
+
+	if (f->fd < 0)
+		return 0;
+	if (fstat(f->fd, &before) != 0)
+		return -errno;
+	rc = write_all(f->fd, p, n);
+	if (rc != 0 && S_ISREG(before.st_mode))
+		(void)!ftruncate(f->fd, before.st_size);        /* else readers find it torn */
+	return rc;
+}
+
 static void
 write_block(struct trace_file *f)
 {
@@ -72,13 +123,19 @@ write_block(struct trace_file *f)
 	f->since = 0;
 	if (n == 0)
 		return;
-	rc = write_all(f->fd, p, n);
+	keep_tail(f, p, n);
+	rc = append(f, p, n);
 	if (rc == 0) {
 		f->lost -= lost;
+		f->untold = f->failing ? 1 : f->untold;
+		f->failing = false;
 		return;
 	}
 	f->lost += events;
-	f->untold = f->err == 0 ? rc : f->untold;
+	f->lost_all += events;
+	if (!f->failing)
+		f->untold = rc;
+	f->failing = true;
 	f->err = f->err == 0 ? rc : f->err;
 }
 
@@ -97,6 +154,7 @@ trace_file_kick(struct trace_file *f, uint64_t lost, fl_ns now)
 	int rc;
 
 	f->lost += lost;
+	f->lost_all += lost;
 	if (f->block.events > 0 && f->since == 0)
 		f->since = now;
 	else if (f->block.events > 0 && now - f->since >= TRACE_FILE_WAIT)
@@ -121,10 +179,21 @@ trace_file_free(struct trace_file *f)
 	if (f == NULL)
 		return 0;
 	rc = trace_file_flush(f);
-	if (close(f->fd) != 0 && rc == 0)
-		rc = -errno;
-	free(f);
+	file_free(f);
 	return rc;
+}
+
+size_t
+trace_file_tail(const struct trace_file *f, const uint8_t **ret_p)
+{
+	*ret_p = f->tail;
+	return f->tail_n;
+}
+
+uint64_t
+trace_file_lost(const struct trace_file *f)
+{
+	return f->lost_all;
 }
 
 /* ---- reading ---- */

@@ -6,7 +6,7 @@
  * the same snapshot to the last number, as long as no source contradicts itself with the same time.
  *
  * 1. Ids are dense: nodes are 0 .. node_count - 1, lines 0 .. line_count - 1, groups 0 .. group_count - 1. Nodes are numbered so that
- *    what fails together lies together (a search through dependents from the hubs, see estate_index.c), not by name: by_name has
+ *    what fails together lies together (a search through dependents from the hubs, see csr.h), not by name: by_name has
  *    that order. Lines are numbered by (from, to), groups by (node, ...).
  * 2. There is one line from one node to another. Each (source, protocol) that saw it has a row of evidence of its own; what the line itself
  *    says (protocol, strength, phase, mode) is concluded from the rows: a declaration outranks a drill, a drill the rest.

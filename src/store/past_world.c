@@ -239,26 +239,48 @@ look_at_sealed(struct past *p, struct looking *l)
 	return rc;
 }
 
+/* Pieces that were told in an unlucky order lie side by side: of one day and without a pause they are one. */
+struct joined {
+	int64_t claim, first, last;
+	uint64_t count, errors;
+};
+
+static void
+note_joined(struct looking *l, const struct joined *j)
+{
+	if (j->claim == 0 || j->last < l->from || j->first > l->until)
+		return;
+	note(l, j->claim, j->first, j->last);
+	l->seen[j->claim].count += j->count;
+	l->seen[j->claim].errors += j->errors;
+}
+
 static int
 look_at_pieces(struct past *p, struct looking *l)
 {
+	struct joined j = { 0 };
 	sqlite3_stmt *s = NULL;
 	int rc = past_ask(p, PAST_PIECE_ALL, &s, "");
 
 	while (rc == 0 && (rc = past_row(p, s)) == 1) {
-		int64_t claim = sqlite3_column_int64(s, 0), first = sqlite3_column_int64(s, 1), last = sqlite3_column_int64(s, 2);
+		struct joined own = { sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2),
+			(uint64_t)sqlite3_column_int64(s, 5), (uint64_t)sqlite3_column_int64(s, 6) };
 
 		rc = 0;
-		if (sqlite3_column_int64(s, 3) > l->w->known || claim <= 0 || claim >= l->w->claim_count)
+		if (sqlite3_column_int64(s, 3) > l->w->known || own.claim <= 0 || own.claim >= l->w->claim_count)
 			continue;
 		if (sqlite3_column_int64(s, 4) > l->w->known)
-			last = FL_MAX(first, FL_MIN(last, l->w->known));
-		if (last < l->from || first > l->until)
+			own.last = FL_MAX(own.first, FL_MIN(own.last, l->w->known));
+		if (own.claim == j.claim && own.first <= j.last + p->gap && own.first / PAST_DAY == j.first / PAST_DAY) {
+			j.last = FL_MAX(j.last, own.last);
+			j.count += own.count;
+			j.errors += own.errors;
 			continue;
-		note(l, claim, first, last);
-		l->seen[claim].count += (uint64_t)sqlite3_column_int64(s, 5);
-		l->seen[claim].errors += (uint64_t)sqlite3_column_int64(s, 6);
+		}
+		note_joined(l, &j);
+		j = own;
 	}
+	note_joined(l, &j);
 	past_done(s);
 	return rc;
 }

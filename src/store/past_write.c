@@ -498,6 +498,21 @@ seal_part(struct past *p, struct sealing *t)
 	return rc;
 }
 
+/* Pieces without a pause between them are one, as they are to a reader. */
+static void
+add_ripe(struct sealing *t, const struct past_piece *piece, int64_t gap_minutes)
+{
+	struct past_piece *before = buf_len(&t->pieces) == 0 ? NULL : (void *)(t->pieces.mem + t->pieces.end - sizeof(*before));
+
+	if (before == NULL || before->claim != piece->claim || piece->first > before->last + gap_minutes) {
+		buf_append(&t->pieces, piece, sizeof(*piece));
+		return;
+	}
+	before->last = FL_MAX(before->last, piece->last);
+	before->count += piece->count;
+	before->errors += piece->errors;
+}
+
 static int
 seal_all(struct past *p, int64_t limit, struct sealing *t)
 {
@@ -518,7 +533,7 @@ seal_all(struct past *p, int64_t limit, struct sealing *t)
 		t->rec_day = rec_day;
 		piece.first = (uint32_t)(first % PAST_DAY / PAST_MINUTE);
 		piece.last = (uint32_t)((last % PAST_DAY + PAST_MINUTE - 1) / PAST_MINUTE);
-		buf_append(&t->pieces, &piece, sizeof(piece));
+		add_ripe(t, &piece, p->gap / PAST_MINUTE);
 	}
 	if (rc < 0)
 		past_done(s);

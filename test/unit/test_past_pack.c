@@ -107,7 +107,8 @@ some_claims_only(void **state)
 static void
 touching_is_joined(void **state)
 {
-	const struct past_piece p[] = { { 1, 10, 20, 5, 0 }, { 1, 20, 30, 7, 1 }, { 1, 25, 28, 1, 0 }, { 1, 31, 31, 1, 0 }, { 9, 0, 1440, 1000000, 0 } };
+	const struct past_piece p[] = { { 1, 10, 20, 5, 0 }, { 1, 20, 30, 7, 1 }, { 1, 25, 28, 1, 0 }, { 1, 31, 31, 1, 0 },
+		{ 9, 0, 1440, 1000000, 0 } };
 	const struct past_piece expect[] = { { 1, 10, 30, 0, 0 }, { 1, 31, 31, 0, 0 }, { 9, 0, 1440, 0, 0 } };
 	struct seen s = { .expect = expect, .n = 3, .want = true };
 	struct buf out;

@@ -21,14 +21,6 @@ struct pair {
 	const struct lineage *a, *b;
 };
 
-static int
-compare_texts(struct trace_text x, struct trace_text y)
-{
-	int d = x.n > 0 && y.n > 0 ? memcmp(x.p, y.p, FL_MIN(x.n, y.n)) : 0;
-
-	return d != 0 ? d : (x.n > y.n) - (x.n < y.n);
-}
-
 static bool
 differ(uint64_t x, uint64_t y)
 {
@@ -38,7 +30,7 @@ differ(uint64_t x, uint64_t y)
 static bool
 other_request(const struct lineage_call *x, const struct lineage_call *y)
 {
-	return x->asked && y->asked && (compare_texts(x->request.what, y->request.what) != 0 || compare_texts(x->request.text, y->request.text) != 0 ||
+	return x->asked && y->asked && (!trace_text_same(x->request.what, y->request.what) || !trace_text_same(x->request.text, y->request.text) ||
 	    differ(x->request.hash, y->request.hash));
 }
 
@@ -46,9 +38,12 @@ other_request(const struct lineage_call *x, const struct lineage_call *y)
 static unsigned
 other_answer(const struct lineage_call *x, const struct lineage_call *y)
 {
+	if (x->framed && y->framed)
+		return x->fate != y->fate ? TRACE_COMPARE_STATUS : differ(x->answer.hash, y->answer.hash) ? TRACE_COMPARE_BODY :
+		       x->copies != y->copies ? TRACE_COMPARE_ATTEMPTS : TRACE_COMPARE_KINDS;
 	if (x->answered != y->answered || (x->answered && (x->answer.status != y->answer.status || x->answer.flags != y->answer.flags)))
 		return TRACE_COMPARE_STATUS;
-	if (x->answered && (x->answer.bytes != y->answer.bytes || differ(x->answer.hash, y->answer.hash)))
+	if (x->answered && (differ(x->answer.hash, y->answer.hash) || (x->answer.hash == 0 && x->answer.bytes != y->answer.bytes)))
 		return TRACE_COMPARE_BODY;
 	return x->answered && x->answer.attempts != y->answer.attempts ? TRACE_COMPARE_ATTEMPTS : TRACE_COMPARE_KINDS;
 }
@@ -60,7 +55,8 @@ child_like(const struct lineage *l, uint32_t parent, const struct lineage_call *
 	const struct trace_text line = lineage_event(like)->line;
 
 	for (uint32_t i = l->calls[parent].child; i != LINEAGE_NONE; i = l->calls[i].sibling)
-		if (l->calls[i].ordinal == like->ordinal && compare_texts(lineage_event(&l->calls[i])->line, line) == 0)
+		if (l->calls[i].ordinal == like->ordinal && trace_text_same(lineage_event(&l->calls[i])->line, line) &&
+		    (l->calls[i].framed ? lineage_event(&l->calls[i])->dir : 0) == (like->framed ? lineage_event(like)->dir : 0))
 			return i;
 	return LINEAGE_NONE;
 }
@@ -131,8 +127,13 @@ static int
 compare_roots(const struct lineage *a, uint32_t i, const struct lineage *b, uint32_t k)
 {
 	const struct trace_event *x = lineage_event(&a->calls[i]), *y = lineage_event(&b->calls[k]);
-	int d = compare_texts(x->line, y->line);
+	int d = trace_text_order(x->line, y->line);
 
+	if (d == 0)
+		d = trace_text_order(x->id, y->id);
+	if (d != 0 || x->id.n > 0)
+		return d;
+	d = (a->calls[i].framed ? x->dir : 0) - (b->calls[k].framed ? y->dir : 0);
 	if (d == 0)
 		d = (x->conn > y->conn) - (x->conn < y->conn);
 	return d != 0 ? d : (x->number > y->number) - (x->number < y->number);

@@ -11,6 +11,7 @@
 
 #include "base/types.h"
 #include <stdbool.h>
+#include <string.h>
 
 #define TRACE_TEXT_MAX 1024u            /* bytes of a text; longer ones are cut */
 #define TRACE_LIFE_SHIFT 40             /* above this in conn: how often the line had been opened before */
@@ -44,6 +45,26 @@ struct trace_text {
 	const char *p;                  /* NULL only with n 0; no NUL behind it */
 	uint32_t n;
 };
+
+static inline bool
+trace_text_same(struct trace_text a, struct trace_text b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline int
+trace_text_order(struct trace_text a, struct trace_text b)
+{
+	int d = a.n > 0 && b.n > 0 ? memcmp(a.p, b.p, FL_MIN(a.n, b.n)) : 0;
+
+	return d != 0 ? d : (a.n > b.n) - (a.n < b.n);
+}
+
+static inline bool
+trace_text_is(struct trace_text t, const char *s)
+{
+	return t.n == strlen(s) && (t.n == 0 || memcmp(t.p, s, t.n) == 0);
+}
 
 struct trace_event {
 	fl_ns at;                       /* since 1970 */

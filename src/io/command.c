@@ -15,8 +15,6 @@
 
 #define LOOK_MS 10
 
-extern char **environ;
-
 /* A file that can be read from its beginning and is gone with the last who has it open. -errno on failure. */
 static int
 input_file(const void *input, size_t n)

@@ -68,8 +68,8 @@ alert_send_parse(const char *text, struct alert_target *ret, char *error)
 	while (k < FL_ARRAY_LEN(words) && (strlen(words[k]) != n || memcmp(words[k], text, n) != 0))
 		k++;
 	if (k == FL_ARRAY_LEN(words))
-		return refuse(error, "found the target \"%.100s\", expected webhook=URL, alertmanager=URL, command=COMMAND, syslog or syslog=HOST:PORT",
-		    text);
+		return refuse(error, "found the target \"%.100s\", expected webhook=URL, alertmanager=URL, command=COMMAND, syslog or "
+		    "syslog=HOST:PORT", text);
 	if (strlen(to) >= ALERT_TO_MAX)
 		return refuse(error, "what stands behind %s= is too long", words[k]);
 	if ((k == ALERT_WEBHOOK || k == ALERT_MANAGER) && !is_url(to))

@@ -320,8 +320,13 @@ write_event(struct buf *out, const struct tape *t, const struct tape_op *o, bool
 	const char *f = tape_chars(t, o->f);
 	struct tape_value v = over ? o->result : o->call;
 
-	(void)buf_printf(out, edn ? "{:process %lld, :type :%s, :f :%s, :key \"k1\", :time %lld, :value " :
-			 "{\"process\":%lld,\"type\":\"%s\",\"f\":\"%s\",\"key\":\"k1\",\"time\":%lld,\"value\":", (long long)o->process, over ? "ok" : "invoke", f, (long long)(over ? o->complete_ns : o->invoke_ns));
+	const char *format = edn ? "{:process %lld, :type :%s, :f :%s, :key \"k1\", :time %lld, :value " :
+		"{\"process\":%lld,\"type\":\"%s\",\"f\":\"%s\",\"key\":\"k1\",\"time\":%lld,\"value\":";
+	long long time = over ? o->complete_ns : o->invoke_ns;
+	char head[256];
+
+	snprintf(head, sizeof(head), format, (long long)o->process, over ? "ok" : "invoke", f, time);
+	(void)buf_puts(out, head);
 	if (v.type == TAPE_INTS)
 		(void)buf_printf(out, edn ? "[%d %d]" : "[%d,%d]", tape_ints(t, v)[0], tape_ints(t, v)[1]);
 	else if (v.type == TAPE_INT)

@@ -48,6 +48,7 @@ struct tape_op {
 	uint8_t outcome;                /* enum tape_outcome */
 	bool has_key;
 	bool has_result;                /* the completion carried a value */
+	bool lone;                      /* it was not invoked, only completed: its beginning is not known */
 	struct tape_value key;
 	struct tape_value call;         /* the value of the invocation */
 	struct tape_value result;       /* the value of the completion */

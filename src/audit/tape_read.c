@@ -111,6 +111,8 @@ invoke_late(struct tape_read *r, const struct tape_event *ev, const struct mark 
 
 	if (rc == 0)
 		fl_assert(tape_open(r->lex.tape, ev->process, ret_open));
+	if (rc == 0)
+		r->lex.tape->ops[*ret_open].lone = true;
 	return rc;
 }
 
@@ -138,6 +140,17 @@ complete(struct tape_read *r, const struct tape_event *ev, const struct mark *at
 	return 0;
 }
 
+/* Without processes a completion belongs to the invocation right before it, if that is still open; each has a process of its own. */
+static int64_t
+nobodys_process(struct tape_read *r, const struct tape_event *ev)
+{
+	uint32_t open;
+
+	if (ev->type == TAPE_TYPE_INVOKE || !tape_open(r->lex.tape, r->nobody, &open))
+		r->nobody = ((int64_t)1 << 40) + r->lex.tape->pos;
+	return r->nobody;
+}
+
 /* The event that was read, at `at`. */
 static int
 apply(struct tape_read *r, struct tape_event *ev, const struct mark *at)
@@ -147,7 +160,15 @@ apply(struct tape_read *r, struct tape_event *ev, const struct mark *at)
 	if (!(ev->saw & TAPE_SAW_PROCESS)) {
 		if (!r->options.lone_completions)
 			return refuse(r, at, "the member \"process\" is missing");
-		ev->process = r->lex.tape->pos;
+		ev->process = nobodys_process(r, ev);
+	}
+	if (!(ev->saw & TAPE_SAW_F) && r->options.lone_completions) {
+		uint32_t text;
+
+		if (tape_intern(r->lex.tape, "txn", 3, &text) != 0)
+			return refuse(r, at, "the history needs more memory than it may have");
+		ev->f = tape_text(text);
+		ev->saw |= TAPE_SAW_F;
 	}
 	if (ev->nemesis) {
 		r->info.skipped++;

@@ -20,7 +20,7 @@
 #define TAPE_READ_ERROR_MAX 512
 
 struct tape_read_options {
-	bool lone_completions;          /* a completion without an invocation is an operation that took no time, not an error */
+	bool lone_completions;          /* a completion without an invocation is an operation, not an error; process and f may be missing */
 };
 
 enum tape_read_format { TAPE_READ_UNKNOWN, TAPE_READ_JSON, TAPE_READ_EDN, TAPE_READ_LOG };
@@ -45,6 +45,7 @@ struct tape_read {
 	char close;                     /* ] or ) around the events; 0: none */
 	bool begun, closed, comma;      /* comma: one stood after the last event of a JSON array */
 	fl_ns last_time;
+	int64_t nobody;                 /* the process of the last event that named none */
 };
 
 /* Start reading into an empty tape. */

@@ -38,6 +38,7 @@ static const char usage_after[] =
 	"      --svg FILE       draw what each client saw, the operation that cannot be marked\n"
 	"      --configs N      configurations that may be explored before the answer is \"unknown\" (default 1000 million)\n"
 	"      --memory SIZE    memory for them (default 512MiB)\n"
+	"      --txn            audit transactions instead; faultline check --txn --help says how\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"exit code: 0 valid, 1 invalid, 2 usage or bad input, 4 unknown\n"
@@ -308,7 +309,12 @@ int
 cmd_check(int argc, char **argv)
 {
 	struct check c = { .path = NULL };
-	int code = read_flags(&c, argc, argv);
+	int code;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--txn") == 0 || strcmp(argv[i], "-txn") == 0)
+			return cmd_check_txn(argc, argv);
+	code = read_flags(&c, argc, argv);
 
 	if (code >= 0) {
 		cmd_check_model_fini(&c.model);

@@ -275,7 +275,10 @@ translate(struct check *c, const struct deeds_object *o, struct calls *calls)
 			return rc;
 		c->r->ops++;
 		c->r->unknown_ops += d.outcome == TAPE_INFO;
-		if (d.outcome == TAPE_FAIL && !c->model->failures && !(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op)))
+		bool tells = c->model->failures ||
+			(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op));
+
+		if (d.outcome == TAPE_FAIL && !tells)
 			continue;
 		rc = c->model->translate(&in, &d);
 		if (rc != 0) {

@@ -137,7 +137,8 @@ draw_queue(struct dice *d, struct life *h)
 		o->kind = what < 6 ? 'p' : what < 11 ? 't' : 'd';
 		o->n = o->kind == 'd' ? (int)dice_roll(d, LIST_MAX + 1) : 1;
 		for (int k = 0; k < LIST_MAX; k++)
-			o->list[k] = o->kind == 'p' ? i / 2 : (int)dice_roll(d, (uint32_t)(h->count + 1) / 2 + 1) - (o->kind == 't' && dice_roll(d, 4) == 0);
+			o->list[k] = o->kind == 'p' ? i / 2 :
+				(int)dice_roll(d, (uint32_t)(h->count + 1) / 2 + 1) - (o->kind == 't' && dice_roll(d, 4) == 0);
 		if (o->kind == 'd' && o->outcome == INFO && dice_roll(d, 2))
 			o->outcome = OK;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_txn.c - any text as a history of transactions, and, when the first byte is below 3, any bytes as one of that model. Judged:
+ * fuzz_txn.c - any text as a history of transactions, also in the formats of other checkers, and, when the first byte is below 3, any bytes as one of that model. Judged:
  * the levels agree with each other, each step of each cycle has its reason.
  */
 #include "audit/tape_read.h"
-#include "audit/txn_read.h"
+#include "audit/txn_foreign.h"
 #include "audit/txn_say.h"
 #include "base/assert.h"
 
@@ -82,9 +82,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct txn_read_info read_info;
 	struct txn_hist h;
 	struct tape tape;
+	enum txn_foreign format = txn_foreign_of((const char *)data, size);
 
 	tape_init(&tape, 1u << 20);
-	if (size > 0 && data[0] < 3) {
+	if (format != TXN_FOREIGN_NONE) {
+		txn_hist_init(&h, TXN_RW_REGISTER, 1u << 20);
+		int rc = txn_foreign_read(&h, format, 0, (const char *)data, size, &read_info);
+
+		fl_assert(rc == 0 || read_info.error[0] != '\0');
+		if (rc == 0)
+			judge(&h);
+		txn_hist_fini(&h);
+	} else if (size > 0 && data[0] < 3) {
 		txn_hist_init(&h, (enum txn_model)data[0], 1u << 20);
 		from_bytes(&h, data + 1, size - 1);
 		judge(&h);

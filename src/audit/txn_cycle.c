@@ -290,16 +290,6 @@ txn_cycle_kind_name(unsigned kind, unsigned orders)
 	return names[kind][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
 }
 
-const char *
-txn_cycle_name(const struct txn_cycle *cycle)
-{
-	unsigned orders = 0;
-
-	for (uint32_t i = 0; i < cycle->length; i++)
-		orders |= cycle->types[i];
-	return txn_cycle_kind_name(txn_cycle_kind(cycle), orders);
-}
-
 bool
 txn_cycle_is_write_skew(const struct txn_cycle *cycle)
 {

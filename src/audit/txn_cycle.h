@@ -36,8 +36,6 @@ enum txn_hunted { TXN_HUNT_FOUND, TXN_HUNT_NONE, TXN_HUNT_TIRED };
 int txn_cycle_find(const struct txn_core *c, const struct txn_graph *g, const struct txn_hunt *hunt, const uint32_t *within,
     const uint32_t *members, uint32_t count, uint64_t *steps, struct arena *mem, struct txn_cycle *ret_cycle);
 
-/* The literature's name of a cycle by its edges: G0, G1c, G-single, G-nonadjacent, G2-item, with -process or -realtime. */
-const char *txn_cycle_name(const struct txn_cycle *cycle);
 /* Kinds of cycles, from the worst: G0, G1c, G-single, G-nonadjacent, G2-item; and their names, with -process or -realtime by `orders`. */
 enum { TXN_KIND_G0, TXN_KIND_G1C, TXN_KIND_SINGLE, TXN_KIND_NONADJACENT, TXN_KIND_G2, TXN_KINDS };
 unsigned txn_cycle_kind(const struct txn_cycle *cycle);

@@ -4,6 +4,7 @@
  * the levels agree with each other, each step of each cycle has its reason.
  */
 #include "audit/tape_read.h"
+#include "audit/txn_draw.h"
 #include "audit/txn_foreign.h"
 #include "audit/txn_say.h"
 #include "base/assert.h"
@@ -33,7 +34,7 @@ judge(const struct txn_hist *h)
 		jsonw_init(&w, &out);
 		txn_say_json(&o, TXN_SER, &w);
 		txn_say_text(&o, TXN_SER, &out);
-		txn_say_svg(&o, &out);
+		txn_draw_all(&o, &out);
 	}
 	buf_fini(&out);
 	txn_check_fini(&o);

@@ -2,6 +2,7 @@
 /* test_txn.c - each anomaly of transactions with a small history: its name, its cycle, and the levels it breaks. */
 #include "audit/tape_read.h"
 #include "audit/txn_check.h"
+#include "audit/txn_draw.h"
 #include "audit/txn_read.h"
 #include "audit/txn_say.h"
 
@@ -187,7 +188,7 @@ what_is_said(void **state)
 		assert_int_equal(w.depth, 0);
 		assert_non_null(strstr(buf_str(&out), rows[i].anomaly == NULL ? "\"verdict\":\"valid\"" : "\"verdict\":\"invalid\""));
 		buf_clear(&out);
-		txn_say_svg(&j.outcome, &out);
+		txn_draw_all(&j.outcome, &out);
 		assert_true(strncmp(buf_str(&out), "<svg", 4) == 0 && !out.overflowed);
 		buf_fini(&out);
 		fini(&j);

@@ -4,7 +4,7 @@
 #   make VARIANT=asan    the same under build/asan (variants: release debug asan tsan fuzz cov)
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
-#   make pictures        draw those of doc/policies.md anew
+#   make pictures        draw those of doc/policies.md and doc/audit-transactions.md anew
 
 VARIANT ?= release
 CC ?= gcc
@@ -99,7 +99,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md: real policies in front of simulated services. A unit test compares them with what is in doc.
+# The pictures of doc/policies.md, real policies in front of simulated services, and of doc/audit-transactions.md. A unit test compares
+# them with what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a

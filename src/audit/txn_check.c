@@ -102,24 +102,52 @@ add_oddities(struct check *k)
 	}
 }
 
-static const char *
-edge_name(uint8_t type)
-{
-	switch (type) {
-	case TXN_WW: return "ww";
-	case TXN_WR: return "wr";
-	case TXN_RW: return "rw";
-	case TXN_PROCESS: return "process";
-	case TXN_REALTIME: return "realtime";
-	default: return "visible";
-	}
-}
-
 /* What stands behind a cycle besides the graph: edges forced at a weak level, or that the search for an order found. */
 struct grounds {
 	const struct txn_forced *forced;
 	const struct txn_proof *proof;
 };
+
+static const char *
+edge_name(uint8_t type)
+{
+	return type == TXN_WW ? "ww" : type == TXN_WR ? "wr" : type == TXN_RW ? "rw" : type == TXN_PROCESS ? "process" : "realtime";
+}
+
+/* T3, or if the node is not in the cycle: (process 4, line 17). */
+static void
+put_node(const struct check *k, const struct txn_cycle *cycle, uint32_t node, struct buf *text)
+{
+	for (uint32_t i = 0; i < cycle->length; i++) {
+		if (cycle->nodes[i] != node)
+			continue;
+		buf_printf(text, "T%u", (unsigned)i + 1);
+		return;
+	}
+	buf_putc(text, '(');
+	txn_hist_put_who(k->core.h, k->core.txn_of[node], text);
+	buf_putc(text, ')');
+}
+
+/* T1 (T1 -wr-> (process 4, line 17) -process-> T2): how one transaction comes to be visible to another. */
+static void
+put_way(struct check *k, const struct txn_cycle *cycle, uint32_t from, uint32_t to, struct buf *text)
+{
+	struct arena_mark mark = arena_snapshot(&k->work);
+	struct txn_cycle way;
+
+	put_node(k, cycle, from, text);
+	if (txn_cycle_way(&k->graph, TXN_WR | TXN_PROCESS, from, to, &k->work, &way) == 0 && way.length > 0) {
+		for (uint32_t i = 0; i < way.length; i++) {
+			buf_puts(text, i == 0 ? " (" : " ");
+			put_node(k, cycle, way.nodes[i], text);
+			if (i + 1 < way.length)
+				buf_printf(text, " -%s->", edge_name(way.types[i]));
+		}
+		buf_putc(text, ')');
+	}
+	arena_reset(&k->work, mark);
+}
 
 /* Why an edge of a cycle is there. */
 static void
@@ -144,16 +172,12 @@ put_why(struct check *k, const struct txn_cycle *cycle, const struct grounds *gr
 		buf_printf(text, " as it was before any write, but %s wrote it", b);
 		return;
 	}
-	if (cycle->types[i] == TXN_VISIBLE) {
-		buf_printf(text, "%s was visible to %s: it was read from there, did so before in its session, or came before by such steps",
-		    a, b);
-		return;
-	}
-	buf_puts(text, "a transaction (");
-	txn_hist_put_who(c->h, c->txn_of[why[i].reader], text);
-	buf_printf(text, ") to which %s was visible read ", a);
+	put_node(k, cycle, why[i].reader, text);
+	buf_puts(text, " read ");
 	txn_hist_put_key(c->h, c->versions[why[i].version].key, text);
-	buf_printf(text, ", which %s wrote, from %s: so %s must be the earlier one", a, b, a);
+	buf_printf(text, " from %s though it saw ", b);
+	put_way(k, cycle, why[i].first, why[i].reader, text);
+	buf_printf(text, ", and %s wrote it too: so %s must be the earlier one", a, a);
 }
 
 static void
@@ -291,6 +315,7 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 		if (cycle.length == 0)
 			continue;
 		k->single |= kind->rw_min == 1 && extra == 0;
+		txn_cycle_turn(&cycle);
 		last = name_of(k, &cycle);
 		if (shown == 0 && kind->rw_min == 2 && !kind->apart && k->found[3] && strncmp(last, "G-nonadjacent", 13) == 0)
 			continue;       /* it was shown as one of those */

@@ -177,6 +177,11 @@ put_curve(double x1, double y1, double x2, double y2, double bend, const char *e
 {
 	double length = FL_MAX(hypot(x2 - x1, y2 - y1), 1.0), cx = (x1 + x2) / 2 - (y2 - y1) / length * bend;
 	double cy = (y1 + y2) / 2 + (x2 - x1) / length * bend, mx = (x1 + 2 * cx + x2) / 4, my = (y1 + 2 * cy + y2) / 4;
+
+	if (bend == 0) {        /* not in the middle, where that of the way back would be */
+		mx = x1 + (x2 - x1) * 0.36;
+		my = y1 + (y2 - y1) * 0.36;
+	}
 	double half = (double)strlen(edge) * CHAR / 2 + 3;
 
 	buf_printf(out, "<path class=\"e %s\" d=\"M%.1f %.1fQ%.1f %.1f %.1f %.1f\" marker-end=\"url(#a)\"/><rect class=\"k\" x=\"%.1f\" y=\"%.1f\" "
@@ -291,7 +296,7 @@ txn_draw_type(const struct txn_outcome_of *o, const char *type, struct buf *out)
 	    ".l{stroke:#ccc;fill:none}.b{fill:#eef3fb;stroke:#33557f;stroke-width:1.2}.b.f{fill:#fbe9e7;stroke:#b3261e;stroke-dasharray:5 3}"
 	    ".b.i{fill:#fff8e1;stroke:#a06000;stroke-dasharray:5 3}.e{fill:none;stroke:#555;stroke-width:1.6}rect.k{fill:#fff}"
 	    "text.k{text-anchor:middle;font-weight:bold}path.ww{stroke:#b3261e}.tww{fill:#b3261e}path.wr{stroke:#1e6fb3}.twr{fill:#1e6fb3}"
-	    "path.rw{stroke:#a06000}.trw{fill:#a06000}path.process,path.realtime,path.visible{stroke:#777;stroke-dasharray:5 4}</style>\n"
+	    "path.rw{stroke:#a06000}.trw{fill:#a06000}path.process,path.realtime{stroke:#777;stroke-dasharray:5 4}</style>\n"
 	    "<defs><marker id=\"a\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">"
 	    "<path d=\"M0 0L10 5L0 10z\" fill=\"#444\"/></marker></defs>\n", width, y, width, y);
 	buf_append(out, buf_data(&body), buf_len(&body));

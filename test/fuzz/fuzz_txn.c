@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_txn.c - any text as a history of transactions, also in the formats of other checkers, and, when the first byte is below 3, any bytes as one of that model. Judged:
- * the levels agree with each other, each step of each cycle has its reason.
+ * fuzz_txn.c - any text as a history of transactions, also in the formats of other checkers; and, when the first byte is below 3, any
+ * bytes as one of that model. Judged: the levels agree with each other, each step of each cycle has its reason.
  */
 #include "audit/tape_read.h"
 #include "audit/txn_draw.h"

@@ -16,8 +16,10 @@
 static const char plume[] = "w(1,11,0,0)\nw(2,12,0,0)\nr(2,12,1,1)\nr(1,11,2,2)\nw(1,13,1,1)\nw(2,14,2,2)\r\nw(3,15,2,-1)\n\nr(9,0,3,3)\n";
 static const char awdit[] = "w 1 11\nw 2 12\n=====\nr 2 12\nw 1 13\n=====\nr 1 11\nw 2 14\n=====\nr 9 0\n";
 static const char dbcop_text[] = "// both\n[a:=11 b:=12]\n---\n[b==12 a:=13]\n---\n[a==11 b:=14] [c:=15 a==99]!\n--- // none\n[ d==? ]\n";
-static const char dbcop_json[] = "{\"params\":{\"id\":0},\"info\":\"x\",\"data\":[[{\"events\":[{\"Write\":{\"variable\":1,\"version\":11}},[\"w\",2,12]],"
-	"\"committed\":true}],[{\"events\":[{\"Read\":{\"variable\":2,\"version\":12}},{\"Write\":{\"variable\":1,\"version\":13}}],\"committed\":true}],"
+static const char dbcop_json[] = "{\"params\":{\"id\":0},\"info\":\"x\",\"data\":["
+	"[{\"events\":[{\"Write\":{\"variable\":1,\"version\":11}},[\"w\",2,12]],\"committed\":true}],"
+	"[{\"events\":[{\"Read\":{\"variable\":2,\"version\":12}},"
+	"{\"Write\":{\"variable\":1,\"version\":13}}],\"committed\":true}],"
 	"\n[{\"events\":[{\"Read\":{\"variable\":1,\"version\":11}},{\"Write\":{\"variable\":2,\"version\":14}}],\"committed\":true},"
 	"{\"events\":[{\"Write\":{\"variable\":3,\"version\":15}},[\"r\",1,99]],\"committed\":false}],"
 	"[{\"events\":[{\"Read\":{\"variable\":\"d\",\"version\":null}}],\"committed\":true}]]}\n";

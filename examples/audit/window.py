@@ -5,7 +5,7 @@
     window.py --listen PORT --to HOST:PORT --state FILE --recover right|wrong
 
 Messages come as the lines of `faultline feed`; a message is answered when what follows from it is on disk, and its result was handed to
-the sink. The state is the values of every key and the number of the last message taken; it is written to FILE as a checkpoint every 50
+the sink. The state is the values of every key and the number of the last message taken; it is written to FILE as a checkpoint every 250
 messages, and every message goes to a journal, FILE.journal, before it is answered. After a crash the newest checkpoint is read, and then
 the journal behind it, so that nothing that was answered is lost. With --recover wrong the journal is only used to find out which
 messages were taken already, which is easy to write and looks right: no message is lost, none is taken twice. But the windows in
@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 
-WINDOW, EVERY = 4, 50
+WINDOW, EVERY = 4, 250
 
 
 class Processor:

@@ -200,13 +200,22 @@ overlap(const struct result_fault *f, const struct result_evidence *e)
 static const char *
 active_faults(const struct run_result *r, const struct result_evidence *e, struct arena *mem)
 {
+	const struct result_fault *last = NULL;
 	const char *text;
 	struct buf b;
 
 	buf_init(&b, COMMAND_BYTES_MAX);
-	for (uint32_t i = 0; i < r->fault_count && buf_len(&b) < COMMAND_BYTES_MAX / 2; i++)
-		if (overlap(&r->faults[i], e))
-			buf_printf(&b, "%s%s on %s", buf_len(&b) > 0 ? ", " : "", r->faults[i].name, r->faults[i].place);
+	for (uint32_t i = 0; i < r->fault_count && buf_len(&b) < COMMAND_BYTES_MAX / 2; i++) {
+		const struct result_fault *f = &r->faults[i];
+
+		if (overlap(f, e))
+			buf_printf(&b, "%s%s on %s", buf_len(&b) > 0 ? ", " : "", f->name, f->place);
+		else if (e->from != FL_NEVER && f->to < e->from && (last == NULL || f->to > last->to))
+			last = f;
+	}
+	if (buf_len(&b) == 0 && last != NULL)
+		buf_printf(&b, "none; the last before was %s on %s, which ended %.3f s earlier", last->name, last->place,
+		    (double)(e->from - last->to) / (double)FL_SEC);
 	text = buf_len(&b) > 0 ? arena_strdup(mem, buf_str(&b)) : NULL;
 	buf_fini(&b);
 	return text;

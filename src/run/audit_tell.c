@@ -113,7 +113,8 @@ end(struct teller *t, const char *what, const char *say)
 		return;
 	memcpy(ops, t->ops, t->op_count * sizeof(*ops));
 	t->list[t->count++] = (struct result_evidence){
-		.what = arena_strdup(t->mem, what), .say = arena_strdup(t->mem, say), .ops = ops, .op_count = t->op_count, .from = t->from, .to = t->to,
+		.what = arena_strdup(t->mem, what), .say = arena_strdup(t->mem, say), .ops = ops, .op_count = t->op_count,
+		.from = t->from, .to = t->to,
 	};
 }
 
@@ -122,7 +123,9 @@ end(struct teller *t, const char *what, const char *say)
 static const char *
 seconds(struct teller *t, const json_t *time)
 {
-	return json_is_integer(time) ? arena_printf(t->mem, "%.3f s", (double)moment(t, json_integer_value(time)) / (double)FL_SEC) : "no answer";
+	if (!json_is_integer(time))
+		return "no answer";
+	return arena_printf(t->mem, "%.3f s", (double)moment(t, json_integer_value(time)) / (double)FL_SEC);
 }
 
 static void
@@ -185,8 +188,9 @@ tell_txn(struct teller *t, const json_t *root, struct result_audit *ret)
 			json_int_t line = json_integer_value(json_object_get(x, "line"));
 
 			widen_line(t, line);
-			put_op(t, arena_printf(t->mem, "%s =%s, client %" JSON_INTEGER_FORMAT ", %s (line %" JSON_INTEGER_FORMAT ")", text_of(x, "name"),
-			    value_text(t->mem, json_object_get(x, "value")), json_integer_value(json_object_get(x, "process")), text_of(x, "type"), line));
+			put_op(t, arena_printf(t->mem, "%s =%s, client %" JSON_INTEGER_FORMAT ", %s (line %" JSON_INTEGER_FORMAT ")",
+			    text_of(x, "name"), value_text(t->mem, json_object_get(x, "value")),
+			    json_integer_value(json_object_get(x, "process")), text_of(x, "type"), line));
 		}
 		tell_cycle(t, json_object_get(a, "cycle"));
 		end(t, text_of(a, "type"), text_of(a, "say"));

@@ -85,7 +85,7 @@ put_history(struct maker *m, const struct doc_node *n)
 	if (doc_get(n, "history") == NULL && (!m->r->x->has_load || m->r->x->load.type == EXPERIMENT_HTTP))
 		doc_complain(m->r->d, n, "found an audit, but no load whose history it could judge");
 	else if (doc_get(n, "history") == NULL && !is_redis(m->r))
-		doc_complain(m->r->d, n, "found an audit without history, expected history: \"{run}/...\", the file the load writes its operations to");
+		doc_complain(m->r->d, n, "found an audit without history, expected history: \"{run}/...\", which the load writes");
 	exp_field_template(m->r, n, "history", NULL, &path);
 	put(m, "check");
 	put(m, path);
@@ -172,8 +172,8 @@ check_defects(struct maker *m, const struct doc_node *map, const char *key)
 	if (strcmp(key, "expect") == 0 && (strcmp(text, "match") == 0 || strcmp(text, "nomatch") == 0))
 		return;
 	if (!match_result_set(text, &bits, word))
-		doc_complain(m->r->d, n, "found the defect \"%s\", expected some of lost, duplicate, refused-arrived, corrupt, changed, phantom, reordered, "
-		    "reordered-total, late, wrong-value", word);
+		doc_complain(m->r->d, n, "found the defect \"%s\", expected some of lost, duplicate, refused-arrived, corrupt, changed, phantom, "
+		    "reordered, reordered-total, late, wrong-value", word);
 }
 
 static void

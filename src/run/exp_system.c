@@ -158,7 +158,7 @@ exp_system_load(struct exp_reader *r, const struct doc_node *load)
 
 	for (uint32_t i = 0; i < x->process_count; i++)
 		if (strcmp(x->process_names[i], "load") == 0) {
-			doc_complain(r->d, load, "found a load that is a program and a process called \"load\", expected another name for the process");
+			doc_complain(r->d, load, "found a load that is a program and a process called \"load\", expected another name");
 			return i;
 		}
 	if (x->process_count == EXPERIMENT_PROCESSES_MAX) {

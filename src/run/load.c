@@ -151,7 +151,9 @@ load_settle(const struct experiment *x)
 {
 	const struct experiment_load *l = &x->load;
 
-	return !x->has_load || l->type == EXPERIMENT_PROGRAM ? 0 : l->timeout + l->connect_timeout + (l->type == EXPERIMENT_HTTP ? l->http.backoff_max + l->timeout : 0);
+	if (!x->has_load || l->type == EXPERIMENT_PROGRAM)
+		return 0;
+	return l->timeout + l->connect_timeout + (l->type == EXPERIMENT_HTTP ? l->http.backoff_max + l->timeout : 0);
 }
 
 struct oplog *const *

@@ -49,7 +49,8 @@ put_strip(const struct run_result *r, const struct result_audit *a, struct buf *
 	if (rows == 0)
 		return;
 	buf_printf(out, "<div class=scroll><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" role=img style=\"max-width:none\">"
-	    "<g font-size=\"12\" fill=\"currentColor\" font-family=\"sans-serif\">", WIDTH, (bands + rows) * ROW + 24, WIDTH, (bands + rows) * ROW + 24);
+	    "<g font-size=\"12\" fill=\"currentColor\" font-family=\"sans-serif\">",
+	    WIDTH, (bands + rows) * ROW + 24, WIDTH, (bands + rows) * ROW + 24);
 	row = put_bands(r, out);
 	for (uint32_t i = 0; i < a->evidence_count; i++) {
 		const struct result_evidence *e = &a->evidence[i];

@@ -11,6 +11,7 @@ balances that were read, whose sum must never change; FILE of --transfers, with 
 import argparse
 import itertools
 import json
+import os
 import random
 import socket
 import struct
@@ -19,6 +20,7 @@ import threading
 import time
 
 ACCOUNTS, START = 6, 100
+EPOCH = int(os.environ.get("FAULTLINE_EPOCH_NS", "0"))     # when the run began
 
 
 class Failed(Exception):
@@ -77,7 +79,7 @@ class Bank:
         self.end = time.monotonic() + args.seconds
 
     def note(self, history, process, kind, f, value):
-        line = json.dumps({"process": process, "type": kind, "f": f, "value": value, "time": time.monotonic_ns()})
+        line = json.dumps({"process": process, "type": kind, "f": f, "value": value, "time": time.monotonic_ns() - EPOCH})
         with self.lock:
             self.histories[history].write(line + "\n")
             self.histories[history].flush()

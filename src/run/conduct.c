@@ -11,6 +11,7 @@
 #include "run/publish.h"
 #include "run/watch.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -448,6 +449,17 @@ run_phases(struct conduct *c)
 	phase_audit(c);
 }
 
+/* Programs of the run that keep a history have its clock: the processes inherit this. */
+static void
+tell_epoch(struct watch *w)
+{
+	char text[32];
+
+	w->epoch = clock_mono();
+	snprintf(text, sizeof(text), "%" PRId64, w->epoch);
+	(void)setenv("FAULTLINE_EPOCH_NS", text, 1);
+}
+
 static int
 set_up(struct conduct *c, struct conduct_outcome *ret)
 {
@@ -455,9 +467,10 @@ set_up(struct conduct *c, struct conduct_outcome *ret)
 	struct rig_opts ro = { .x = o->x, .runs_dir = o->runs_dir, .dir_name = o->dir_name, .here = o->here, .seed = o->seed, .wall_ns = c->wall };
 	struct watch *w = &c->w;
 	char error[RIG_ERROR_MAX] = "";
-	int rc = rig_up(&w->rig, &ro, error);
+	int rc;
 
-	w->epoch = clock_mono();
+	tell_epoch(w);
+	rc = rig_up(&w->rig, &ro, error);
 	if (w->rig.dir.path != NULL)
 		snprintf(ret->run_dir, sizeof(ret->run_dir), "%s", w->rig.dir.path);
 	if (rc < 0) {

@@ -145,8 +145,8 @@ put_audit(const struct page *p, const struct result_audit *a)
 	e = &a->evidence[0];
 	buf_printf(p->out, "\n  Audit %s, ", a->name);
 	put_plain(p->out, e->what);
-	buf_puts(p->out, ": ");
-	wrap(p, e->say, (unsigned)(strlen(a->name) + strlen(e->what)) + 12, 4);
+	buf_putc(p->out, ':');
+	wrap(p, e->say, (unsigned)(strlen(a->name) + strlen(e->what)) + 11, 4);
 	for (uint32_t i = 0; i < e->op_count && i < OPS_MAX; i++) {
 		buf_puts(p->out, "    ");
 		wrap(p, e->ops[i], 4, 6);

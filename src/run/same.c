@@ -135,6 +135,7 @@ judge_sorted(const struct side *a, const struct side *b, char *got)
 	const struct line *first_a = NULL, *first_b = NULL;
 	uint64_t only_a = 0, only_b = 0;
 	size_t i = 0, k = 0;
+	int len;
 
 	while (i < a->count || k < b->count) {
 		int c = i == a->count ? 1 : k == b->count ? -1 : by_text(&a->lines[i], &b->lines[k]);
@@ -150,9 +151,12 @@ judge_sorted(const struct side *a, const struct side *b, char *got)
 		snprintf(got, SAME_GOT_MAX, "%zu lines, all the same", a->count);
 		return 1;
 	}
-	snprintf(got, SAME_GOT_MAX, "%" PRIu64 " missing%s%.*s%s, %" PRIu64 " that should not be there%s%.*s%s", only_a,
-	    first_a != NULL ? " (\"" : "", first_a != NULL ? shown(first_a) : 0, first_a != NULL ? first_a->text : "", first_a != NULL ? "\")" : "",
-	    only_b, first_b != NULL ? " (\"" : "", first_b != NULL ? shown(first_b) : 0, first_b != NULL ? first_b->text : "", first_b != NULL ? "\")" : "");
+	len = snprintf(got, SAME_GOT_MAX, "%" PRIu64 " missing", only_a);
+	if (first_a != NULL)
+		len += snprintf(got + len, SAME_GOT_MAX - (size_t)len, " (\"%.*s\")", shown(first_a), first_a->text);
+	len += snprintf(got + len, SAME_GOT_MAX - (size_t)len, ", %" PRIu64 " that should not be there", only_b);
+	if (first_b != NULL)
+		snprintf(got + len, SAME_GOT_MAX - (size_t)len, " (\"%.*s\")", shown(first_b), first_b->text);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ static const struct command {
 	{ "run", cmd_run, "one experiment: verdict, run directory, report" },
 	{ "replay", cmd_replay, "a run once more: did outcome and decisions recur" },
 	{ "check", cmd_check, "is a recorded history linearizable" },
+	{ "trace", cmd_trace, "which message came of which, and what went wrong with it" },
 	{ "answer", cmd_answer, "a small HTTP server to experiment with" },
 	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },

@@ -282,8 +282,8 @@ trace_why(const struct cli_args *a)
 		jsonw_end(&w);
 		buf_putc(&out, '\n');
 	} else {
-		if (p.count > 1)
-			buf_printf(&out, "%" PRIu32 " messages are called so, in %" PRIu32 " tree%s\n\n", p.count, p.tree_count, p.tree_count == 1 ? "" : "s");
+		if (p.tree_count > 1)
+			buf_printf(&out, "%" PRIu32 " messages are called so, in %" PRIu32 " trees\n\n", p.count, p.tree_count);
 		for (uint32_t i = 0; i < trees; i++) {
 			buf_puts(&out, i > 0 ? "\n" : "");
 			wrong += say_why(s, p.roots[i], p.call, &out);

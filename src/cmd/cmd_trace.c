@@ -67,7 +67,7 @@ ask_daemon(const struct cli_args *a, struct source *s)
 	s->asked = true;
 	rc = http_client_call(&c, "GET", "/v1/trace", NULL, 0, &s->answer);
 	if (rc != 0 || s->answer.status != 200)
-		return cli_args_wrong(a, "no trace was given, and the daemon at %s:%s has none to tell: %s; expected a run's directory or its trace.bin",
+		return cli_args_wrong(a, "no trace was given, and the daemon at %s:%s tells none: %s; expected a run's directory or its trace.bin",
 		    c.server.host, c.server.port, rc != 0 ? s->answer.error : "it answered otherwise");
 	if (buf_len(&s->answer.body) == 0) {
 		fprintf(stderr, "faultline %s: the daemon has recorded no messages: no line of it has a trace:\n", a->command);
@@ -290,7 +290,8 @@ trace_why(const struct cli_args *a)
 		}
 		trace_say_state(&s->map.store, &out);
 	}
-	r = put_svg(a, &s->lineage, lineage_root(&s->lineage, p.call), p.call, wrong > 0 ? CLI_FINDING : is_whole(&s->map.store) ? CLI_OK : CLI_UNKNOWN);
+	r = put_svg(a, &s->lineage, lineage_root(&s->lineage, p.call), p.call,
+	    wrong > 0 ? CLI_FINDING : is_whole(&s->map.store) ? CLI_OK : CLI_UNKNOWN);
 	source_free(s);
 	return print(a, &out, r);
 }
@@ -418,7 +419,8 @@ say_list(const struct source *s, const uint32_t *order, uint32_t n, uint32_t sho
 
 	for (uint32_t i = 0; i < l->count; i++)
 		wrong += is_wrong(&l->calls[i]);
-	buf_printf(out, "%" PRIu32 " messages on %" PRIu32 " lines, %" PRIu32 " of them lost, changed, doubled or broken; %" PRIu32 " hit%s of faults\n",
+	buf_printf(out, "%" PRIu32 " messages on %" PRIu32 " lines, %" PRIu32 " of them lost, changed, doubled or broken; %" PRIu32
+	    " hit%s of faults\n",
 	    l->count, l->line_count, wrong, l->hit_count, l->hit_count == 1 ? "" : "s");
 	for (uint32_t i = 0; i < shown; i++) {
 		buf_puts(out, is_wrong(&l->calls[order[i]]) ? "! " : "  ");
@@ -505,8 +507,8 @@ warn_seeds(const struct cli_args *a)
 
 	if (publish_origin_read(a->words[0], &x, error, sizeof(error)) == 0 && publish_origin_read(a->words[1], &y, error, sizeof(error)) == 0 &&
 	    x.seed != y.seed)
-		fprintf(stderr, "faultline %s: these runs have different seeds, %" PRIu64 " and %" PRIu64 ": they differ for that alone\n", a->command,
-		    x.seed, y.seed);
+		fprintf(stderr, "faultline %s: these runs have different seeds, %" PRIu64 " and %" PRIu64 ": they differ for that alone\n",
+		    a->command, x.seed, y.seed);
 }
 
 static void
@@ -626,7 +628,8 @@ static const struct cli_verb verbs[] = {
 	    "  faultline trace compare runs/good runs/bad\n", trace_parted },
 	{ "list", list_names, "[TRACE]", 0, 1, "the messages, in order of time", list_opts,
 	    "  faultline trace list --wrong runs/orders-20260101T120000Z-7\n", trace_list },
-	{ "show", NULL, "MESSAGE [TRACE]", 1, 2, "all that is known of one message", why_opts, "  faultline trace show front/1/3 trace.bin\n", trace_show },
+	{ "show", NULL, "MESSAGE [TRACE]", 1, 2, "all that is known of one message", why_opts,
+	    "  faultline trace show front/1/3 trace.bin\n", trace_show },
 	{ .name = NULL },
 };
 static const struct cli_group group = {

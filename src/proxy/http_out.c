@@ -83,8 +83,8 @@ void
 http_out_tell(struct worker *w, const struct http_who *who, const struct fault_spec *f, const char *what, enum fl_dir dir, uint64_t offset,
     int64_t value)
 {
-	struct proxy_event e = { .at = io_now(w->io), .conn_ordinal = who->ordinal, .conn_key = who->key, .fault_id = f->id, .offset = offset, .request = who->number,
-		.value = value, .what = what, .dir = (uint8_t)dir, .worker = (uint8_t)w->index };
+	struct proxy_event e = { .at = io_now(w->io), .conn_ordinal = who->ordinal, .conn_key = who->key, .fault_id = f->id, .offset = offset,
+		.request = who->number, .value = value, .what = what, .dir = (uint8_t)dir, .worker = (uint8_t)w->index };
 	record_add(w->record, &e, who->wline->line->name, f->name);
 }
 

@@ -20,8 +20,10 @@ static const char style[] =
     "<style>text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:15px;font-weight:600}.s{font-weight:600}.m{fill:#777;font-size:11px}"
     ".w{fill:#b3261e}.l{stroke:#bbb;stroke-width:1.5}.a{stroke:#2c5f9e;stroke-width:1.5;fill:none}.b{stroke:#b3261e;stroke-width:1.8;fill:none}"
     ".d{stroke-dasharray:5 4}.g{fill:#fff6d6}.f{fill:#b3261e}.p{fill:#fff}</style>"
-    "<defs><marker id=\"ta\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\"><path d=\"M0 0L9 4L0 8z\" fill=\"#2c5f9e\"/></marker>"
-    "<marker id=\"tb\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\"><path d=\"M0 0L9 4L0 8z\" class=\"f\"/></marker></defs>";
+    "<defs><marker id=\"ta\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\">"
+    "<path d=\"M0 0L9 4L0 8z\" fill=\"#2c5f9e\"/></marker>"
+    "<marker id=\"tb\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\">"
+    "<path d=\"M0 0L9 4L0 8z\" class=\"f\"/></marker></defs>";
 
 /* A row: one of the two events of a call. */
 struct point {
@@ -134,7 +136,7 @@ put_faults(struct drawing *d, const struct lineage_call *c, unsigned dir, double
 	}
 	if (last != NULL) {
 		buf_printf(d->out, "<path d=\"M%.1f %.1fl5 5l-5 5l-5 -5z\" class=\"f\"/>", x, y - 5);
-		put_label(d, x + 10, y + 14, "start", "w m", &text);
+		put_label(d, x + 10, y + (c->copies > 0 ? 26 : 14), "start", "w m", &text);
 	}
 	buf_fini(&text);
 }
@@ -255,8 +257,8 @@ trace_svg(const struct lineage *l, const uint32_t *calls, uint32_t n, uint32_t m
 	lay_out(&d, calls, shown);
 	width = x_of(d.services - 1) + RIGHT;
 	height = TOP + ROW * d.count + (n > shown ? 30 : 6);
-	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">", width, height,
-	    width, height);
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">",
+	    width, height, width, height);
 	buf_puts(out, style);
 	chart_rect(out, 0, 0, width, height, "p");
 	chart_text(out, 6, 22, "start", "t", title);

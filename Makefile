@@ -14,7 +14,7 @@ endif
 PREFIX ?= /usr/local
 B := build/$(VARIANT)
 
-PKGS := jansson libfyaml hiredis openssl libcurl
+PKGS := jansson libfyaml hiredis openssl libcurl sqlite3
 CFLAGS_release := -O2 -g
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -29,7 +29,8 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS_$(VARIANT)) -Isrc -Iinclude -I$(B)/gen $(PKG_CFLAGS) -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL = $(CFLAGS_$(VARIANT)) -pthread $(LDFLAGS)
-LIBS = $(PKG_LIBS) -lm
+# CaDiCaL is C++, in an archive.
+LIBS = $(PKG_LIBS) -lcadical -lstdc++ -lm
 
 SRC := $(wildcard src/*/*.c)
 CORE_SRC := $(filter-out src/cmd/main.c,$(SRC))

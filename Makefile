@@ -29,7 +29,8 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS_$(VARIANT)) -Isrc -Iinclude -I$(B)/gen $(PKG_CFLAGS) -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL = $(CFLAGS_$(VARIANT)) -pthread $(LDFLAGS)
-LIBS = $(PKG_LIBS) -lm
+# CaDiCaL is C++, in an archive.
+LIBS = $(PKG_LIBS) -lcadical -lstdc++ -lm
 
 SRC := $(wildcard src/*/*.c)
 CORE_SRC := $(filter-out src/cmd/main.c,$(SRC))

@@ -273,6 +273,7 @@ conclude(struct audit *a)
 					 o->keys_invalid == 1 ? "is" : "are", o->evidence_count > 0 ? o->evidence[0].say : "no memory for more");
 	} else if (o->keys_unknown > 0) {
 		o->verdict = VERDICT_UNKNOWN;
+		o->unknown = arena_strdup(&o->mem, buf_str(&a->unknown));
 		o->reason = arena_printf(&o->mem, "%" PRIu32 " of %" PRIu32 " keys could not be judged; %s", o->keys_unknown, o->keys,
 					 buf_str(&a->unknown));
 	} else {

@@ -2,6 +2,7 @@
 /* graph_ask.c - questions about the map and their answers. */
 #include "run/graph_ask.h"
 #include "base/units.h"
+#include "graph/moment.h"
 #include "run/graph_when.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ graph_put_when(struct jsonw *w, const char *key, int64_t when)
 	char text[40];
 
 	if (when > 0 && when != PAST_FOREVER)
-		jsonw_str(w, key, graph_when_text(when, text));
+		jsonw_str(w, key, moment_text(when, text));
 }
 
 void

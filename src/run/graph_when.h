@@ -11,8 +11,6 @@
  * returns 0 or -EINVAL
  */
 int graph_when_parse(const char *text, int64_t now, int64_t *ret);
-/* "2026-03-01T12:00:00.5Z"; "" for 0. buf of 40 bytes; returns buf. */
-char *graph_when_text(int64_t when, char *buf);
 /* What graph_when_parse() expects, for complaints. */
 #define GRAPH_WHEN_EXPECTED "a time such as 2026-03-01T12:00Z, -2h, yesterday or now"
 

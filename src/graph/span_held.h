@@ -31,6 +31,7 @@ enum span_bits {
 	SPAN_SERVERISH = 1 << 12,
 	SPAN_MESSAGING = 1 << 13,
 	SPAN_TYPED = 1 << 14,           /* a call of a database or a broker */
+	SPAN_CALLER = 1 << 15,          /* of a server: peer is who called, by name */
 };
 
 struct span_rec {
@@ -38,7 +39,7 @@ struct span_rec {
 	int64_t start;
 	uint64_t latency;
 	uint32_t service;       /* 0: its sender has no name */
-	uint32_t peer;          /* whom a client calls; of a server the caller's IPv4 address, 0 unknown */
+	uint32_t peer;          /* whom a client calls; of a server the caller's IPv4 address, or SPAN_CALLER; 0 unknown */
 	uint32_t link_at;
 	uint8_t link_count;
 	uint8_t source : 4, protocol : 4;

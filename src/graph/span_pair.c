@@ -229,8 +229,9 @@ look_inside(struct spans *s, struct span_half *f, bool clients)
 static void
 settle_server(struct spans *s, const struct span_rec *r)
 {
-	uint32_t pod = r->peer != 0 ? span_intern_find(&s->pods, &r->peer, sizeof(r->peer)) : 0;
-	uint32_t from = pod != 0 ? s->pod_service[pod - 1] : 0;
+	bool named = (r->bits & SPAN_CALLER) != 0;
+	uint32_t pod = r->peer != 0 && !named ? span_intern_find(&s->pods, &r->peer, sizeof(r->peer)) : 0;
+	uint32_t from = named ? SPAN_REF_PEER | r->peer : pod != 0 ? s->pod_service[pod - 1] : 0;
 	struct span_call c = { .from = from, .to = r->service, .protocol = r->protocol, .source = r->source, .seen = SPAN_SEEN_SERVER,
 		.error = (r->bits & SPAN_ERROR) != 0, .latency = r->latency, .at = r->start };
 

@@ -377,6 +377,16 @@ span_peer_own(const struct span *s, struct span_peer *ret)
 	return true;
 }
 
+bool
+span_peer_named_caller(const struct span *s, struct span_peer *ret)
+{
+	ret->type = SPAN_PEER_EXTERNAL;
+	ret->port = 0;
+	ret->host = ret->system = ret->part = (struct span_text){ "", 0 };
+	ret->name = TEXT(&s->attrs, SPAN_KEY_PEER_NAME, SPAN_KEY_PEER_SERVICE);
+	return is_name(ret->name);
+}
+
 uint32_t
 span_peer_caller(const struct span *s)
 {

@@ -29,6 +29,8 @@ enum span_protocol span_protocol_of(const struct span *s);
 bool span_peer_read(const struct span *s, const struct span_attrs *resource, enum span_protocol protocol, struct span_peer *ret);
 /* The address at which a server span was called, into host and port. */
 bool span_peer_own(const struct span *s, struct span_peer *ret);
+/* Who called a server span, when its sender has a name for it. */
+bool span_peer_named_caller(const struct span *s, struct span_peer *ret);
 /* IPv4 of who called a server span, 0: not known. */
 uint32_t span_peer_caller(const struct span *s);
 /* "10.0.0.1" to a number, 0: it is none. */

@@ -114,8 +114,12 @@ read_server(struct spans *s, struct span_rec *r, const struct span *span)
 {
 	if (span_peer_own(span, &s->scratch))
 		span_names_own(s, s->current, &s->scratch);
-	if (r->parent == 0 || (r->bits & SPAN_REMOTE) != 0)
+	if (span_peer_named_caller(span, &s->scratch)) {
+		r->peer = span_names_peer(s, &s->scratch);
+		r->bits |= r->peer != 0 ? SPAN_CALLER : 0;
+	} else if (r->parent == 0 || (r->bits & SPAN_REMOTE) != 0) {
 		r->peer = span_peer_caller(span);
+	}
 	if (r->parent == 0 && span_peer_probe(span))
 		r->bits |= SPAN_PROBE;
 }

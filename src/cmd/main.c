@@ -27,6 +27,7 @@ static const struct command {
 	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
 	{ "policy", cmd_policy, "how the calls of HTTP lines are protected: explain, show, set" },
 	{ "status", cmd_status, "the daemon at a glance, once or live" },
+	{ "graph", cmd_graph, "the map: services and lines, their past, what follows from a failure, how to recover" },
 	{ "doctor", cmd_doctor, "what this kernel and these rights allow" },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lint.c - what is wrong with an estate before anything fails. */
 #include "graph/lint.h"
+#include "base/buf.h"
 #include "base/units.h"
 #include "graph/cron.h"
 #include "graph/moment.h"

@@ -5,7 +5,7 @@
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
 #   make test-long       what CI runs a sample of: every model of the audit against brute force, a million histories each
-#   make pictures        draw those of doc/policies.md anew
+#   make pictures        draw those of doc/policies.md and doc/audit.md anew
 
 VARIANT ?= release
 CC ?= gcc
@@ -100,7 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md: real policies in front of simulated services. A unit test compares them with what is in doc.
+# The pictures of doc/policies.md: real policies in front of simulated services; of doc/audit.md: what check draws of histories. A unit
+# test compares them with what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a

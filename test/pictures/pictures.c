@@ -2,9 +2,11 @@
 /* pictures.c - the list of pictures. */
 #include "pictures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_audit.h"
 
 static const struct {
 	const char *name;
@@ -27,11 +29,23 @@ static const struct {
 const char *
 pictures_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : NULL;
+	static char name[64];
+
+	if (i < FL_ARRAY_LEN(all))
+		return all[i].name;
+	const char *history = draw_audit_name(i - (unsigned)FL_ARRAY_LEN(all));
+
+	if (history == NULL)
+		return NULL;
+	snprintf(name, sizeof(name), "audit-%s.svg", history);
+	return name;
 }
 
 void
 pictures_draw(unsigned i, struct buf *out)
 {
-	all[i].draw(out);
+	if (i < FL_ARRAY_LEN(all))
+		all[i].draw(out);
+	else
+		draw_audit(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

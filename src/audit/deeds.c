@@ -60,6 +60,10 @@ kind_of(struct deeds *d, const struct tape_op *op, uint16_t *ret)
 			*ret = d->kind[i];
 			return 0;
 		}
+	if (d->model->words == NULL) {
+		*ret = 0;
+		return 0;
+	}
 	for (const struct model_word *w = d->model->words; w->f != NULL; w++) {
 		if (!same_word(w->f, tape_chars(d->tape, op->f)))
 			continue;

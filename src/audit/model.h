@@ -26,6 +26,7 @@ struct model_deed {
 
 /* Where the operations of one object are turned into calls. */
 struct model_input {
+	const void *self;               /* the model's own */
 	const struct tape *tape;
 	struct values *values;          /* numbers of values, the same for all objects */
 	struct calls *calls;
@@ -45,6 +46,9 @@ struct model_finding {
 /* returns 0 or -ENOMEM. UNSURE: a search has to decide. */
 typedef int model_monitor_fn(const struct calls *calls, struct model_finding *ret);
 
+/* What a state is, in a few words: "5", "[1 2]", "held by client 3". values has the numbers of values in it. */
+typedef void model_describe_fn(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out);
+
 struct model_word {
 	const char *f;
 	uint16_t kind;
@@ -59,15 +63,22 @@ struct model {
 	const char *name;
 	const char *is;                 /* "a linearizable FIFO queue" */
 	const char *help;               /* for people, one line */
-	const struct model_word *words; /* ends with NULL */
+	const struct model_word *words; /* ends with NULL; NULL: the model knows its operations by their names */
 	enum model_split split;
 	bool registers;                 /* goes to register.h */
 	bool texts;                     /* where no read returns nil, the empty text means that there is nothing */
+	bool failures;                  /* translate is shown failed operations too */
 	bool elements;                  /* without calls that see the whole, each element is an object of its own (calls.a) */
 	/* Add the calls of one operation. 0, -ENOMEM, -EINVAL. */
 	int (*translate)(struct model_input *in, const struct model_deed *deed);
 	frontier_step_fn *step;         /* NULL: the monitor decides alone */
-	bool guesses;                   /* of a call with an unknown result the step takes one of several: illegal is then no proof */
+	/*
+	 * Of a call with an unknown result the step may take one of several, so that illegal is no proof, where this is true of the calls.
+	 * NULL: never.
+	 */
+	bool (*guesses)(const struct calls *calls);
+	const void *self;               /* for translate and step; NULL: a step gets the numbers of the values (struct values) */
+	model_describe_fn *describe;    /* NULL: there is no state to be shown */
 	const int64_t *start;
 	uint32_t start_count;
 	model_monitor_fn *monitor;      /* may be NULL */
@@ -75,12 +86,16 @@ struct model {
 
 /* All models, ended by NULL. */
 const struct model *const *model_all(void);
-const struct model *model_find(const char *name);               /* NULL: there is none */
+/* By its name, or another it goes by ("fifo-queue", "grow-only-set", "lock"). NULL: there is none. */
+const struct model *model_find(const char *name);
 
 /* For translators. A call of the deed, with its times: required when it is known to have happened. */
 struct calls_one model_call(const struct model_deed *deed);
 int __attribute__((format(printf, 2, 3))) model_refuse(struct model_input *in, const char *format, ...);        /* -EINVAL */
 /* The numbers of a list's items in the lists of the calls, in order; sorted without repetitions when `set`. nil is no item. */
 int model_list(struct model_input *in, struct tape_value list, bool set, struct calls_one *ret);
+/* For describers. The value of a number; at most columns_max bytes. n of them as a list. */
+void model_put_value(const struct values *values, int64_t number, size_t columns_max, struct buf *out);
+void model_put_list(const struct values *values, const int64_t *numbers, uint32_t n, struct buf *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include "audit/model_basic.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { COUNTER_ADD, COUNTER_SUBTRACT, COUNTER_READ, COUNTER_ADD_AND_GET, COUNTER_GET_AND_ADD };
@@ -76,10 +77,19 @@ step_counter(const void *self, const struct calls *all, const struct calls_one *
 	return 1;
 }
 
+static void
+describe_counter(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	(void)values;
+	(void)n;
+	(void)buf_printf(out, "%" PRId64, state[0]);
+}
+
 static const int64_t counter_start[] = { 0 };
 const struct model model_basic_counter = {
 	.name = "counter", .is = "linearizable counter", .help = "a counter that begins at 0: add, decrement, read", .words = counter_words,
-	.translate = translate_counter, .step = step_counter, .start = counter_start, .start_count = 1,
+	.translate = translate_counter, .step = step_counter, .start = counter_start, .start_count = 1, .describe = describe_counter,
 };
 
 enum { LOCK_ACQUIRE, LOCK_RELEASE };
@@ -157,19 +167,41 @@ step_fenced(const void *self, const struct calls *all, const struct calls_one *c
 	return rc;
 }
 
+static void
+describe_lock(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	(void)values;
+	(void)n;
+	(void)buf_puts(out, state[0] != 0 ? "held" : "free");
+}
+
+static void
+describe_owned(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	(void)values;
+	if (state[0] != 0)
+		(void)buf_printf(out, "held by client %" PRId64, state[1]);
+	else
+		(void)buf_puts(out, "free");
+	if (n == 3 && state[2] != INT64_MIN)
+		(void)buf_printf(out, ", the last token being %" PRId64, state[2]);
+}
+
 static const int64_t lock_start[] = { 0, 0, INT64_MIN };
 const struct model model_basic_mutex = {
 	.name = "mutex", .is = "linearizable lock", .help = "a lock: acquire, release, by anybody", .words = lock_words,
-	.translate = translate_lock, .step = step_lock, .start = lock_start, .start_count = 2,
+	.translate = translate_lock, .step = step_lock, .start = lock_start, .start_count = 2, .describe = describe_lock,
 };
 const struct model model_basic_owner_mutex = {
 	.name = "owner-mutex", .is = "linearizable lock", .help = "a lock that only the process that holds it can release", .words = lock_words,
-	.translate = translate_owned, .step = step_lock, .start = lock_start, .start_count = 2,
+	.translate = translate_owned, .step = step_lock, .start = lock_start, .start_count = 2, .describe = describe_owned,
 };
 const struct model model_basic_fenced = {
 	.name = "fenced-mutex", .is = "lock with growing fencing tokens",
 	.help = "the same; acquire returns a token that is greater than all before", .words = lock_words, .translate = translate_fenced,
-	.step = step_fenced, .start = lock_start, .start_count = 3,
+	.step = step_fenced, .start = lock_start, .start_count = 3, .describe = describe_owned,
 };
 
 enum { UNIQUE_GENERATE };

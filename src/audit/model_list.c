@@ -50,7 +50,15 @@ step(const void *self, const struct calls *all, const struct calls_one *c, const
 	return 1;
 }
 
+static void
+describe(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	model_put_list(values, state, n, out);
+}
+
 const struct model model_list_append = {
 	.name = "append-list", .is = "linearizable list", .help = "a list for each key: append, read (the list of its elements)",
 	.words = words, .translate = translate, .step = step, .monitor = ranks_list_check,
+	.describe = describe,
 };

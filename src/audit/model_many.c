@@ -138,8 +138,22 @@ step(const void *self, const struct calls *all, const struct calls_one *c, const
 	return 1;
 }
 
+static void
+describe(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	(void)buf_putc(out, '{');
+	for (uint32_t i = 0; i + 1 < n; i += 2) {
+		(void)buf_puts(out, i > 0 ? ", " : "");
+		model_put_value(values, state[i], 40, out);
+		(void)buf_puts(out, ": ");
+		model_put_value(values, state[i + 1], 40, out);
+	}
+	(void)buf_putc(out, '}');
+}
+
 const struct model model_many_register = {
 	.name = "multi-register", .is = "linearizable multi-register",
 	.help = "registers read and written together: txn [[\"r\", key, value], [\"w\", key, value]]", .words = words, .split = MODEL_WHOLE,
-	.translate = translate, .step = step,
+	.translate = translate, .step = step, .describe = describe,
 };

@@ -7,7 +7,11 @@
 #include "audit/pile_total.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define WILD (-1)
 
 static const struct model_word words[] = {
 	{ "enqueue", MODEL_PILE_ADD }, { "enq", MODEL_PILE_ADD }, { "push", MODEL_PILE_ADD }, { "insert", MODEL_PILE_ADD },
@@ -217,22 +221,146 @@ step_max(const void *self, const struct calls *all, const struct calls_one *c, c
 	return step_sorted(c, state, n, true, out);
 }
 
+/* No wild take took more than there was: before each mark there are at least as many values as marks up to it. */
+static bool
+covered(const int64_t *state, uint32_t n)
+{
+	uint32_t items = 0, marks = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (state[i] != WILD)
+			items++;
+		else if (++marks > items)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The state of a bag: what was put in, in order of its number between marks. A mark is a take of which nobody knows what it took:
+ * one of those before it that nobody else took. So nothing is guessed, and a known take is best served by the last of its value.
+ */
+static int
+step_bag(const void *self, const struct calls *all, const struct calls_one *c, const int64_t *state, uint32_t n, struct frontier_row *out)
+{
+	static const int64_t mark = WILD;
+	uint32_t i = n, marks = 0;
+
+	(void)self;
+	(void)all;
+	if (c->kind == MODEL_PILE_ADD) {
+		while (i > 0 && state[i - 1] > c->a)
+			i--;
+		return with(out, state, n, i, &c->a, 1);
+	}
+	if (c->kind == MODEL_PILE_EMPTY) {
+		for (i = 0; i < n; i++)
+			marks += state[i] == WILD;
+		return 2 * marks == n;
+	}
+	if (c->any_result) {
+		int rc = with(out, state, n, n, &mark, 1);
+
+		return rc < 0 ? rc : covered(out->at, out->count);
+	}
+	while (i > 0 && state[i - 1] != c->a)
+		i--;
+	if (i == 0)
+		return 0;
+	int rc = without(out, state, n, i - 1, 1);
+
+	return rc < 0 ? rc : covered(out->at, out->count);
+}
+
+static void
+describe(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	model_put_list(values, state, n, out);
+}
+
+static void
+describe_bag(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	uint32_t marks = 0;
+
+	(void)self;
+	(void)buf_putc(out, '[');
+	for (uint32_t i = 0; i < n; i++) {
+		marks += state[i] == WILD;
+		(void)buf_puts(out, i > 0 && state[i] != WILD ? " " : "");
+		model_put_value(values, state[i], 40, out);
+	}
+	(void)buf_putc(out, ']');
+	if (marks > 0)
+		(void)buf_printf(out, " without %" PRIu32 " of them", marks);
+}
+
+static int
+compare_priorities(const void *pa, const void *pb)
+{
+	const int64_t (*a)[2] = pa, (*b)[2] = pb;
+
+	return ((*a)[0] > (*b)[0]) - ((*a)[0] < (*b)[0]);
+}
+
+/* Do values differ that have the same priority? Then an unknown take may have taken either. */
+static bool
+has_ties(const struct calls *calls)
+{
+	int64_t (*all)[2] = malloc(((size_t)calls->count + 1) * sizeof(all[0]));
+	bool ties = all == NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; all != NULL && i < calls->count; i++)
+		if (calls->at[i].kind == MODEL_PILE_ADD) {
+			all[n][0] = calls->at[i].b;
+			all[n++][1] = calls->at[i].a;
+		}
+	if (all != NULL)
+		qsort(all, n, sizeof(all[0]), compare_priorities);
+	for (uint32_t i = 1; i < n && all != NULL; i++)
+		ties |= all[i][0] == all[i - 1][0] && all[i][1] != all[i - 1][1];
+	free(all);
+	return ties;
+}
+
+/* Pairs of priority and value. */
+static void
+describe_sorted(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	(void)buf_putc(out, '[');
+	for (uint32_t i = 1; i < n; i += 2) {
+		(void)buf_puts(out, i > 1 ? " " : "");
+		model_put_value(values, state[i], 40, out);
+	}
+	(void)buf_putc(out, ']');
+}
+
 const struct model model_pile_queue = {
 	.name = "queue", .is = "linearizable FIFO queue", .help = "a FIFO queue: enqueue, dequeue (null: it was empty)", .words = words,
 	.translate = translate, .step = step_queue, .monitor = pile_queue_check,
+	.describe = describe,
 };
 const struct model model_pile_stack = {
 	.name = "stack", .is = "linearizable stack", .help = "a stack: push, pop (null: it was empty)", .words = words,
 	.translate = translate, .step = step_stack, .monitor = pile_stack_check,
+	.describe = describe,
 };
 const struct model model_pile_priority = {
 	.name = "priority-queue", .is = "linearizable priority queue",
 	.help = "insert, delete-min (null: it was empty); a value is its priority, or [priority, item]", .words = words,
-	.translate = translate_priority, .step = step_min, .guesses = true,
+	.translate = translate_priority, .step = step_min, .guesses = has_ties, .describe = describe_sorted,
 };
 const struct model model_pile_max_priority = {
 	.name = "max-priority-queue", .is = "linearizable priority queue", .help = "the same with the greatest first: insert, delete-max",
-	.words = words, .translate = translate_priority, .step = step_max, .guesses = true,
+	.words = words, .translate = translate_priority, .step = step_max, .guesses = has_ties,
+	.describe = describe_sorted,
+};
+const struct model model_pile_bag = {
+	.name = "unordered-queue", .is = "linearizable unordered queue", .help = "a queue that gives out what is in it in any order",
+	.words = words, .translate = translate, .step = step_bag, .describe = describe_bag,
 };
 const struct model model_pile_total = {
 	.name = "total-queue", .is = "queue that delivers at least once", .help = "a queue in any order, drained at the end: at least once",

@@ -13,6 +13,6 @@
 enum { MODEL_PILE_ADD, MODEL_PILE_TAKE, MODEL_PILE_EMPTY, MODEL_PILE_DRAIN };
 
 extern const struct model model_pile_queue, model_pile_stack, model_pile_priority, model_pile_max_priority;
-extern const struct model model_pile_total, model_pile_exactly, model_pile_at_most;
+extern const struct model model_pile_bag, model_pile_total, model_pile_exactly, model_pile_at_most;
 
 #endif

@@ -153,15 +153,27 @@ model_register_stale_step(const void *self, const struct calls *all, const struc
 	return 1;
 }
 
+static void
+describe(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	if (n == 0)
+		(void)buf_puts(out, "nil");
+	else if (n == 1)
+		model_put_value(values, state[0], 60, out);
+	else
+		model_put_list(values, state, n, out);
+}
+
 const struct model model_register_plain = {
 	.name = "register", .is = "linearizable register", .help = "a register for each key: read, write", .words = words,
-	.registers = true, .translate = translate, .step = step,
+	.registers = true, .translate = translate, .step = step, .describe = describe,
 };
 const struct model model_register_cas = {
 	.name = "cas-register", .is = "linearizable register", .help = "the same with compare-and-set: cas [expected, new]", .words = words,
-	.registers = true, .translate = translate, .step = step,
+	.registers = true, .translate = translate, .step = step, .describe = describe,
 };
 const struct model model_register_keys = {
 	.name = "key-value", .is = "linearizable key-value store", .help = "get, put, cas, delete, append (of texts) for each key",
-	.words = words, .registers = true, .texts = true, .translate = translate, .step = step,
+	.words = words, .registers = true, .texts = true, .translate = translate, .step = step, .describe = describe,
 };

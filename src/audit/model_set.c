@@ -107,11 +107,20 @@ step(const void *self, const struct calls *all, const struct calls_one *c, const
 	return 1;
 }
 
+static void
+describe(const void *self, const struct values *values, const int64_t *state, uint32_t n, struct buf *out)
+{
+	(void)self;
+	model_put_list(values, state, n, out);
+}
+
 const struct model model_set_any = {
 	.name = "set", .is = "linearizable set", .help = "a set: add, remove, contains, read (the list of its elements)", .words = words,
 	.elements = true, .translate = translate, .step = step, .monitor = ranks_set_check,
+	.describe = describe,
 };
 const struct model model_set_grow = {
 	.name = "g-set", .is = "linearizable grow-only set", .help = "a set that only grows: add, contains, read", .words = words,
 	.elements = true, .translate = translate, .step = step, .monitor = ranks_set_check,
+	.describe = describe,
 };

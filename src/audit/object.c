@@ -118,9 +118,12 @@ search(const struct object_ask *ask, const struct calls *calls, struct frontier_
 	case FRONTIER_SPENT: return OBJECT_SPENT;
 	case FRONTIER_NO_MEMORY: return OBJECT_NO_MEMORY;
 	}
-	for (uint32_t i = 0; ask->model->guesses && i < calls->count; i++)
-		if (calls->at[i].any_result)
-			return OBJECT_GUESSED;
+	bool unknown = false;
+
+	for (uint32_t i = 0; i < calls->count; i++)
+		unknown |= calls->at[i].any_result;
+	if (unknown && ask->model->guesses != NULL && ask->model->guesses(calls))
+		return OBJECT_GUESSED;
 	return OBJECT_ILLEGAL;
 }
 
@@ -433,7 +436,12 @@ shrink(const struct object_ask *ask, const struct calls *all, const struct look 
 	translate(ret->calls, rc == 0 ? ret->call_count : 0, &cut);
 	translate(ret->order, rc == 0 ? ret->order_count : 0, &cut);
 	part_fini(&cut);
-	return rc;
+	if (rc == 0)
+		return rc;
+	/* The search in depth stops where its longest order does, which need not be where every order must. */
+	object_fini(ret);
+	ret->call_count = ret->order_count = 0;
+	return shrink_to(ask, all, true, budget, ret);
 }
 
 /* Nothing but the calls that were named, or the one at which the search failed. */

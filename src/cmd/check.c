@@ -3,12 +3,13 @@
 #include "audit/checker.h"
 #include "audit/ruling_svg.h"
 #include "audit/tape_read.h"
-#include "base/text.h"
 #include "base/units.h"
 #include "cmd/args.h"
+#include "cmd/check_model.h"
 #include "cmd/cmd.h"
 #include "io/file.h"
 #include "io/pieces.h"
+#include "io/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 
 #define EVENT_BYTES_MAX ((size_t)4 << 30)
 #define HISTORY_BYTES_MAX ((size_t)64 << 30)
+#define THREADS_MAX 16
+#define MEMORY_DEFAULT ((size_t)512 << 20)
 #define OUTPUT_BYTES_MAX ((size_t)256 << 20)
 
 static const char usage_before[] =
@@ -27,8 +30,10 @@ static const char usage_before[] =
 	"\n"
 	"      --model MODEL    what the keys should behave like:\n";
 static const char usage_after[] =
-	"      --consistency C  linearizable (default), sequential, or staleness: the smallest k for which every read returned one of\n"
-	"                       the last k values (registers)\n"
+	"                         ./FILE.so, ./FILE.yaml     your own: a plugin in C, a table of transitions\n"
+	"      --consistency C  linearizable (default); sequential; of registers also causal, causal-convergence, and staleness: the\n"
+	"                       smallest k for which every read returned one of the last k values\n"
+	"      --whole          all keys as one object, not each alone (the same answer, at a price)\n"
 	"      --json           one JSON document on standard output\n"
 	"      --svg FILE       draw what each client saw, the operation that cannot be marked\n"
 	"      --configs N      configurations that may be explored before the answer is \"unknown\" (default 1000 million)\n"
@@ -41,11 +46,12 @@ static const char usage_after[] =
 	"example:\n"
 	"  faultline check runs/redis-lost-20250101-120000-7/history.jsonl --model cas-register\n";
 
-static const char *const orders[] = { "linearizable", "sequential", "staleness", NULL };
+static const char *const orders[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequential",
+	[CHECKER_STALE] = "staleness", [CHECKER_CONVERGENT] = "causal-convergence", [CHECKER_CAUSAL] = "causal", NULL };
 
 struct check {
 	const char *path, *model_name, *svg;
-	const struct model *model;
+	struct check_model model;
 	bool json;
 	struct checker_options options;
 	struct tape tape;
@@ -72,26 +78,6 @@ print_usage(void)
 	fputs(usage_after, stdout);
 }
 
-static int
-bad_model(const char *name)
-{
-	const struct model *const *all = model_all();
-	const char *names[64] = { NULL };
-	size_t n = 0;
-
-	for (; all[n] != NULL && n + 1 < FL_ARRAY_LEN(names); n++)
-		names[n] = all[n]->name;
-	const char *near = text_nearest(name, names);
-
-	fprintf(stderr, "faultline check: there is no model \"%s\"; models: ", name);
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "%s%s", i > 0 ? ", " : "", names[i]);
-	if (near != NULL)
-		fprintf(stderr, "; did you mean \"%s\"?", near);
-	fputc('\n', stderr);
-	return CMD_USAGE;
-}
-
 /* -1: go on; else the exit code. */
 static int
 read_values(struct check *c, const char *order, const char *configs, const char *memory)
@@ -103,12 +89,8 @@ read_values(struct check *c, const char *order, const char *configs, const char 
 	while (order != NULL && orders[which] != NULL && strcmp(order, orders[which]) != 0)
 		which++;
 	if (orders[which] == NULL)
-		return bad_usage("--consistency is \"%s\", expected linearizable, sequential or staleness", order);
+		return bad_usage("--consistency is \"%s\", expected linearizable, sequential, causal, causal-convergence or staleness", order);
 	c->options.order = (enum checker_order)which;
-	if (c->options.order == CHECKER_STALE && !c->model->registers)
-		return bad_usage("staleness is of registers, not of the model %s", c->model->name);
-	if (c->options.order == CHECKER_SEQUENTIAL && c->model->step == NULL)
-		return bad_usage("the model %s has no order to be sequential in", c->model->name);
 	if (memory != NULL && (units_parse_bytes(memory, &bytes) != 0 || bytes <= 0))
 		return bad_usage("--memory is \"%s\", expected a size such as 512MiB", memory);
 	c->options.memory_bytes_max = (size_t)bytes;
@@ -121,6 +103,21 @@ read_values(struct check *c, const char *order, const char *configs, const char 
 	return -1;
 }
 
+/* Is this model one that can be judged so? -1: yes; else the exit code. */
+static int
+fit_model(const struct check *c)
+{
+	const struct model *m = c->model.model;
+
+	if (c->options.order >= CHECKER_STALE && !m->registers)
+		return bad_usage("staleness and causality are of registers, not of the model %s", m->name);
+	if (c->options.whole && (m->step == NULL || c->options.order > CHECKER_SEQUENTIAL))
+		return bad_usage("--whole is of orders, which the model %s has none of, or not so", m->name);
+	if (c->options.order == CHECKER_SEQUENTIAL && m->step == NULL)
+		return bad_usage("the model %s has no order to be sequential in", m->name);
+	return -1;
+}
+
 /* Fill c from the command line. -1: go on; else the exit code. */
 static int
 read_flags(struct check *c, int argc, char **argv)
@@ -130,6 +127,7 @@ read_flags(struct check *c, int argc, char **argv)
 	const struct args_flag flags[] = {
 		{ "model m", ARGS_TEXT, { .text = &c->model_name } }, { "json", ARGS_FLAG, { .flag = &c->json } },
 		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } },
+		{ "whole", ARGS_FLAG, { .flag = &c->options.whole } },
 		{ "configs", ARGS_TEXT, { .text = &configs } }, { "memory", ARGS_TEXT, { .text = &memory } },
 		{ "help h", ARGS_FLAG, { .flag = &help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
@@ -146,11 +144,12 @@ read_flags(struct check *c, int argc, char **argv)
 		    args.count == 0 ? "" : args.words[1]);
 	if (c->model_name == NULL)
 		return bad_usage("%s", "--model is missing; faultline check --help lists the models");
-	c->model = model_find(c->model_name);
-	if (c->model == NULL)
-		return bad_model(c->model_name);
 	c->path = args.words[0];
-	return read_values(c, order, configs, memory);
+	int code = read_values(c, order, configs, memory);
+
+	if (code < 0)
+		code = cmd_check_model_find(&c->model, c->model_name);
+	return code >= 0 || c->model.model == NULL ? code : fit_model(c);
 }
 
 static int
@@ -182,7 +181,7 @@ read_history(struct check *c)
 	if (info->times_back > 0)
 		fprintf(stderr, "%s: the time goes back %" PRIu32 " times; the order of the events counts, not their times\n", c->path,
 			info->times_back);
-	for (uint32_t i = 0; i < c->tape.count && strcmp(c->model->name, "register") == 0; i++) {
+	for (uint32_t i = 0; i < c->tape.count && strcmp(c->model_name, "register") == 0; i++) {
 		if (strcmp(tape_chars(&c->tape, c->tape.ops[i].f), "cas") != 0)
 			continue;
 		fprintf(stderr, "%s: there are cas operations in it, which a register does not have; use --model cas-register\n", c->path);
@@ -234,22 +233,75 @@ say(const struct check *c, const struct ruling *r)
 	return draw(c, r) != 0 ? CMD_USAGE : code;
 }
 
+/* Some of the keys, judged by a thread of its own. */
+struct part {
+	const struct check *c;
+	struct checker_options options;
+	struct ruling *ruling;
+	pthread_t thread;
+	bool started;
+	int rc;
+};
+
+static void *
+judge_part(void *ud)
+{
+	struct part *p = ud;
+
+	p->rc = checker_run(&p->c->tape, p->c->model.model, &p->options, p->ruling);
+	return NULL;
+}
+
+/* All parts; where no thread can be had, one after the other. The first failure, by part. */
+static int
+judge_parts(const struct check *c, struct ruling *rulings, uint32_t n, uint32_t *ret_failed)
+{
+	struct part parts[THREADS_MAX];
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		parts[i] = (struct part){ .c = c, .options = c->options, .ruling = &rulings[i] };
+		parts[i].options.part = i;
+		parts[i].options.parts = n;
+		parts[i].options.memory_bytes_max = (c->options.memory_bytes_max > 0 ? c->options.memory_bytes_max : MEMORY_DEFAULT) / n;
+		parts[i].started = i > 0 && thread_start(&parts[i].thread, "check", judge_part, &parts[i]) == 0;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (!parts[i].started)
+			judge_part(&parts[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (parts[i].started)
+			thread_join(parts[i].thread);
+		if (parts[i].rc != 0 && rc == 0) {
+			rc = parts[i].rc;
+			*ret_failed = i;
+		}
+	}
+	return rc;
+}
+
 static int
 judge(struct check *c)
 {
-	struct ruling r;
-	int rc = checker_run(&c->tape, c->model, &c->options, &r), code;
+	struct ruling rulings[THREADS_MAX + 1];
+	uint32_t n = checker_parts(&c->tape, c->model.model, &c->options, FL_MIN(thread_cores(), (unsigned)THREADS_MAX)), failed = 0;
+	int rc = judge_parts(c, rulings, n, &failed), code;
 
+	ruling_init(&rulings[n], &c->tape);
 	if (rc == -EINVAL) {
-		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, r.refused_line, r.reason);
+		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, rulings[failed].refused_line, rulings[failed].reason);
 		code = CMD_USAGE;
 	} else if (rc != 0) {
 		fputs("faultline check: there is not enough memory to judge this history\n", stderr);
 		code = CMD_UNKNOWN;
+	} else if (n == 1) {
+		code = say(c, &rulings[0]);
 	} else {
-		code = say(c, &r);
+		checker_merge(rulings, n, c->model.model, &c->options, &rulings[n]);
+		code = say(c, &rulings[n]);
 	}
-	ruling_fini(&r);
+	for (uint32_t i = 0; i <= n; i++)
+		ruling_fini(&rulings[i]);
 	return code;
 }
 
@@ -264,14 +316,21 @@ cmd_check(int argc, char **argv)
 			return cmd_check_txn(argc, argv);
 	code = read_flags(&c, argc, argv);
 
-	if (code >= 0)
+	if (code >= 0) {
+		cmd_check_model_fini(&c.model);
 		return code;
+	}
 	tape_init(&c.tape, HISTORY_BYTES_MAX);
 	tape_read_init(&c.reader, &c.tape, NULL);
 	code = read_history(&c);
 	tape_read_fini(&c.reader);
 	if (code < 0)
+		code = cmd_check_model_bind(&c.model, &c.tape);
+	if (code < 0)
+		code = fit_model(&c);
+	if (code < 0)
 		code = judge(&c);
 	tape_fini(&c.tape);
+	cmd_check_model_fini(&c.model);
 	return code;
 }

@@ -2,9 +2,11 @@
 /* pictures.c - the list of pictures. */
 #include "pictures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_audit.h"
 #include "draw_txn.h"
 
 static const struct {
@@ -25,10 +27,28 @@ static const struct {
 	{ "shedder.svg", draw_shedder },
 };
 
+static unsigned
+audits_count(void)
+{
+	unsigned n = 0;
+
+	while (draw_audit_name(n) != NULL)
+		n++;
+	return n;
+}
+
 const char *
 pictures_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : draw_txn_name(i - (unsigned)FL_ARRAY_LEN(all));
+	static char name[64];
+	unsigned at = i - (unsigned)FL_ARRAY_LEN(all), audits = audits_count();
+
+	if (i < FL_ARRAY_LEN(all))
+		return all[i].name;
+	if (at >= audits)
+		return draw_txn_name(at - audits);
+	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(at));
+	return name;
 }
 
 void
@@ -36,6 +56,8 @@ pictures_draw(unsigned i, struct buf *out)
 {
 	if (i < FL_ARRAY_LEN(all))
 		all[i].draw(out);
+	else if (i < FL_ARRAY_LEN(all) + audits_count())
+		draw_audit(i - (unsigned)FL_ARRAY_LEN(all), out);
 	else
-		draw_txn(i - (unsigned)FL_ARRAY_LEN(all), out);
+		draw_txn(i - (unsigned)FL_ARRAY_LEN(all) - audits_count(), out);
 }

@@ -5,7 +5,7 @@
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
 #   make test-long       what CI runs a sample of: every model of the audit against brute force, a million histories each
-#   make pictures        draw those of doc/policies.md, doc/audit.md and doc/audit-transactions.md anew
+#   make pictures        draw those of the manual anew
 
 VARIANT ?= release
 CC ?= gcc

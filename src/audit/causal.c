@@ -514,8 +514,11 @@ choose(struct chosen *h, const struct calls *calls, uint32_t call)
 		h->in[call] = true;
 		call = w == NONE ? NONE : h->writes[w].event;
 		/* Of several writes of one value all are there: which one it was nobody knows. */
-		for (uint32_t i = w; w != NONE && i + 1 < h->write_count && h->writes[i + 1].object == e.object && h->writes[i + 1].value == e.read; i++)
-			h->in[h->writes[i + 1].event] = true;
+		for (uint32_t i = w == NONE ? h->write_count : w + 1; i < h->write_count; i++) {
+			if (h->writes[i].object != e.object || h->writes[i].value != e.read)
+				break;
+			h->in[h->writes[i].event] = true;
+		}
 		h->sources[e.call] = call;
 	}
 }
@@ -652,7 +655,9 @@ explain(const struct calls *calls, const struct chosen *h, enum causal_kind kind
 		rc = -ENOMEM;
 	for (uint32_t i = 0; rc == 0 && i < h->count; i++)
 		if (s.kept[h->list[i]]) {
-			ret->culprit = h->list[i] == shown ? ret->call_count : ret->culprit;
+			/* It shows where the last of them was read. */
+			if (calls->at[h->list[i]].kind != MODEL_REGISTER_WRITE && calls->at[h->list[i]].kind != MODEL_REGISTER_DELETE)
+				ret->culprit = ret->call_count;
 			ret->calls[ret->call_count++] = h->list[i];
 		}
 	free(s.kept);

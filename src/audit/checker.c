@@ -8,6 +8,7 @@
 #include "audit/model_set.h"
 #include "audit/object.h"
 #include "audit/product.h"
+#include "audit/ruling_ends.h"
 #include "audit/tape_register.h"
 #include "audit/tape_value.h"
 
@@ -21,6 +22,7 @@
 #define MEMORY_DEFAULT ((size_t)512 << 20)
 #define STALE_MAX_DEFAULT 64
 #define SAY_MAX 16384
+#define PARTS_OPS_MIN 5000
 #define SHARE_MIN UINT64_C(1000000)     /* of the configurations, for one object */
 
 struct check {
@@ -34,6 +36,9 @@ struct check {
 	uint32_t objects_left;          /* to share the budget between */
 	struct buf unknown;             /* the first key without a verdict, and why */
 };
+
+static const char *const order_names[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequentially consistent",
+	[CHECKER_STALE] = "of bounded staleness", [CHECKER_CONVERGENT] = "causally convergent", [CHECKER_CAUSAL] = "causally consistent" };
 
 static void
 put_key(const struct check *c, const struct deeds_object *o, struct buf *out)
@@ -61,6 +66,13 @@ note_unknown(struct check *c, const struct deeds_object *o, const struct calls *
 				 res->pending);
 }
 
+/* Is each object judged alone? */
+static bool
+by_object(const struct model *m, const struct checker_options *opt)
+{
+	return m->split == MODEL_BY_KEY && !opt->whole && (opt->order == CHECKER_LINEARIZABLE || opt->order == CHECKER_STALE);
+}
+
 /* "client 3 got dequeue -> 5, from 1.200 s to 1.300 s" */
 static void
 put_deed(const struct check *c, uint32_t op, struct buf *out)
@@ -68,7 +80,7 @@ put_deed(const struct check *c, uint32_t op, struct buf *out)
 	const struct tape_op *o = &c->tape->ops[op];
 
 	(void)buf_printf(out, "client %" PRId64 " did ", o->process);
-	ruling_put_op(c->tape, o, out);
+	ruling_put_op(c->tape, o, !by_object(c->model, &c->opt), out);
 	if (o->complete_ns == FL_NEVER)
 		(void)buf_printf(out, " from %.3f s on", (double)o->invoke_ns / (double)FL_SEC);
 	else
@@ -270,7 +282,10 @@ translate(struct check *c, const struct deeds_object *o, struct calls *calls)
 			return rc;
 		c->r->ops++;
 		c->r->unknown_ops += d.outcome == TAPE_INFO;
-		if (d.outcome == TAPE_FAIL && !(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op)))
+		bool tells = c->model->failures ||
+			(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op));
+
+		if (d.outcome == TAPE_FAIL && !tells)
 			continue;
 		rc = c->model->translate(&in, &d);
 		if (rc != 0) {
@@ -428,34 +443,32 @@ judge_stale(struct check *c, const struct deeds_object *o)
 	return rc;
 }
 
+/* The verdict and its reason, from what was counted. */
 static void
-conclude(struct check *c)
+conclude(struct ruling *r, const struct model *m, enum checker_order order)
 {
-	struct ruling *r = c->r;
-	static const char *const kinds[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequentially consistent",
-		[CHECKER_STALE] = "", [CHECKER_CONVERGENT] = "causally convergent", [CHECKER_CAUSAL] = "causally consistent" };
-	const char *kind = kinds[c->opt.order];
-	bool together = !*kind ? false : c->opt.order != CHECKER_LINEARIZABLE;
+	const char *kind = order_names[order], *say = r->evidence_count > 0 ? r->evidence[0].say : "no memory for more";
+	const char *unknown = r->unknown != NULL ? r->unknown : "no memory for more";
+	bool together = order != CHECKER_LINEARIZABLE && order != CHECKER_STALE;
 
 	r->verdict = r->keys_invalid > 0 ? VERDICT_INVALID : r->keys_unknown > 0 ? VERDICT_UNKNOWN : VERDICT_VALID;
 	if (r->verdict != VERDICT_VALID)
 		r->bound = 0;
 	if (r->keys_invalid > 0)
-		r->reason = together ? arena_printf(&r->mem, "it is not %s; %s", kind, r->evidence_count > 0 ? r->evidence[0].say : "") :
-			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " object%s no %s; %s", r->keys_invalid, r->keys,
-				     r->keys != 1 ? r->keys_invalid == 1 ? "s is" : "s are" : " is", r->is,
-				     r->evidence_count > 0 ? r->evidence[0].say : "no memory for more");
+		r->reason = r->keys == 1 || together ? arena_printf(&r->mem, "it is %s; %s", r->is_not, say) :
+			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " keys %s no %s; %s", r->keys_invalid, r->keys,
+				     r->keys_invalid == 1 ? "is" : "are", r->is, say);
 	else if (r->keys_unknown > 0 && together)
-		r->reason = arena_printf(&r->mem, "whether it is %s could not be judged; %s", kind, buf_str(&c->unknown));
+		r->reason = arena_printf(&r->mem, "whether it is %s could not be judged; %s", kind, unknown);
 	else if (r->keys_unknown > 0)
-		r->reason = arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " objects could not be judged; %s", r->keys_unknown, r->keys,
-					 buf_str(&c->unknown));
-	else if (c->opt.order == CHECKER_STALE)
+		r->reason = arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " keys could not be judged; %s", r->keys_unknown, r->keys, unknown);
+	else if (r->ops == 0)
+		r->reason = "the history has no operations";
+	else if (order == CHECKER_STALE)
 		r->reason = arena_printf(&r->mem, "every read returned one of the last %" PRIu32 " values: %" PRIu32 " operations", r->bound, r->ops);
 	else
-		r->reason = r->ops == 0 ? "the history has no operations" :
-			arena_printf(&r->mem, "%s: %" PRIu32 " operations, %" PRIu32 " of them with unknown outcome",
-				     c->model->step == NULL ? "it holds" : kind, r->ops, r->unknown_ops);
+		r->reason = arena_printf(&r->mem, "%s: %" PRIu32 " operations, %" PRIu32 " of them with unknown outcome",
+					 m->step == NULL ? "it holds" : kind, r->ops, r->unknown_ops);
 	if (r->reason == NULL)
 		r->reason = "no memory for the reason";
 }
@@ -505,19 +518,74 @@ check_objects(struct check *c)
 	c->r->keys = c->deeds.object_count;
 	if (c->opt.order == CHECKER_SEQUENTIAL || c->opt.order == CHECKER_CAUSAL || c->opt.order == CHECKER_CONVERGENT || c->opt.whole) {
 		rc = c->opt.order == CHECKER_CAUSAL || c->opt.order == CHECKER_CONVERGENT ? judge_causal(c) : judge_together(c);
-		if (rc == 0)
-			conclude(c);
 		return rc;
 	}
-	/* Short ones first, so that hard ones get all that is left. */
-	if (c->deeds.object_count > 0)
-		qsort(c->deeds.objects, c->deeds.object_count, sizeof(c->deeds.objects[0]), compare_objects);
 	c->objects_left = c->deeds.object_count;
 	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++, c->objects_left--)
 		rc = c->opt.order == CHECKER_STALE ? judge_stale(c, &c->deeds.objects[k]) : judge_object(c, &c->deeds.objects[k]);
-	if (rc == 0)
-		conclude(c);
 	return rc;
+}
+
+/* Short ones first, so that hard ones get all that is left. Of several parts each takes its share. */
+static void
+sort_objects(struct check *c)
+{
+	struct deeds *d = &c->deeds;
+	uint32_t kept = 0;
+
+	if (!by_object(c->model, &c->opt))
+		return;
+	if (d->object_count > 0)
+		qsort(d->objects, d->object_count, sizeof(d->objects[0]), compare_objects);
+	for (uint32_t k = 0; k < d->object_count; k++)
+		if (c->opt.parts <= 1 || k % c->opt.parts == c->opt.part)
+			d->objects[kept++] = d->objects[k];
+	d->object_count = kept;
+}
+
+uint32_t
+checker_parts(const struct tape *t, const struct model *m, const struct checker_options *opt, uint32_t parts_max)
+{
+	if (t->count < PARTS_OPS_MIN || !by_object(m, opt))
+		return 1;
+	/* There is more than one key, as far as that is soon seen. */
+	for (uint32_t i = 1; i < t->count; i++)
+		if (t->ops[i].has_key ? !tape_value_same(t, t->ops[i].key, t->ops[0].key) : tape_is_list(t->ops[i].call))
+			return FL_MAX(parts_max, 1u);
+	return 1;
+}
+
+static int
+compare_evidence(const void *pa, const void *pb)
+{
+	const struct ruling_evidence *a = pa, *b = pb;
+
+	return (a->ops[a->culprit] > b->ops[b->culprit]) - (a->ops[a->culprit] < b->ops[b->culprit]);
+}
+
+void
+checker_merge(const struct ruling *parts, uint32_t n, const struct model *m, const struct checker_options *opt, struct ruling *ret)
+{
+	ruling_init(ret, parts[0].tape);
+	ret->model = parts[0].model;
+	ret->is = parts[0].is;
+	ret->is_not = parts[0].is_not;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ruling *p = &parts[i];
+
+		for (uint32_t k = 0; k < p->evidence_count && ret->evidence_count < VERDICT_EVIDENCE_MAX; k++)
+			ret->evidence[ret->evidence_count++] = p->evidence[k];
+		ret->keys += p->keys;
+		ret->keys_invalid += p->keys_invalid;
+		ret->keys_unknown += p->keys_unknown;
+		ret->ops += p->ops;
+		ret->unknown_ops += p->unknown_ops;
+		ret->bound = FL_MAX(ret->bound, p->bound);
+		ret->configs += p->configs;
+		ret->unknown = ret->unknown == NULL ? p->unknown : ret->unknown;
+	}
+	qsort(ret->evidence, ret->evidence_count, sizeof(ret->evidence[0]), compare_evidence);
+	conclude(ret, m, opt->order);
 }
 
 int
@@ -529,6 +597,10 @@ checker_run(const struct tape *t, const struct model *m, const struct checker_op
 	ruling_init(ret, t);
 	ret->model = m->name;
 	ret->is = m->is;
+	ret->is_not = arena_printf(&ret->mem, c.opt.order == CHECKER_LINEARIZABLE || c.opt.order == CHECKER_STALE ? "no %s" : "not %s",
+				   c.opt.order == CHECKER_LINEARIZABLE || c.opt.order == CHECKER_STALE ? m->is : order_names[c.opt.order]);
+	if (ret->is_not == NULL)
+		ret->is_not = "not that";
 	c.budget = (struct frontier_budget){ c.opt.configs_max, c.opt.memory_bytes_max };
 	c.minimise = (struct frontier_budget){ c.opt.minimise_configs_max, c.opt.memory_bytes_max };
 	buf_init(&c.unknown, 4096);
@@ -536,7 +608,15 @@ checker_run(const struct tape *t, const struct model *m, const struct checker_op
 	if (rc == 0)
 		rc = deeds_init(&c.deeds, t, m, &c.values, false);
 	if (rc == 0)
+		sort_objects(&c);
+	if (rc == 0)
 		rc = plain_registers(&c) ? tape_register_check(&c.deeds, &c.opt, ret) : check_objects(&c);
+	if (rc == 0) {
+		ret->unknown = buf_len(&c.unknown) == 0 ? ret->unknown : arena_strdup(&ret->mem, buf_str(&c.unknown));
+		conclude(ret, m, c.opt.order);
+	}
+	if (rc == 0 && c.opt.order == CHECKER_LINEARIZABLE && !c.opt.whole)
+		rc = ruling_ends_add(ret, &c.deeds, &c.values, self_of(&c));
 	if (rc == -EINVAL) {
 		ret->refused_line = c.deeds.line;
 		ret->reason = arena_strdup(&ret->mem, c.deeds.error);

@@ -25,6 +25,7 @@ struct checker_options {
 	enum checker_order order;
 	bool whole;                     /* all keys as one object, though linearizability is local: the same answer, at a price */
 	bool depth_first;               /* no monitors, and only the search of depth.h: another way to the same answer */
+	uint32_t part, parts;           /* judge only every parts-th object, beginning with the part-th; 0 of 0: all. See checker_merge() */
 	uint32_t stale_max;             /* CHECKER_STALE: the greatest k that is tried; 0: 64 */
 	uint64_t configs_max;           /* configurations made and compared, in all; 0: 1000 million, some seconds */
 	size_t memory_bytes_max;        /* for configurations at once; 0: 512 MiB */
@@ -37,5 +38,15 @@ struct checker_options {
  * ret        the ruling; ruling_fini() it in any case
  */
 int checker_run(const struct tape *t, const struct model *m, const struct checker_options *opt, struct ruling *ret);
+
+/*
+ * How many parts may be judged at once, each by a thread of its own: at most parts_max, 1 where all keys are one. A tape is not
+ * changed by its checks.
+ */
+uint32_t checker_parts(const struct tape *t, const struct model *m, const struct checker_options *opt, uint32_t parts_max);
+/*
+ * checker_merge - one ruling of those of all parts, which must outlive it. None was refused.
+ */
+void checker_merge(const struct ruling *parts, uint32_t n, const struct model *m, const struct checker_options *opt, struct ruling *ret);
 
 #endif

@@ -3,7 +3,8 @@
  * ruling_svg.c - see ruling_svg.h.
  *
  * Time runs by events, not by seconds: each invocation and completion has a column, so that what overlaps is seen to overlap
- * however short it was. An operation without an answer runs off the right edge.
+ * however short it was. An operation without an answer runs off the right edge. The numbers on the bars are the longest order that
+ * fits; below stands what the object is then, and what cannot be next.
  */
 #include "audit/ruling_svg.h"
 
@@ -17,9 +18,12 @@
 #define LEFT 110
 #define COLUMN 46
 #define ROW 40
-#define HEAD 54
+#define HEAD 36
+#define LINE 18
+#define SAY_COLUMNS 96
 #define OPS_MAX 60
 #define LABEL_BYTES 48
+#define SAY_BYTES_MAX 32768
 
 struct picture {
 	const struct ruling *r;
@@ -28,7 +32,8 @@ struct picture {
 	uint32_t positions[2 * OPS_MAX];
 	int64_t processes[OPS_MAX];
 	uint32_t position_count, process_count;
-	unsigned top;                   /* of the band */
+	struct buf say;                 /* the sentence */
+	unsigned top, head;             /* of the band, and of what is said above its lines */
 };
 
 static int
@@ -94,13 +99,13 @@ y_of(const struct picture *p, int64_t process)
 
 	while (p->processes[i] != process)
 		i++;
-	return p->top + HEAD + i * ROW;
+	return p->top + p->head + i * ROW;
 }
 
 static unsigned
 band_height(const struct picture *p)
 {
-	return HEAD + p->process_count * ROW + 24;
+	return p->head + p->process_count * ROW + 24 + (p->e->end_count > 0 ? LINE : 0);
 }
 
 static void
@@ -109,9 +114,44 @@ put_label(const struct picture *p, const struct tape_op *o, struct buf *out)
 	struct buf what;
 
 	buf_init(&what, 8192);
-	ruling_put_op(p->r->tape, o, &what);
+	ruling_put_op(p->r->tape, o, p->e->key == NULL, &what);
 	(void)text_html(out, buf_str(&what), FL_MIN(buf_len(&what), (size_t)LABEL_BYTES));
 	buf_fini(&what);
+}
+
+/* The place of an operation in the order that is shown, from 1; 0: it has none. */
+static uint32_t
+place_of(const struct picture *p, uint32_t index)
+{
+	const struct ruling_end *e = p->e->end_count > 0 ? &p->e->ends[0] : NULL;
+
+	for (uint32_t i = 0; e != NULL && i < e->order_count; i++)
+		if (e->order[i] == index)
+			return i + 1;
+	return 0;
+}
+
+/* What the object is where the order ends, and what would have to be next. */
+static void
+put_end(const struct picture *p, struct buf *out)
+{
+	const struct ruling_end *e = &p->e->ends[0];
+
+	(void)buf_printf(out, "<text class=\"who\" x=\"%d\" y=\"%u\">", LEFT, p->top + p->head + p->process_count * ROW + 18);
+	if (e->order_count == 0)
+		(void)buf_puts(out, "At the start");
+	else
+		(void)buf_printf(out, e->order_count == 1 ? "After 1" : "After 1 to %" PRIu32, e->order_count);
+	if (e->state[0] != '\0') {
+		(void)buf_puts(out, " it is ");
+		(void)text_html(out, e->state, FL_MIN(strlen(e->state), (size_t)80));
+	}
+	(void)buf_puts(out, e->next_count == 1 ? "; the next would be " : "; none of these can be next: ");
+	for (uint32_t i = 0; i < e->next_count && i < 6; i++) {
+		(void)buf_puts(out, i > 0 ? ", " : "");
+		put_label(p, &p->r->tape->ops[e->next[i]], out);
+	}
+	(void)buf_puts(out, e->next_count > 6 ? " ...</text>\n" : "</text>\n");
 }
 
 static void
@@ -132,22 +172,64 @@ put_op(const struct picture *p, uint32_t i, struct buf *out)
 			 FL_MAX(end, x + 8) - x);
 	(void)buf_printf(out, "<text x=\"%u\" y=\"%u\">%s", x, y + 10, culprit ? "\xe2\x9c\x97 " : "");
 	put_label(p, o, out);
-	(void)buf_puts(out, "</text></g>\n");
+	(void)buf_puts(out, "</text>");
+	uint32_t place = place_of(p, p->e->ops[p->from + i]);
+
+	if (place > 0)
+		(void)buf_printf(out, "<text class=\"no\" x=\"%u\" y=\"%u\">%" PRIu32 "</text>", x + 4, y + 25, place);
+	(void)buf_puts(out, "</g>\n");
+}
+
+/* The end of the line that begins at `from`: at a space, if there is one. */
+static size_t
+line_end(const char *text, size_t n, size_t from)
+{
+	size_t end = from + SAY_COLUMNS;
+
+	if (end >= n)
+		return n;
+	for (size_t i = end; i > from + SAY_COLUMNS / 2; i--)
+		if (text[i] == ' ')
+			return i;
+	while (end < n && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end++;
+	return end;
 }
 
 static void
-put_band(const struct picture *p, struct buf *out)
+put_say(struct picture *p, struct buf *out)
 {
-	(void)buf_printf(out, "<text class=\"say\" x=\"10\" y=\"%u\">", p->top + 22);
-	if (p->e->key != NULL) {
-		(void)buf_puts(out, "key ");
-		(void)text_html(out, p->e->key, strlen(p->e->key));
-		(void)buf_puts(out, ": ");
+	const char *text = buf_str(&p->say);
+	size_t n = strlen(text);
+	unsigned y = p->top + 22;
+
+	for (size_t from = 0, end; from < n; from = end, y += LINE) {
+		end = line_end(text, n, from);
+		(void)buf_printf(out, "<text class=\"say\" x=\"10\" y=\"%u\">", y);
+		(void)text_html(out, text + from + (text[from] == ' '), end - from - (text[from] == ' '));
+		(void)buf_puts(out, "</text>\n");
 	}
-	(void)text_html(out, p->e->say, strlen(p->e->say));
-	(void)buf_puts(out, "</text>\n");
+}
+
+/* What is said, and how high it is. */
+static void
+lay_say(struct picture *p)
+{
+	buf_init(&p->say, SAY_BYTES_MAX);
+	if (p->e->key != NULL)
+		(void)buf_printf(&p->say, "key %.200s: ", p->e->key);
+	(void)buf_puts(&p->say, p->e->say);
+	p->head = HEAD;
+	for (size_t from = 0, n = strlen(buf_str(&p->say)); from < n; from = line_end(buf_str(&p->say), n, from))
+		p->head += LINE;
+}
+
+static void
+put_band(struct picture *p, struct buf *out)
+{
+	put_say(p, out);
 	for (uint32_t i = 0; i < p->process_count; i++) {
-		unsigned y = p->top + HEAD + i * ROW + 21;
+		unsigned y = p->top + p->head + i * ROW + 21;
 
 		(void)buf_printf(out, "<text class=\"who\" x=\"10\" y=\"%u\">client %" PRId64 "</text>"
 				 "<line x1=\"%d\" y1=\"%u\" x2=\"%u\" y2=\"%u\"/>\n",
@@ -155,17 +237,20 @@ put_band(const struct picture *p, struct buf *out)
 	}
 	for (uint32_t i = 0; i < p->ops; i++)
 		put_op(p, i, out);
+	if (p->e->end_count > 0)
+		put_end(p, out);
 }
 
 void
 ruling_svg(const struct ruling *r, struct buf *out)
 {
-	unsigned height = 60, width = 640;
+	unsigned height = 44, width = 720;
 	struct picture *pictures = calloc(VERDICT_EVIDENCE_MAX, sizeof(pictures[0]));
 
 	for (uint32_t i = 0; pictures != NULL && i < r->evidence_count; i++) {
 		pictures[i] = (struct picture){ .r = r, .e = &r->evidence[i], .top = height };
 		lay_out(&pictures[i]);
+		lay_say(&pictures[i]);
 		height += band_height(&pictures[i]);
 		width = FL_MAX(width, LEFT + pictures[i].position_count * COLUMN + 260);
 	}
@@ -173,12 +258,17 @@ ruling_svg(const struct ruling *r, struct buf *out)
 			 "font-family=\"sans-serif\" font-size=\"12\">\n", width, height, width, height);
 	(void)buf_puts(out, "<style>rect{fill:#9db8d9}.bad rect{fill:#d9534f}.bad text{fill:#a02622;font-weight:bold}.open rect{fill:#e3e3e3;"
 		       "stroke:#999;stroke-dasharray:4 3}.bad.open rect{fill:#f0b8b6}line{stroke:#ddd}.say{font-weight:bold}.who{fill:#666}"
-		       "</style>\n<rect width=\"100%\" height=\"100%\" style=\"fill:#fff\"/>\n");
+		       ".no{font-size:10px}</style>\n<rect width=\"100%\" height=\"100%\" style=\"fill:#fff\"/>\n");
 	(void)buf_printf(out, "<text x=\"10\" y=\"28\" font-size=\"16\">%s: ", verdict_name(r->verdict));
-	(void)text_html(out, r->reason, FL_MIN(strlen(r->reason), (size_t)300));
+	if (r->evidence_count > 0)
+		(void)text_html(out, r->is_not, strlen(r->is_not));
+	else
+		(void)text_html(out, r->reason, FL_MIN(strlen(r->reason), (size_t)120));
 	(void)buf_puts(out, "</text>\n");
-	for (uint32_t i = 0; pictures != NULL && i < r->evidence_count; i++)
+	for (uint32_t i = 0; pictures != NULL && i < r->evidence_count; i++) {
 		put_band(&pictures[i], out);
+		buf_fini(&pictures[i].say);
+	}
 	(void)buf_puts(out, "</svg>\n");
 	free(pictures);
 }

@@ -20,6 +20,7 @@ struct bridge {
 	struct deeds *deeds;
 	const struct tape *tape;
 	struct history history;
+	uint32_t *op_of;                /* operation of the history -> of the tape */
 };
 
 static int
@@ -135,13 +136,18 @@ key_name(const struct bridge *b, uint32_t object, struct buf *out)
 		(void)buf_printf(out, " #%" PRIu32, object);
 }
 
-/* The operations in order of invocation, each with the key of its object. */
+/* The operations of the objects in order of invocation, each with the key of its object. */
 static int
 fill(struct bridge *b)
 {
 	uint32_t *key_of = malloc(((size_t)b->tape->count + 1) * sizeof(key_of[0]));
-	int rc = key_of == NULL ? -ENOMEM : 0;
 	struct buf name;
+	int rc;
+
+	b->op_of = malloc(((size_t)b->tape->count + 1) * sizeof(b->op_of[0]));
+	rc = key_of == NULL || b->op_of == NULL ? -ENOMEM : 0;
+	if (rc == 0)
+		memset(key_of, 0xff, (size_t)b->tape->count * sizeof(key_of[0]));
 
 	buf_init(&name, 4096);
 	for (uint32_t k = 0; rc == 0 && k < b->deeds->object_count; k++) {
@@ -153,14 +159,18 @@ fill(struct bridge *b)
 		for (uint32_t i = 0; i < o->count; i++)
 			key_of[b->deeds->list[o->from + i]] = key;
 	}
-	for (uint32_t i = 0; rc == 0 && i < b->tape->count; i++)
+	for (uint32_t i = 0; rc == 0 && i < b->tape->count; i++) {
+		if (key_of[i] == UINT32_MAX)
+			continue;
+		b->op_of[b->history.count] = i;
 		rc = add_op(b, i, key_of[i]);
+	}
 	buf_fini(&name);
 	free(key_of);
 	return rc == -ENOBUFS || rc == -E2BIG ? -ENOMEM : rc;
 }
 
-/* What register.h says: operations have the same numbers there as on the tape. */
+/* What register.h says. */
 static int
 take_evidence(const struct bridge *b, const struct verdict_evidence *from, struct ruling *r)
 {
@@ -171,9 +181,9 @@ take_evidence(const struct bridge *b, const struct verdict_evidence *from, struc
 	if (ops == NULL || prefix == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < from->op_count; i++)
-		ops[i] = from->ops[i].index;
+		ops[i] = b->op_of[from->ops[i].index];
 	for (uint32_t i = 0; i < from->prefix_count; i++)
-		prefix[i] = from->prefix[i];
+		prefix[i] = b->op_of[from->prefix[i]];
 	*e = (struct ruling_evidence){ .say = arena_strdup(&r->mem, from->say), .ops = ops, .op_count = from->op_count,
 		.culprit = from->culprit, .minimal = from->minimal, .prefix = prefix, .prefix_count = from->prefix_count,
 		.prefix_total = from->prefix_total };
@@ -192,11 +202,14 @@ take_outcome(const struct bridge *b, const struct verdict_outcome *o, struct rul
 
 	r->verdict = o->verdict;
 	r->reason = arena_strdup(&r->mem, o->reason);
+	r->unknown = o->unknown == NULL ? NULL : arena_strdup(&r->mem, o->unknown);
 	r->keys = o->keys;
 	r->keys_invalid = o->keys_invalid;
 	r->keys_unknown = o->keys_unknown;
 	r->ops = o->ops;
 	r->configs = o->configs;
+	for (uint32_t i = 0; i < b->history.count; i++)
+		r->unknown_ops += b->history.ops[i].outcome == HISTORY_INFO;
 	for (uint32_t i = 0; rc == 0 && i < o->evidence_count; i++)
 		rc = take_evidence(b, &o->evidence[i], r);
 	return r->reason == NULL ? -ENOMEM : rc;
@@ -220,5 +233,6 @@ tape_register_check(struct deeds *d, const struct checker_options *opt, struct r
 		verdict_fini(&outcome);
 	}
 	history_fini(&b.history);
+	free(b.op_of);
 	return rc;
 }

@@ -37,6 +37,7 @@ struct check {
 	struct txn_core core;
 	struct txn_graph graph;
 	struct txn_scc all;             /* of the whole graph */
+	struct txn_scc session, data;   /* of it without time, without time and processes */
 	uint64_t steps;
 	bool found[5];                  /* by kind of cycle, G0 to G2-item: without time and processes, then with processes */
 	bool single;                    /* there is a cycle of dependencies with exactly one rw */
@@ -101,24 +102,52 @@ add_oddities(struct check *k)
 	}
 }
 
-static const char *
-edge_name(uint8_t type)
-{
-	switch (type) {
-	case TXN_WW: return "ww";
-	case TXN_WR: return "wr";
-	case TXN_RW: return "rw";
-	case TXN_PROCESS: return "process";
-	case TXN_REALTIME: return "realtime";
-	default: return "visible";
-	}
-}
-
 /* What stands behind a cycle besides the graph: edges forced at a weak level, or that the search for an order found. */
 struct grounds {
 	const struct txn_forced *forced;
 	const struct txn_proof *proof;
 };
+
+static const char *
+edge_name(uint8_t type)
+{
+	return type == TXN_WW ? "ww" : type == TXN_WR ? "wr" : type == TXN_RW ? "rw" : type == TXN_PROCESS ? "process" : "realtime";
+}
+
+/* T3, or if the node is not in the cycle: (process 4, line 17). */
+static void
+put_node(const struct check *k, const struct txn_cycle *cycle, uint32_t node, struct buf *text)
+{
+	for (uint32_t i = 0; i < cycle->length; i++) {
+		if (cycle->nodes[i] != node)
+			continue;
+		buf_printf(text, "T%u", (unsigned)i + 1);
+		return;
+	}
+	buf_putc(text, '(');
+	txn_hist_put_who(k->core.h, k->core.txn_of[node], text);
+	buf_putc(text, ')');
+}
+
+/* T1 (T1 -wr-> (process 4, line 17) -process-> T2): how one transaction comes to be visible to another. */
+static void
+put_way(struct check *k, const struct txn_cycle *cycle, uint32_t from, uint32_t to, struct buf *text)
+{
+	struct arena_mark mark = arena_snapshot(&k->work);
+	struct txn_cycle way;
+
+	put_node(k, cycle, from, text);
+	if (txn_cycle_way(&k->graph, TXN_WR | TXN_PROCESS, from, to, &k->work, &way) == 0 && way.length > 0) {
+		for (uint32_t i = 0; i < way.length; i++) {
+			buf_puts(text, i == 0 ? " (" : " ");
+			put_node(k, cycle, way.nodes[i], text);
+			if (i + 1 < way.length)
+				buf_printf(text, " -%s->", edge_name(way.types[i]));
+		}
+		buf_putc(text, ')');
+	}
+	arena_reset(&k->work, mark);
+}
 
 /* Why an edge of a cycle is there. */
 static void
@@ -137,23 +166,18 @@ put_why(struct check *k, const struct txn_cycle *cycle, const struct grounds *gr
 		txn_why_edge(c, cycle->nodes[i], cycle->nodes[next], cycle->types[i], a, b, text);
 		return;
 	}
-	const struct txn *reader = &c->h->txns[c->txn_of[why[i].reader]];
-
 	if (cycle->types[i] == TXN_RW) {
 		buf_printf(text, "%s read ", a);
 		txn_hist_put_key(c->h, c->versions[why[i].version].key, text);
 		buf_printf(text, " as it was before any write, but %s wrote it", b);
 		return;
 	}
-	if (cycle->types[i] == TXN_VISIBLE) {
-		buf_printf(text, "%s was visible to %s: it was read from there, did so before in its session, or came before by such steps",
-		    a, b);
-		return;
-	}
-	buf_printf(text, "a transaction (process %lld, line %u) to which %s was visible read ",
-	    (long long)c->h->processes[reader->process], (unsigned)reader->line, a);
+	put_node(k, cycle, why[i].reader, text);
+	buf_puts(text, " read ");
 	txn_hist_put_key(c->h, c->versions[why[i].version].key, text);
-	buf_printf(text, ", which %s wrote, from %s: so %s must be the earlier one", a, b, a);
+	buf_printf(text, " from %s though it saw ", b);
+	put_way(k, cycle, why[i].first, why[i].reader, text);
+	buf_printf(text, ", and %s wrote it too: so %s must be the earlier one", a, a);
 }
 
 static void
@@ -193,14 +217,22 @@ add_named(struct check *k, const char *type, const struct txn_cycle *cycle, cons
 		add_cycle(k, "long-fork", cycle, grounds);
 }
 
+/* The narrowest components known in which all cycles of these edges are. */
+static const struct txn_scc *
+components_of(const struct check *k, unsigned mask)
+{
+	return (mask & TXN_REALTIME) != 0 ? &k->all : (mask & TXN_PROCESS) != 0 ? &k->session : &k->data;
+}
+
 static int
 is_cyclic(struct check *k, unsigned mask, bool snapshot, bool *ret)
 {
-	struct txn_view view = { .mask = mask, .snapshot = snapshot, .within = k->all.component };
+	const struct txn_scc *within = components_of(k, mask);
+	struct txn_view view = { .mask = mask, .snapshot = snapshot, .within = within->component };
 	struct arena_mark mark = arena_snapshot(&k->work);
 	struct txn_scc scc = { .count = 0 };
 
-	if (k->all.count > 0 && txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
+	if (within->count > 0 && txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
 		return -ENOBUFS;
 	arena_reset(&k->work, mark);
 	*ret = scc.count > 0;
@@ -223,6 +255,41 @@ static const struct hunt_kind {
 	{ TXN_DEPENDENCIES, 0, 2, 2, false, TXN_DEPENDENCIES },
 };
 
+/*
+ * The name of a cycle. Where ww of registers counts, it is known only if no update is lost, and a lost one is a cycle with one rw: that
+ * much is sure.
+ */
+static const char *
+name_of(const struct check *k, const struct txn_cycle *cycle)
+{
+	unsigned orders = 0, kind = txn_cycle_kind(cycle);
+
+	for (uint32_t i = 0; i < cycle->length; i++)
+		orders |= cycle->types[i];
+	if (k->core.h->model == TXN_RW_REGISTER && (orders & TXN_WW) != 0)
+		kind = FL_MAX(kind, (unsigned)TXN_KIND_SINGLE);
+	return txn_cycle_kind_name(kind, orders);
+}
+
+/* A cycle of a kind was found, with the orders of processes or time that it needs: the levels that forbid it are broken. */
+static void
+break_levels(struct check *k, size_t kind, unsigned extra)
+{
+	static const enum txn_level snapshots[] = { TXN_SI, TXN_SESSION_SI, TXN_STRONG_SI }, serials[] = { TXN_SER, TXN_SESSION_SER, TXN_STRICT };
+	unsigned order = extra == 0 ? 0 : (extra & TXN_REALTIME) == 0 ? 1 : 2;
+	enum txn_holds *status = k->o->status;
+
+	status[serials[order]] = TXN_BROKEN;
+	if (kind < TXN_KIND_G2)
+		status[snapshots[order]] = TXN_BROKEN;
+	if (order == 0)
+		status[TXN_RR] = TXN_BROKEN;
+	if (order == 0 && kind <= TXN_KIND_SINGLE)
+		status[TXN_PSI] = TXN_BROKEN;
+	if (order == 0 && kind <= TXN_KIND_G1C && k->core.h->model != TXN_RW_REGISTER)
+		status[kind == TXN_KIND_G0 ? TXN_RU : TXN_RC] = TXN_BROKEN;
+}
+
 /* Show some cycles of a kind, from its smallest components. */
 static int
 hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned extra, const struct txn_scc *scc, bool *ret_found)
@@ -231,6 +298,8 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 	unsigned shown = 0;
 	const char *last = NULL;
 
+	if (kind->rw_max == 1 && k->core.h->model == TXN_RW_REGISTER)
+		hunt.rw_min = 0;        /* see name_of() */
 	hunt.required = extra == 0 ? kind->required : (extra & TXN_REALTIME) != 0 ? TXN_REALTIME : TXN_PROCESS;
 	for (uint32_t i = 0; i < scc->count && shown < CYCLES_OF_A_KIND && k->steps > 0; i++) {
 		uint64_t steps = FL_MIN(k->steps, HUNT_STEPS), given = steps;
@@ -246,7 +315,8 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 		if (cycle.length == 0)
 			continue;
 		k->single |= kind->rw_min == 1 && extra == 0;
-		last = txn_cycle_name(&cycle);
+		txn_cycle_turn(&cycle);
+		last = name_of(k, &cycle);
 		if (shown == 0 && kind->rw_min == 2 && !kind->apart && k->found[3] && strncmp(last, "G-nonadjacent", 13) == 0)
 			continue;       /* it was shown as one of those */
 		add_named(k, last, &cycle, &(struct grounds){ .forced = NULL });
@@ -269,22 +339,24 @@ hunt_all(struct check *k)
 	bool found_any = false;
 
 	for (size_t e = 0; e < FL_ARRAY_LEN(extras); e++) {
-		bool before = found_any;
+		bool before = found_any, snapshot_cyclic = true;
 
 		for (size_t i = 0; i < FL_ARRAY_LEN(kinds); i++) {
 			unsigned data = k->core.h->model == TXN_RW_REGISTER ? kinds[i].register_mask : kinds[i].mask;
-			struct txn_view view = { .mask = data | extras[e], .within = k->all.component };
+			struct txn_view view = { .mask = data | extras[e], .within = components_of(k, data | extras[e])->component };
 			struct arena_mark mark = arena_snapshot(&k->work);
 			struct txn_scc scc;
-			bool found = false, cyclic = true;
+			bool found = false;
 
 			before |= e > 0 && k->found[i];
 			if (before)
 				break;
-			if (i == 2 || i == 3)   /* if they are there, snapshot isolation is broken */
-				if (is_cyclic(k, view.mask, true, &cyclic) != 0)
-					return -ENOBUFS;
-			if (data == 0 || !cyclic)
+			/* those two break snapshot isolation */
+			if (i == TXN_KIND_SINGLE && is_cyclic(k, view.mask, true, &snapshot_cyclic) != 0)
+				return -ENOBUFS;
+			if (data == 0 || components_of(k, view.mask)->count == 0)
+				continue;
+			if ((i == TXN_KIND_SINGLE || i == TXN_KIND_NONADJACENT) && !snapshot_cyclic)
 				continue;
 			if (txn_graph_scc(&k->graph, &view, &k->work, &scc) != 0)
 				return -ENOBUFS;
@@ -294,6 +366,8 @@ hunt_all(struct check *k)
 			if (rc != 0)
 				return rc;
 			k->found[i] |= found;
+			if (found)
+				break_levels(k, i, extras[e]);
 			found_any |= e > 0 && found;
 			if (e > 0 && found)
 				break;
@@ -336,9 +410,10 @@ judge_views(struct check *k)
 	}
 	if (registers && status[TXN_RU] != TXN_BROKEN)
 		status[TXN_RU] = TXN_HOLDS;     /* versions can always be put in the order of some order of transactions */
-	if (is_cyclic(k, TXN_WW | TXN_WR, false, &cyclic) != 0)
+	cyclic = k->single;
+	if (status[TXN_PSI] == TXN_UNKNOWN && !cyclic && is_cyclic(k, TXN_WW | TXN_WR, false, &cyclic) != 0)
 		return -ENOBUFS;
-	if (cyclic || k->single)
+	if (cyclic)
 		status[TXN_PSI] = TXN_BROKEN;
 	return 0;
 }
@@ -401,17 +476,6 @@ refuted_name(bool snapshot, unsigned orders)
 	return names[snapshot][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
 }
 
-/* "process 3, line 17" */
-static void
-put_writer(const struct check *k, uint32_t node, struct buf *text)
-{
-	const struct txn *t = &k->core.h->txns[k->core.txn_of[node]];
-
-	buf_printf(text, "process %lld", (long long)k->core.h->processes[t->process]);
-	if (t->line > 0)
-		buf_printf(text, ", line %u,", (unsigned)t->line);
-}
-
 /* A cycle of what follows, or what goes wrong when of two writers one comes first. */
 static void
 add_proof(struct check *k, const struct txn_proof *p, bool snapshot)
@@ -435,10 +499,10 @@ add_proof(struct check *k, const struct txn_proof *p, bool snapshot)
 	buf_puts(&text, "no order of two writes of ");
 	txn_hist_put_key(k->core.h, p->key, &text);
 	buf_puts(&text, " is free of a cycle: if ");
-	put_writer(k, p->first, &text);
-	buf_puts(&text, " wrote it before ");
-	put_writer(k, p->second, &text);
-	buf_printf(&text, " then %s", a->say);
+	txn_hist_put_who(k->core.h, k->core.txn_of[p->first], &text);
+	buf_puts(&text, ", wrote it before ");
+	txn_hist_put_who(k->core.h, k->core.txn_of[p->second], &text);
+	buf_printf(&text, ", then %s", a->say);
 	a->say = keep_text(k, &text);
 	buf_fini(&text);
 }
@@ -536,7 +600,8 @@ judge_psi(struct check *k)
 static int
 build(struct check *k, const struct txn_hist *h)
 {
-	struct txn_view view = { .mask = TXN_EDGES };
+	struct txn_view view = { .mask = TXN_EDGES }, session = { .mask = TXN_DEPENDENCIES | TXN_PROCESS };
+	struct txn_view data = { .mask = TXN_DEPENDENCIES };
 	int rc = txn_core_init(&k->core, h, &k->work);
 
 	if (rc == 0)
@@ -546,6 +611,12 @@ build(struct check *k, const struct txn_hist *h)
 		rc = txn_graph_build(&k->core, &k->work, &k->graph);
 	if (rc == 0)
 		rc = txn_graph_scc(&k->graph, &view, &k->work, &k->all);
+	session.within = k->all.component;
+	if (rc == 0 && k->all.count > 0)
+		rc = txn_graph_scc(&k->graph, &session, &k->work, &k->session);
+	data.within = k->session.component;
+	if (rc == 0 && k->session.count > 0)
+		rc = txn_graph_scc(&k->graph, &data, &k->work, &k->data);
 	if (rc == 0)
 		k->o->edges = k->graph.first[k->graph.n + k->graph.hubs];
 	k->o->committed = k->core.n;
@@ -560,6 +631,7 @@ judge(struct check *k)
 	add_oddities(k);
 	if (k->all.count > 0)
 		rc = hunt_all(k);
+	txn_level_close(k->core.h->model, k->o->status);
 	if (rc == 0)
 		rc = judge_views(k);
 	txn_level_close(k->core.h->model, k->o->status);

@@ -7,7 +7,7 @@
  */
 #include "audit/txn_cobra.h"
 
-#include "audit/txn_foreign.h"
+#include "audit/txn_session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -104,7 +104,7 @@ outcome_of(const struct log *l)
 static int
 refuse_at(struct txn_read_info *info, size_t at, const char *what)
 {
-	txn_foreign_refuse(info, 0, what);
+	txn_session_refuse(info, 0, what);
 	size_t used = strlen(info->error);
 
 	snprintf(info->error + used, sizeof(info->error) - used, ", at byte %zu", at);
@@ -123,7 +123,7 @@ add_record(struct txn_hist *h, const char *r)
 	if ((!write && h->txns[h->count - 1].outcome != TXN_OK) || (!write && (id == COLLECTOR_1 || id == COLLECTOR_2)))
 		return 0;
 	rc = code_of(h, id, &value);
-	return rc != 0 ? rc : txn_foreign_mop(h, write, (int64_t)number(r + (write ? 9 : 17)), value);
+	return rc != 0 ? rc : txn_session_mop(h, write, (int64_t)number(r + (write ? 9 : 17)), value);
 }
 
 int
@@ -143,7 +143,7 @@ txn_cobra_read(struct txn_hist *h, int64_t session, const char *p, size_t n, str
 				return refuse_at(info, at, "a transaction begins inside another");
 			open = number(r + 1);
 			is_open = true;
-			rc = txn_foreign_add(h, session, 0, outcome_of(&l));
+			rc = txn_session_add(h, session, 0, outcome_of(&l));
 		} else if (!is_open) {
 			return refuse_at(info, at, "this record stands outside of any transaction");
 		} else if (*r == 'W' || *r == 'R') {

@@ -2,7 +2,7 @@
 /* txn_dbcop.c - histories of dbcop. */
 #include "audit/txn_dbcop.h"
 
-#include "audit/txn_foreign.h"
+#include "audit/txn_session.h"
 #include "proto/jsonl.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ text_event(struct text *t, bool keep, bool committed)
 	bool write = t->end - t->p >= 3 && *t->p == ':';
 
 	if (bytes == 0 || t->end - t->p < 3 || t->p[1] != '=' || (!write && *t->p != '='))
-		return txn_foreign_refuse(t->info, t->line, "expected key:=value, key==value or key==?");
+		return txn_session_refuse(t->info, t->line, "expected key:=value, key==value or key==?");
 	t->p += 2;
 	const char *digits = t->p;
 	int64_t number = 0;
@@ -66,7 +66,7 @@ text_event(struct text *t, bool keep, bool committed)
 	while (t->p < t->end && *t->p >= '0' && *t->p <= '9' && number < INT64_MAX / 10 - 1)
 		number = number * 10 + (*t->p++ - '0');
 	if (t->p == digits && (write || *t->p++ != '?'))
-		return txn_foreign_refuse(t->info, t->line, "expected a whole number");
+		return txn_session_refuse(t->info, t->line, "expected a whole number");
 	if (!keep || (!write && !committed))
 		return 0;
 	if (t->p[-1] != '?' && (rc = txn_hist_int(t->h, number, &value)) != 0)
@@ -86,7 +86,7 @@ text_events(struct text *t, bool keep, bool committed)
 	for (skip(t); rc == 0 && t->p < t->end && *t->p != ']'; skip(t))
 		rc = text_event(t, keep, committed);
 	if (rc == 0 && t->p == t->end)
-		return txn_foreign_refuse(t->info, t->line, "the transaction has no ]");
+		return txn_session_refuse(t->info, t->line, "the transaction has no ]");
 	t->p += rc == 0;
 	return rc;
 }
@@ -106,7 +106,7 @@ txn_dbcop_text(struct txn_hist *h, const char *text, size_t n, struct txn_read_i
 			continue;
 		}
 		if (*t.p != '[')
-			return txn_foreign_refuse(info, t.line, "expected a transaction [...] or a line of -");
+			return txn_session_refuse(info, t.line, "expected a transaction [...] or a line of -");
 		t.p++;
 		struct text ahead = t;          /* whether it committed is said behind it */
 
@@ -114,7 +114,7 @@ txn_dbcop_text(struct txn_hist *h, const char *text, size_t n, struct txn_read_i
 			return -EINVAL;
 		bool failed = ahead.p < ahead.end && *ahead.p == '!';
 
-		rc = txn_foreign_add(h, session, t.line, failed ? TXN_FAIL : TXN_OK);
+		rc = txn_session_add(h, session, t.line, failed ? TXN_FAIL : TXN_OK);
 		if (rc == 0)
 			rc = text_events(&t, true, !failed);
 		t.p += rc == 0 && failed;
@@ -247,7 +247,7 @@ json_txn(struct json *x, int64_t session)
 
 	if (!jsonl_enter(&x->j, '{'))
 		return false;
-	x->rc = txn_foreign_add(x->h, session, json_line(x), committed ? TXN_OK : TXN_FAIL);
+	x->rc = txn_session_add(x->h, session, json_line(x), committed ? TXN_OK : TXN_FAIL);
 	while (x->rc == 0 && jsonl_member(&x->j, name, sizeof(name))) {
 		if (strcmp(name, "events") != 0) {
 			if (!jsonl_skip(&x->j))
@@ -304,7 +304,7 @@ txn_dbcop_json(struct txn_hist *h, const char *text, size_t n, struct txn_read_i
 		return x.rc;
 	if (good && jsonl_end(&x.j))
 		return 0;
-	return txn_foreign_refuse(info, json_line(&x), x.j.error == NULL ? "expected a history of dbcop" : x.j.error);
+	return txn_session_refuse(info, json_line(&x), x.j.error == NULL ? "expected a history of dbcop" : x.j.error);
 }
 
 /* --- binary --- */
@@ -351,7 +351,7 @@ binary_txn(struct txn_hist *h, int64_t session, struct bytes *b)
 		return -EINVAL;
 	struct bytes last = { .p = b->p + events * EVENT_BYTES, .end = b->end };
 	bool success = take(&last, 1) != 0;
-	int rc = txn_foreign_add(h, session, 0, success ? TXN_OK : TXN_FAIL);
+	int rc = txn_session_add(h, session, 0, success ? TXN_OK : TXN_FAIL);
 
 	for (uint64_t i = 0; i < events && rc == 0; i++) {
 		bool write = take(b, 1) != 0;
@@ -363,7 +363,7 @@ binary_txn(struct txn_hist *h, int64_t session, struct bytes *b)
 			continue;
 		rc = txn_hist_int(h, number, &value);
 		if (rc == 0)
-			rc = txn_foreign_mop(h, write, key, value);
+			rc = txn_session_mop(h, write, key, value);
 	}
 	take(b, 1);
 	return rc != 0 ? rc : b->bad ? -EINVAL : 0;
@@ -390,7 +390,7 @@ txn_dbcop_binary(struct txn_hist *h, const char *p, size_t n, struct txn_read_in
 	if (rc == -ENOBUFS)
 		return rc;
 	if (rc != 0 || b.bad || b.p != b.end) {
-		txn_foreign_refuse(info, 0, "this is not, or not the whole of, a binary history of dbcop");
+		txn_session_refuse(info, 0, "this is not, or not the whole of, a binary history of dbcop");
 		size_t used = strlen(info->error);
 
 		snprintf(info->error + used, sizeof(info->error) - used, " (byte %zu of %zu)", (size_t)(b.p - p), n);

@@ -4,41 +4,13 @@
 
 #include "audit/txn_cobra.h"
 #include "audit/txn_dbcop.h"
+#include "audit/txn_session.h"
 #include "base/arena.h"
 #include "base/assert.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-int
-txn_foreign_refuse(struct txn_read_info *info, uint32_t line, const char *what)
-{
-	info->line = line;
-	snprintf(info->error, sizeof(info->error), "%s", what);
-	return -EINVAL;
-}
-
-int
-txn_foreign_add(struct txn_hist *h, int64_t session, uint32_t line, enum txn_outcome outcome)
-{
-	struct txn_head head = { .process = session, .line = line, .outcome = outcome,
-		.complete_pos = outcome == TXN_INFO ? TXN_POS_NEVER : 0 };
-
-	return txn_hist_add(h, &head);
-}
-
-int
-txn_foreign_mop(struct txn_hist *h, bool write, int64_t key, int32_t value)
-{
-	int32_t code;
-	uint32_t k;
-	int rc = txn_hist_int(h, key, &code);
-
-	if (rc == 0)
-		rc = txn_hist_key(h, code, &k);
-	return rc != 0 ? rc : txn_hist_mop(h, write ? TXN_W : TXN_R, k, value);
-}
 
 static bool
 is_digit(char c)
@@ -187,7 +159,7 @@ parse_row(const struct lines *l, const char *p, const char *end, struct row *ret
 		p += good;
 	}
 	if (!good || p != end)
-		return txn_foreign_refuse(l->info, l->line, "expected r(key,value,session,transaction) or w(...)");
+		return txn_session_refuse(l->info, l->line, "expected r(key,value,session,transaction) or w(...)");
 	*ret = r;
 	return 0;
 }
@@ -250,10 +222,10 @@ add_rows(struct txn_hist *h, struct arena *mem, const struct row *rows, uint32_t
 		int32_t value;
 
 		if (r->txn != before)
-			rc = txn_foreign_add(h, r->session, r->line, r->id == -1 ? TXN_FAIL : TXN_OK);
+			rc = txn_session_add(h, r->session, r->line, r->id == -1 ? TXN_FAIL : TXN_OK);
 		before = r->txn;
 		if (rc == 0 && (r->id != -1 || r->write) && (rc = txn_hist_int(h, r->value, &value)) == 0)
-			rc = txn_foreign_mop(h, r->write, r->key, value);
+			rc = txn_session_mop(h, r->write, r->key, value);
 	}
 	return rc;
 }
@@ -306,12 +278,12 @@ read_awdit(struct lines *l)
 		good = good && take_number(&p, end, &key);
 		p = skip_space(p, end);
 		if (!good || !take_number(&p, end, &number) || p != end)
-			return txn_foreign_refuse(l->info, l->line, "expected \"r key value\", \"w key value\", a line of - or a line of =");
+			return txn_session_refuse(l->info, l->line, "expected \"r key value\", \"w key value\", a line of - or a line of =");
 		if (!open)
-			rc = txn_foreign_add(l->h, session, l->line, TXN_OK);
+			rc = txn_session_add(l->h, session, l->line, TXN_OK);
 		open = true;
 		if (rc == 0 && (rc = txn_hist_int(l->h, number, &value)) == 0)
-			rc = txn_foreign_mop(l->h, write, key, value);
+			rc = txn_session_mop(l->h, write, key, value);
 	}
 	return rc;
 }
@@ -331,7 +303,7 @@ txn_foreign_read(struct txn_hist *h, enum txn_foreign format, int64_t session, c
 	case TXN_FOREIGN_DBCOP_JSON: rc = txn_dbcop_json(h, text, n, info); break;
 	case TXN_FOREIGN_DBCOP: rc = txn_dbcop_binary(h, text, n, info); break;
 	case TXN_FOREIGN_COBRA: rc = txn_cobra_read(h, session, text, n, info); break;
-	case TXN_FOREIGN_NONE: txn_foreign_refuse(info, 1, "this is no history of a known format"); break;
+	case TXN_FOREIGN_NONE: txn_session_refuse(info, 1, "this is no history of a known format"); break;
 	}
 	if (rc == -ENOBUFS)
 		snprintf(info->error, sizeof(info->error), "the history needs more memory than it may have");

@@ -29,10 +29,4 @@ enum txn_foreign txn_foreign_of(const char *text, size_t n);
  */
 int txn_foreign_read(struct txn_hist *h, enum txn_foreign format, int64_t session, const char *text, size_t n, struct txn_read_info *info);
 
-/* For the readers of one format: a transaction of a session, and a read or write of it. 0 or -ENOBUFS. */
-int txn_foreign_add(struct txn_hist *h, int64_t session, uint32_t line, enum txn_outcome outcome);
-int txn_foreign_mop(struct txn_hist *h, bool write, int64_t key, int32_t value);
-/* Say what is wrong. Returns -EINVAL. */
-int txn_foreign_refuse(struct txn_read_info *info, uint32_t line, const char *what);
-
 #endif

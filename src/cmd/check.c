@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "io/file.h"
 #include "io/pieces.h"
+#include "io/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 
 #define EVENT_BYTES_MAX ((size_t)4 << 30)
 #define HISTORY_BYTES_MAX ((size_t)64 << 30)
+#define THREADS_MAX 16
+#define MEMORY_DEFAULT ((size_t)512 << 20)
 #define OUTPUT_BYTES_MAX ((size_t)256 << 20)
 
 static const char usage_before[] =
@@ -123,7 +126,8 @@ read_flags(struct check *c, int argc, char **argv)
 	bool help = false;
 	const struct args_flag flags[] = {
 		{ "model m", ARGS_TEXT, { .text = &c->model_name } }, { "json", ARGS_FLAG, { .flag = &c->json } },
-		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } }, { "whole", ARGS_FLAG, { .flag = &c->options.whole } },
+		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } },
+		{ "whole", ARGS_FLAG, { .flag = &c->options.whole } },
 		{ "configs", ARGS_TEXT, { .text = &configs } }, { "memory", ARGS_TEXT, { .text = &memory } },
 		{ "help h", ARGS_FLAG, { .flag = &help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
@@ -229,22 +233,75 @@ say(const struct check *c, const struct ruling *r)
 	return draw(c, r) != 0 ? CMD_USAGE : code;
 }
 
+/* Some of the keys, judged by a thread of its own. */
+struct part {
+	const struct check *c;
+	struct checker_options options;
+	struct ruling *ruling;
+	pthread_t thread;
+	bool started;
+	int rc;
+};
+
+static void *
+judge_part(void *ud)
+{
+	struct part *p = ud;
+
+	p->rc = checker_run(&p->c->tape, p->c->model.model, &p->options, p->ruling);
+	return NULL;
+}
+
+/* All parts; where no thread can be had, one after the other. The first failure, by part. */
+static int
+judge_parts(const struct check *c, struct ruling *rulings, uint32_t n, uint32_t *ret_failed)
+{
+	struct part parts[THREADS_MAX];
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		parts[i] = (struct part){ .c = c, .options = c->options, .ruling = &rulings[i] };
+		parts[i].options.part = i;
+		parts[i].options.parts = n;
+		parts[i].options.memory_bytes_max = (c->options.memory_bytes_max > 0 ? c->options.memory_bytes_max : MEMORY_DEFAULT) / n;
+		parts[i].started = i > 0 && thread_start(&parts[i].thread, "check", judge_part, &parts[i]) == 0;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (!parts[i].started)
+			judge_part(&parts[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (parts[i].started)
+			thread_join(parts[i].thread);
+		if (parts[i].rc != 0 && rc == 0) {
+			rc = parts[i].rc;
+			*ret_failed = i;
+		}
+	}
+	return rc;
+}
+
 static int
 judge(struct check *c)
 {
-	struct ruling r;
-	int rc = checker_run(&c->tape, c->model.model, &c->options, &r), code;
+	struct ruling rulings[THREADS_MAX + 1];
+	uint32_t n = checker_parts(&c->tape, c->model.model, &c->options, FL_MIN(thread_cores(), (unsigned)THREADS_MAX)), failed = 0;
+	int rc = judge_parts(c, rulings, n, &failed), code;
 
+	ruling_init(&rulings[n], &c->tape);
 	if (rc == -EINVAL) {
-		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, r.refused_line, r.reason);
+		fprintf(stderr, "%s:%" PRIu32 ": %s\n", c->path, rulings[failed].refused_line, rulings[failed].reason);
 		code = CMD_USAGE;
 	} else if (rc != 0) {
 		fputs("faultline check: there is not enough memory to judge this history\n", stderr);
 		code = CMD_UNKNOWN;
+	} else if (n == 1) {
+		code = say(c, &rulings[0]);
 	} else {
-		code = say(c, &r);
+		checker_merge(rulings, n, c->model.model, &c->options, &rulings[n]);
+		code = say(c, &rulings[n]);
 	}
-	ruling_fini(&r);
+	for (uint32_t i = 0; i <= n; i++)
+		ruling_fini(&rulings[i]);
 	return code;
 }
 

@@ -125,11 +125,12 @@ static void
 read_tcp(struct exp_reader *r, const struct doc_node *map, struct experiment_line *l)
 {
 	static const char *const known[] = { "name", "protocol", "listen", "upstream", "half_close", "key", "connect_timeout", "connections_max",
-		NULL };
+		"trace", NULL };
 
 	doc_keys(r->d, map, known);
 	exp_field_template(r, map, "upstream", "found a line without upstream, expected upstream: HOST:PORT", &l->upstream);
 	exp_field_bool(r, map, "half_close", &l->half_close);
+	trace_doc_read(doc_get(map, "trace"), false, r->d, &l->trace);
 	exp_field_duration(r, map, "connect_timeout", FL_MS, 600 * FL_SEC, &l->connect_timeout);
 }
 

@@ -17,6 +17,7 @@
 #include "proxy/line.h"
 #include "run/metric.h"
 #include "run/pace.h"
+#include "run/trace_doc.h"
 
 #define EXPERIMENT_PORTS_MAX 64
 #define EXPERIMENT_LINES_MAX 64
@@ -66,6 +67,7 @@ struct experiment_line {
 	const char *name;
 	const char *listen, *upstream;  /* templates; upstream of an HTTP line: all its instances, for reports */
 	bool half_close;
+	struct trace_doc trace;         /* of a TCP line; that of an HTTP line is in http */
 	enum line_key key;
 	fl_ns connect_timeout;
 	uint32_t conns_max;

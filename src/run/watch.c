@@ -20,6 +20,7 @@ watch_init(struct watch *w, bool verbose)
 {
 	int rc = observe_init(&w->obs, w->x, &w->mem, rundir_file(&w->rig.dir, "events.jsonl"), w->epoch);
 
+	w->obs.trace = w->rig.trace;
 	w->verbose = w->obs.verbose = verbose;
 	return rc;
 }

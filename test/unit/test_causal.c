@@ -157,8 +157,8 @@ make_up(struct dice *d, struct life *h)
 
 	h->count = 2 + (int)dice_roll(d, OPS_MAX - 1);
 	for (int i = 0; i < h->count; i++) {
-		struct op o = { .client = (int)dice_roll(d, (uint32_t)clients), .object = (int)dice_roll(d, (uint32_t)objects), .read = -1, .written = -1,
-			.there = true };
+		struct op o = { .client = (int)dice_roll(d, (uint32_t)clients), .object = (int)dice_roll(d, (uint32_t)objects), .read = -1,
+			.written = -1, .there = true };
 		uint32_t what = dice_roll(d, 9);
 
 		if (what < 5 || what == 8)
@@ -207,7 +207,8 @@ write_down(struct buf *b, const struct life *h)
 			const struct op *o = &h->ops[i];
 
 			buf_printf(b, "{\"process\":%d,\"type\":\"%s\",\"f\":\"%s\",\"key\":%d,\"value\":", process[o->client],
-				   over == 0 ? "invoke" : o->info ? "info" : "ok", o->read < 0 ? "write" : o->written < 0 ? "read" : "cas", o->object);
+				   over == 0 ? "invoke" : o->info ? "info" : "ok", o->read < 0 ? "write" : o->written < 0 ? "read" : "cas",
+				   o->object);
 			write_value(b, o, over == 1);
 			buf_puts(b, "}\n");
 		}

@@ -146,6 +146,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	printf("{\"count\":%" PRIu64 ",\"cpu_s\":%.3f,\"wall_s\":%.3f,\"peak_mib\":%.0f,\"lost\":%" PRIu64
-	       ",\"duplicate\":%" PRIu64 ",\"reordered\":%" PRIu64 "}\n", p.count, seconds(used.ru_utime) + seconds(used.ru_stime), wall, (double)used.ru_maxrss / 1024.0, p.lost, p.twice, p.behind);
+	       ",\"duplicate\":%" PRIu64 ",\"reordered\":%" PRIu64 "}\n", p.count, seconds(used.ru_utime) + seconds(used.ru_stime), wall,
+	    (double)used.ru_maxrss / 1024.0, p.lost, p.twice, p.behind);
 	return 0;
 }

@@ -25,8 +25,10 @@ test_history(void **state)
 	struct arena mem;
 
 	(void)state;
-	assert_int_equal(tell(EXPERIMENT_AUDIT_HISTORY, "{\"verdict\":\"invalid\",\"reason\":\"no queue\",\"operations\":7,\"evidence\":[{\"key\":\"k\","
-	    "\"say\":\"it cannot be\",\"operations\":[{\"process\":3,\"f\":\"dequeue\",\"value\":[1,2],\"type\":\"ok\",\"line\":9,\"invoked\":1500000000,"
+	assert_int_equal(tell(EXPERIMENT_AUDIT_HISTORY, "{\"verdict\":\"invalid\",\"reason\":\"no queue\",\"operations\":7,"
+	    "\"evidence\":[{\"key\":\"k\","
+	    "\"say\":\"it cannot be\",\"operations\":[{\"process\":3,\"f\":\"dequeue\",\"value\":[1,2],\"type\":\"ok\",\"line\":9,"
+	    "\"invoked\":1500000000,"
 	    "\"completed\":1002000000000,\"culprit\":true},{\"process\":4,\"f\":\"enqueue\",\"value\":5,\"type\":\"info\",\"line\":2,"
 	    "\"invoked\":1700000001000000000,\"completed\":null}]}]}", NULL, &mem, &a), 0);
 	assert_string_equal(a.reason, "no queue");
@@ -48,9 +50,11 @@ test_transactions(void **state)
 	struct arena mem;
 
 	(void)state;
-	assert_int_equal(tell(EXPERIMENT_AUDIT_TXN, "{\"reason\":\"serializable is broken\",\"transactions\":10,\"committed\":8,\"anomalies\":[{\"type\":"
+	assert_int_equal(tell(EXPERIMENT_AUDIT_TXN, "{\"reason\":\"serializable is broken\",\"transactions\":10,\"committed\":8,"
+	    "\"anomalies\":[{\"type\":"
 	    "\"G1c\",\"say\":\"a circle\",\"transactions\":[{\"name\":\"T1\",\"process\":1,\"line\":2,\"type\":\"ok\",\"value\":[[\"r\",1,[]]]}],"
-	    "\"cycle\":[{\"from\":\"T1\",\"edge\":\"wr\",\"to\":\"T1\",\"why\":\"so\"}]}]}", "{\"time\":1}\n{\"a\":1,\"time\":3000000000}\n", &mem, &a), 0);
+	    "\"cycle\":[{\"from\":\"T1\",\"edge\":\"wr\",\"to\":\"T1\",\"why\":\"so\"}]}]}", "{\"time\":1}\n{\"a\":1,\"time\":3000000000}\n",
+	    &mem, &a), 0);
 	assert_true(a.ok == 8 && a.fail == 2 && a.evidence_count == 1 && a.evidence[0].op_count == 2);
 	assert_string_equal(a.evidence[0].ops[0], "T1 = [[\"r\",1,[]]], client 1, ok (line 2)");
 	assert_string_equal(a.evidence[0].ops[1], "T1 -wr-> T1: so");
@@ -62,7 +66,8 @@ static void
 test_stream(void **state)
 {
 	static const char document[] = "{\"expected\":\"%s\",\"reason\":\"\",\"sent\":5,\"promised\":4,\"refused\":1,\"in_doubt\":0,\"defects\":{"
-	    "\"lost\":{\"count\":2,\"counts\":true,\"say\":\"never arrived\",\"examples\":[{\"flow\":1,\"key\":2,\"number\":3,\"at_ns\":1005000000000}]},"
+	    "\"lost\":{\"count\":2,\"counts\":true,\"say\":\"never arrived\",\"examples\":[{\"flow\":1,\"key\":2,\"number\":3,"
+	    "\"at_ns\":1005000000000}]},"
 	    "\"late\":{\"count\":9,\"counts\":false,\"say\":\"late\",\"examples\":[]}}}";
 	struct result_audit a;
 	struct arena mem;
@@ -86,8 +91,10 @@ static void
 test_no_document(void **state)
 {
 	static const char *const bad[] = { "", "[]", "nonsense", "{\"evidence\":", "7" };
-	static const char *const odd[] = { "{}", "{\"evidence\":7,\"anomalies\":{},\"defects\":[]}", "{\"evidence\":[1],\"anomalies\":[2],\"defects\":{\"a\":3}}",
-		"{\"defects\":{\"a\":{\"count\":1,\"counts\":true,\"examples\":[1,{}]}},\"evidence\":[{\"operations\":[{}]}],\"anomalies\":[{\"line\":-5}]}" };
+	static const char *const odd[] = { "{}", "{\"evidence\":7,\"anomalies\":{},\"defects\":[]}", "{\"evidence\":[1],\"anomalies\":[2],"
+	    "\"defects\":{\"a\":3}}",
+		"{\"defects\":{\"a\":{\"count\":1,\"counts\":true,\"examples\":[1,{}]}},\"evidence\":[{\"operations\":[{}]}],"
+		    "\"anomalies\":[{\"line\":-5}]}" };
 	struct result_audit a;
 	struct arena mem;
 
@@ -149,7 +156,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_history), cmocka_unit_test(test_transactions), cmocka_unit_test(test_stream), cmocka_unit_test(test_no_document),
+		cmocka_unit_test(test_history), cmocka_unit_test(test_transactions), cmocka_unit_test(test_stream),
+		    cmocka_unit_test(test_no_document),
 		cmocka_unit_test(test_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,8 @@ def brief(measure, r):
         return "%.3f s, %.0f MiB" % (r["cpu_s"], r["peak_mib"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
+    if measure == "match":
+        return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
     if measure == "policy":
         return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
             r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
@@ -295,6 +297,8 @@ def rows(bench):
                              ("check_s", "snapshot isolation", 4)):
         out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
                          lambda r, key=key: r[key], "%.3f s", 1))
+    out.append(alone(bench, "match of 100,000,000 messages: CPU time", "<= 60 s", 60, False, "match", lambda r: r["cpu_s"], "%.1f s", 1))
+    out.append(alone(bench, "the same, memory", "<= 2 GiB", 2048, False, "match", lambda r: r["peak_mib"], "%.0f MiB", 1))
     return out + check_rows(bench) + policy_rows(bench)
 
 

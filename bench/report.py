@@ -65,6 +65,9 @@ def brief(measure, r):
         return "p50 %.0f p99 %.0f us late" % (r["epoll_p50_us"], r["epoll_p99_us"])
     if measure.startswith("bandwidth"):
         return "%+.2f %%, worst 10 ms x%.2f, burst %.1f ms" % (100 * r["mean_error"], r["worst_10ms"], r["burst_ms"])
+    if measure == "trace":
+        return "written %.1f M/s, read %.1f M/s, one found in %.2f ms, %.0f B an event" % (
+            r["events"] / r["write_s"] / 1e6, r["events"] / r["read_s"] / 1e6, r["find_s"] * 1e3, r["bytes"] / r["events"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
     if measure == "policy":
@@ -262,6 +265,11 @@ def rows(bench):
                              ("check_s", "snapshot isolation", 4)):
         out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
                          lambda r, key=key: r[key], "%.3f s", 1))
+    out.append(alone(bench, "trace store: events written, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / r["write_s"], "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: events read, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / (r["open_s"] + r["read_s"]),
+                     "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: one message found in 5,000,000 events by its id", "<= 10 ms", 0.01, False, "trace", lambda r: r["find_s"],
+                     "%.2f ms", 1e3))
     return out + policy_rows(bench)
 
 

@@ -71,6 +71,9 @@ def brief(measure, r):
         return "%.0f MB/s" % r["mb_per_s"]
     if measure.startswith("check"):
         return "%.3f s, %.0f MiB" % (r["cpu_s"], r["peak_mib"])
+    if measure == "trace":
+        return "written %.1f M/s, read %.1f M/s, one found in %.2f ms, %.0f B an event" % (
+            r["events"] / r["write_s"] / 1e6, r["events"] / r["read_s"] / 1e6, r["find_s"] * 1e3, r["bytes"] / r["events"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
     if measure == "match":
@@ -299,6 +302,11 @@ def rows(bench):
                          lambda r, key=key: r[key], "%.3f s", 1))
     out.append(alone(bench, "match of 100,000,000 messages: CPU time", "<= 60 s", 60, False, "match", lambda r: r["cpu_s"], "%.1f s", 1))
     out.append(alone(bench, "the same, memory", "<= 2 GiB", 2048, False, "match", lambda r: r["peak_mib"], "%.0f MiB", 1))
+    out.append(alone(bench, "trace store: events written, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / r["write_s"], "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: events read, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / (r["open_s"] + r["read_s"]),
+                     "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: one message found in 5,000,000 events by its id", "<= 10 ms", 0.01, False, "trace", lambda r: r["find_s"],
+                     "%.2f ms", 1e3))
     return out + check_rows(bench) + policy_rows(bench)
 
 

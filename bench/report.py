@@ -65,6 +65,8 @@ def brief(measure, r):
         return "p50 %.0f p99 %.0f us late" % (r["epoll_p50_us"], r["epoll_p99_us"])
     if measure.startswith("bandwidth"):
         return "%+.2f %%, worst 10 ms x%.2f, burst %.1f ms" % (100 * r["mean_error"], r["worst_10ms"], r["burst_ms"])
+    if measure.startswith("txn"):
+        return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
     if measure == "policy":
         return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
             r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
@@ -252,6 +254,14 @@ def rows(bench):
                      "%.2f ms", 1e-3))
     out.append(alone(bench, "API call, 5,000 connections, saturated: p99", "<= 5 ms", 5000, False, "api_saturated", lambda r: r["p99_us"],
                      "%.2f ms", 1e-3))
+    for m, text, limit in (("txn_append100k", "100,000", 0.3), ("txn_append1m", "1,000,000", 3.5)):
+        out.append(alone(bench, "audit of %s list-append transactions, strict serializability: CPU time" % text, "<= %.1f s" % limit, limit,
+                         False, m, lambda r: r["total_s"], "%.2f s", 1))
+    out.append(alone(bench, "the same, memory", "<= 2 GiB", 2048, False, "txn_append1m", lambda r: r["peak_mib"], "%.0f MiB", 1))
+    for key, text, limit in (("read_committed_s", "read committed", 0.17), ("read_atomic_s", "read atomic", 0.25), ("causal_s", "causal", 0.42),
+                             ("check_s", "snapshot isolation", 4)):
+        out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
+                         lambda r, key=key: r[key], "%.3f s", 1))
     return out + policy_rows(bench)
 
 

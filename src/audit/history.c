@@ -175,6 +175,27 @@ history_complete(struct history *h, uint32_t index, const struct history_answer 
 }
 
 int
+history_add_key(struct history *h, const char *key, uint32_t *ret_key)
+{
+	return intern(h, &h->keys, key, strlen(key), ret_key);
+}
+
+int
+history_add(struct history *h, const struct history_op *op)
+{
+	fl_assert(op->key < h->keys.count && (h->count == 0 || op->invoke_pos > h->ops[h->count - 1].invoke_pos));
+	if (grow(h) != 0)
+		return -ENOBUFS;
+	h->ops[h->count] = *op;
+	h->ops[h->count].index = h->count;
+	h->count++;
+	h->pos = FL_MAX(h->pos, op->invoke_pos + 1);
+	if (op->complete_pos != HISTORY_POS_NEVER)
+		h->pos = FL_MAX(h->pos, op->complete_pos + 1);
+	return 0;
+}
+
+int
 history_intern(struct history *h, const char *text, struct history_value *ret_value)
 {
 	size_t n = strlen(text);

@@ -98,6 +98,15 @@ int history_complete(struct history *h, uint32_t index, const struct history_ans
 /* The open operation of a process; false: none. */
 bool history_open(const struct history *h, int64_t process, uint32_t *ret_index);
 
+/*
+ * history_add - an operation that is over, or never will be, all at once: key, positions and times are as they stand in op; its
+ * index is given here. Operations come in order of invoke_pos, and no two positions are equal. Not together with history_invoke().
+ * returns    0, or -ENOBUFS
+ */
+int history_add(struct history *h, const struct history_op *op);
+/* The number of a key, for history_add(). 0 or -ENOBUFS. */
+int history_add_key(struct history *h, const char *key, uint32_t *ret_key);
+
 /* A text as a value, interned (-ENOBUFS, -E2BIG over HISTORY_TEXT_MAX). */
 int history_intern(struct history *h, const char *text, struct history_value *ret_value);
 

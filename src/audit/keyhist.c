@@ -28,16 +28,6 @@ keyhist_bytes(const struct keyhist *k)
 }
 
 static int
-compare_values(const void *a, const void *b)
-{
-	const struct history_value *x = a, *y = b;
-
-	if (x->type != y->type)
-		return x->type < y->type ? -1 : 1;
-	return (x->i > y->i) - (x->i < y->i);
-}
-
-static int
 compare_u64(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -45,41 +35,47 @@ compare_u64(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Number the values: sort them all and drop equals. nil sorts first. */
-static int
-number_values(const struct history *h, const uint32_t *list, uint32_t n, struct keyhist *k)
-{
-	uint32_t count = 1;
-
-	k->values = malloc(((size_t)n * 2 + 1) * sizeof(k->values[0]));
-	if (k->values == NULL)
-		return -ENOMEM;
-	k->values[0] = history_nil();
-	for (uint32_t i = 0; i < n; i++) {
-		const struct history_op *op = &h->ops[list[i] & ~KEYHIST_WEAK];
-
-		k->values[count++] = op->value;
-		k->values[count++] = op->expect;
-	}
-	qsort(k->values, count, sizeof(k->values[0]), compare_values);
-	for (uint32_t i = 0; i < count; i++)
-		if (i == 0 || compare_values(&k->values[i], &k->values[k->value_count - 1]) != 0)
-			k->values[k->value_count++] = k->values[i];
-	return 0;
-}
+/* Numbers for values, as they are met: open addressing; index has a number + 1, 0 is a free place. */
+struct numbers {
+	struct keyhist *k;
+	uint32_t *index;
+	size_t mask;
+};
 
 static uint32_t
-value_number(const struct keyhist *k, struct history_value v)
+value_number(const struct numbers *n, struct history_value v)
 {
-	const struct history_value *found = bsearch(&v, k->values, k->value_count, sizeof(v), compare_values);
+	uint64_t hash = ((uint64_t)v.i * 4 + (uint64_t)v.type) * UINT64_C(0x9e3779b97f4a7c15);
+	size_t i = (hash ^ hash >> 32) & n->mask;
 
-	fl_assert(found != NULL);
-	return (uint32_t)(found - k->values);
+	while (n->index[i] != 0 && !history_same(n->k->values[n->index[i] - 1], v))
+		i = (i + 1) & n->mask;
+	if (n->index[i] == 0) {
+		n->k->values[n->k->value_count++] = v;
+		n->index[i] = n->k->value_count;
+	}
+	return n->index[i] - 1;
+}
+
+/* Room for the values of n operations; nil is number 0. */
+static int
+numbers_init(struct numbers *ret, struct keyhist *k, uint32_t n)
+{
+	size_t places = 16;
+
+	while (places < ((size_t)n * 2 + 1) * 2)
+		places *= 2;
+	*ret = (struct numbers){ .k = k, .index = calloc(places, sizeof(ret->index[0])), .mask = places - 1 };
+	k->values = malloc(((size_t)n * 2 + 1) * sizeof(k->values[0]));
+	if (ret->index == NULL || k->values == NULL)
+		return -ENOMEM;
+	(void)value_number(ret, history_nil());
+	return 0;
 }
 
 /* Translate one operation. false: it can change no verdict. */
 static bool
-translate(const struct keyhist *k, const struct history_op *op, bool weak, struct keyhist_op *ret)
+translate(const struct numbers *n, const struct history_op *op, bool weak, struct keyhist_op *ret)
 {
 	bool required = op->outcome == HISTORY_OK || op->mismatch;
 
@@ -91,7 +87,7 @@ translate(const struct keyhist *k, const struct history_op *op, bool weak, struc
 		return false;
 	*ret = (struct keyhist_op){
 		.id = op->index, .inv = op->invoke_pos, .ret = required ? op->complete_pos : KEYHIST_NEVER,
-		.value = value_number(k, op->value), .expect = value_number(k, op->expect), .twin = KEYHIST_NONE,
+		.value = value_number(n, op->value), .expect = value_number(n, op->expect), .twin = KEYHIST_NONE,
 	};
 	if (op->f == HISTORY_READ) {
 		ret->kind = KEYHIST_READ;
@@ -155,12 +151,46 @@ drop_useless(struct keyhist *k)
 	k->op_count = n;
 }
 
+/* Each event to the place of its position, where positions are dense; then the free places go. */
+static bool
+place_events(struct keyhist *k)
+{
+	uint32_t min = k->op_count > 0 ? k->ops[0].inv : 0, max = min, n = 0;
+	size_t room;
+
+	for (uint32_t i = 0; i < k->op_count; i++)
+		max = FL_MAX(max, keyhist_required(&k->ops[i]) ? k->ops[i].ret : k->ops[i].inv);
+	room = (size_t)max - min + 1;
+	if (room > (size_t)k->op_count * 6)
+		return false;
+	uint64_t *places = malloc(room * sizeof(places[0]));
+
+	if (places == NULL)
+		return false;
+	memset(places, 0xff, room * sizeof(places[0]));
+	for (uint32_t i = 0; i < k->op_count; i++) {
+		const struct keyhist_op *o = &k->ops[i];
+
+		places[o->inv - min] = (uint64_t)o->inv << 32 | (uint64_t)i << 1;
+		if (keyhist_required(o))
+			places[o->ret - min] = (uint64_t)o->ret << 32 | (uint64_t)i << 1 | 1;
+	}
+	for (size_t i = 0; i < room; i++)
+		if (places[i] != UINT64_MAX)
+			k->events[n++] = places[i];
+	k->event_count = n;
+	free(places);
+	return true;
+}
+
 static int
 order_events(struct keyhist *k)
 {
 	k->events = malloc(((size_t)k->op_count * 2 + 1) * sizeof(k->events[0]));
 	if (k->events == NULL)
 		return -ENOMEM;
+	if (place_events(k))
+		return 0;
 	for (uint32_t i = 0; i < k->op_count; i++) {
 		const struct keyhist_op *o = &k->ops[i];
 
@@ -250,7 +280,8 @@ int
 keyhist_build(const struct history *h, const uint32_t *list, uint32_t n, struct keyhist *ret)
 {
 	struct keyhist k = { 0 };
-	int rc = number_values(h, list, n, &k);
+	struct numbers numbers;
+	int rc = numbers_init(&numbers, &k, n);
 
 	if (rc != 0)
 		goto fail;
@@ -260,7 +291,7 @@ keyhist_build(const struct history *h, const uint32_t *list, uint32_t n, struct 
 		goto fail;
 	for (uint32_t i = 0; i < n; i++) {
 		fl_assert(i == 0 || (list[i] & ~KEYHIST_WEAK) > (list[i - 1] & ~KEYHIST_WEAK));
-		if (translate(&k, &h->ops[list[i] & ~KEYHIST_WEAK], (list[i] & KEYHIST_WEAK) != 0, &k.ops[k.op_count]))
+		if (translate(&numbers, &h->ops[list[i] & ~KEYHIST_WEAK], (list[i] & KEYHIST_WEAK) != 0, &k.ops[k.op_count]))
 			k.op_count++;
 	}
 	if (expire_optional(&k) != 0)
@@ -268,9 +299,11 @@ keyhist_build(const struct history *h, const uint32_t *list, uint32_t n, struct 
 	drop_useless(&k);
 	if (order_events(&k) != 0 || assign_slots(&k) != 0)
 		goto fail;
+	free(numbers.index);
 	*ret = k;
 	return 0;
 fail:
+	free(numbers.index);
 	keyhist_fini(&k);
 	return rc;
 }

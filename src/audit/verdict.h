@@ -31,6 +31,7 @@ struct verdict_outcome {
 	enum verdict verdict;
 	const char *model;                      /* register, cas-register */
 	const char *reason;                     /* one line; always set */
+	const char *unknown;                    /* the first key without a verdict, and why; NULL: there is none */
 	const struct history *history;
 	struct verdict_evidence evidence[VERDICT_EVIDENCE_MAX];
 	uint32_t evidence_count;

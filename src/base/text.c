@@ -93,3 +93,17 @@ text_html(struct buf *b, const char *s, size_t n)
 	}
 	return 0;
 }
+
+size_t
+text_decimal(char *to, uint64_t n)
+{
+	char digits[TEXT_DECIMAL_MAX];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	memcpy(to, digits + at, sizeof(digits) - at);
+	to[sizeof(digits) - at] = '\0';
+	return sizeof(digits) - at;
+}

@@ -37,7 +37,7 @@ is_config(const struct doc_node *root)
 {
 	static const char *const ours[] = { "name", "system", "load", "faults", "probes", "audit", "expect",
 		"abort_if", "duration", "variants", NULL };
-	static const char *const config[] = { "api", "limits", "workers", "state", "events", "lines", NULL };
+	static const char *const config[] = { "api", "limits", "workers", "state", "events", "trace", "lines", NULL };
 
 	if (root->kind != DOC_MAP)
 		return root->kind == DOC_LIST;

@@ -24,6 +24,7 @@ static const char help[] =
     "  -c, --config FILE    lines to start with: faultline.yaml, or Toxiproxy's JSON list\n"
     "  --state FILE         keep lines and toxics there, and take them up again at start\n"
     "  --events FILE        append what faults did, as JSON lines\n"
+    "  --trace FILE         append which messages crossed lines, for faultline trace\n"
     "  --seed N             seed of all random decisions (random; the log tells it)\n"
     "  --workers N          threads that relay (as many as cores, at most 4)\n"
     "  --conns-max N        connections at once (what the limit of descriptors allows)\n"
@@ -41,7 +42,7 @@ static const char help[] =
     "  faultline serve --host 0.0.0.0 --token \"$(cat token)\" --proxy-metrics\n";
 
 struct flags {
-	const char *host, *port, *token, *config, *state, *events, *seed, *workers, *conns_max, *buffer, *pipe_buffer, *drain, *log_level;
+	const char *host, *port, *token, *config, *state, *events, *trace, *seed, *workers, *conns_max, *buffer, *pipe_buffer, *drain, *log_level;
 	bool proxy_metrics, runtime_metrics, version, help;
 };
 
@@ -142,6 +143,7 @@ merge(const struct flags *f, const struct config *c, char *port, size_t port_byt
 	o->token = first(f->token, environment("FAULTLINE_TOKEN"), c != NULL ? c->token : NULL);
 	o->state_path = first(f->state, c != NULL ? c->state : NULL, NULL);
 	o->events_path = first(f->events, c != NULL ? c->events : NULL, NULL);
+	o->trace_path = first(f->trace, c != NULL ? c->trace : NULL, NULL);
 	o->proxy_metrics = f->proxy_metrics;
 	o->runtime_metrics = f->runtime_metrics;
 	o->drain = o->toxiproxy ? 0 : 10 * FL_SEC;
@@ -187,6 +189,7 @@ cmd_serve(int argc, char **argv)
 		{ "host", ARGS_TEXT, { .text = &f.host } }, { "port", ARGS_TEXT, { .text = &f.port } },
 		{ "token", ARGS_TEXT, { .text = &f.token } }, { "config c", ARGS_TEXT, { .text = &f.config } },
 		{ "state", ARGS_TEXT, { .text = &f.state } }, { "events", ARGS_TEXT, { .text = &f.events } },
+		{ "trace", ARGS_TEXT, { .text = &f.trace } },
 		{ "seed", ARGS_TEXT, { .text = &f.seed } }, { "workers", ARGS_TEXT, { .text = &f.workers } },
 		{ "conns-max", ARGS_TEXT, { .text = &f.conns_max } }, { "buffer", ARGS_TEXT, { .text = &f.buffer } },
 		{ "pipe-buffer", ARGS_TEXT, { .text = &f.pipe_buffer } }, { "drain", ARGS_TEXT, { .text = &f.drain } },

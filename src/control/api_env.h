@@ -11,6 +11,7 @@
 struct call_tail;
 struct event_tail;
 struct news_tail;
+struct trace_tail;
 
 struct api_env {
 	struct lines *lines;
@@ -20,6 +21,7 @@ struct api_env {
 	struct event_tail *events;
 	struct call_tail *calls;
 	struct news_tail *news;
+	struct trace_tail *trace;
 	const char *token;              /* NULL: none is asked for */
 	bool proxy_metrics, runtime_metrics;
 	bool toxiproxy;                 /* invoked under Toxiproxy's name */

@@ -205,6 +205,7 @@ call_tail_take(struct call_tail *t)
 
 	for (size_t i = 0; i < n; i++) {
 		t->ring[t->next % CALL_TAIL_MAX] = batch[i];
+		trace_recorder_call(t->trace, &batch[i]);
 		if (batch[i].log)
 			log_call(t, t->next, &batch[i]);
 		t->next++;

@@ -14,12 +14,14 @@
 #include "control/lines.h"
 #include "proto/jsonw.h"
 #include "proxy/http_record.h"
+#include "run/trace_recorder.h"
 
 #define CALL_TAIL_MAX 8192u
 
 struct call_tail {
 	struct lines *lines;
 	struct access_log *log;         /* NULL: none could be made */
+	struct trace_recorder *trace;   /* gets calls too, where it wants to; NULL: nobody does */
 	struct http_record *ring;       /* call n is at n % CALL_TAIL_MAX */
 	uint64_t next;                  /* number of the next call */
 	uint64_t lost;                  /* calls for which the proxy had no room */

@@ -5,6 +5,7 @@
 #include "control/line_body.h"
 #include "control/line_doc.h"
 #include "control/line_json.h"
+#include "proxy/trace_conf.h"
 #include "io/file.h"
 #include "proto/json.h"
 #include "proto/yaml.h"
@@ -51,6 +52,8 @@ digest(struct config *c, const struct lines_ask *a)
 		jsonw_string(&w, a->source);
 	if (a->wire != NULL)
 		jsonw_printf(&w, "%016" PRIx64, a->wire_digest);
+	if (a->trace != NULL)
+		jsonw_printf(&w, "%016" PRIx64, hash_bytes(0, 0, a->trace->frame, sizeof(*a->trace) - offsetof(struct trace_conf, frame)));
 	for (uint32_t i = 0; i < a->toxic_count; i++)
 		line_json_toxic(&w, &a->toxics[i]);
 	jsonw_end(&w);
@@ -125,7 +128,7 @@ read_lines(struct config *c, const struct doc_node *root, struct doc_diag *d)
 static void
 read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 {
-	static const char *const known[] = { "seed", "api", "limits", "workers", "state", "events", "lines", NULL };
+	static const char *const known[] = { "seed", "api", "limits", "workers", "state", "events", "trace", "lines", NULL };
 	static const char *const api_known[] = { "host", "port", "token", NULL };
 	static const char *const limits_known[] = { "connections", "buffer", "pipe_buffer", "handshakes", NULL };
 	const struct doc_node *n, *map;
@@ -154,6 +157,7 @@ read_yaml(struct config *c, const struct doc_node *root, struct doc_diag *d)
 	read_int(root, "workers", 1, LINE_WORKERS_MAX, d, &c->workers);
 	read_text(root, "state", d, &c->state);
 	read_text(root, "events", d, &c->events);
+	read_text(root, "trace", d, &c->trace);
 	read_lines(c, root, d);
 }
 
@@ -284,13 +288,13 @@ apply_one(struct lines *t, const struct lines_ask *a, struct lines_error *e, con
 	if (l == NULL)
 		return lines_create(t, a, e, &l);
 	*ret_done = NULL;
-	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0 && !l->wire_missing)
+	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0 && !l->wire_missing && (a->trace == NULL || l->trace != NULL))
 		return 0;
 	*ret_done = "changed";
 	wanted = settled(t, a, l);
 	if (l->origin != NULL && strcmp(l->origin, a->origin) == 0) {
 		wanted.has_toxics = false;      /* as the state file has it, and now with what that could not hold */
-		wanted.enabled = l->wire_enabled;
+		wanted.enabled = l->wire_missing ? l->wire_enabled : l->enabled;
 		if (l->http != NULL && wanted.http != NULL) {
 			wanted.http = l->http;
 			wanted.source = l->source;

@@ -8,6 +8,7 @@
  *      workers: 2
  *      state: /var/lib/faultline/state.json
  *      events: events.jsonl
+ *      trace: trace.bin
  *      lines:
  *        redis:
  *          listen: 127.0.0.1:26379
@@ -33,7 +34,7 @@ struct config {
 	int port;                       /* -1 */
 	int64_t connections, buffer_bytes, pipe_bytes, handshakes;      /* 0 */
 	int64_t workers;                /* 0 */
-	const char *state, *events;
+	const char *state, *events, *trace;
 	uint32_t line_count;
 	struct lines_ask *lines;        /* with origins */
 	struct arena mem;               /* origins */

@@ -13,6 +13,7 @@
 #include "control/event_tail.h"
 #include "control/news_tail.h"
 #include "control/state.h"
+#include "control/trace_tail.h"
 #include "io/io.h"
 #include "io/signals.h"
 #include "io/thread.h"
@@ -36,6 +37,7 @@
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
 #define RECORDS_MAX 4096u               /* of calls, for each worker, between two looks */
+#define TRACES_MAX 65536u               /* messages, likewise */
 #define DRAIN_LOOK (20 * FL_MS)
 
 struct daemon {
@@ -49,6 +51,7 @@ struct daemon {
 	struct event_tail events;
 	struct call_tail calls;
 	struct news_tail news;
+	struct trace_tail trace;
 	struct state *state;
 	struct api_env env;
 	struct api_server *server;
@@ -174,7 +177,7 @@ start_proxy(struct daemon *d)
 	const struct daemon_opts *o = d->opts;
 	struct proxy_opts po = { .workers = o->workers, .buffer_bytes = o->buffer_bytes, .pipe_bytes = o->pipe_bytes,
 		.handshakes_max = o->handshakes_max, .events_max = o->events_path != NULL ? EVENTS_WITH_FILE : EVENTS_WITHOUT,
-		.records_max = RECORDS_MAX };
+		.records_max = RECORDS_MAX, .traces_max = TRACES_MAX };
 	int rc = fit_descriptors(d, &po.conns_max);
 
 	if (rc != 0)
@@ -184,6 +187,23 @@ start_proxy(struct daemon *d)
 	if (rc == 0)
 		rc = proxy_new(&po, &d->proxy);
 	return rc == 0 ? 0 : complain(d, "cannot start: %s", strerror(-rc));
+}
+
+/* What was recorded of the line's life before is taken before the next one begins. */
+static void
+on_opening(void *ud, const struct lines_line *l, bool opened)
+{
+	struct daemon *d = ud;
+	const fl_ns now = io_clock(d->io);
+
+	if (opened) {
+		while (event_tail_take(&d->events))
+			continue;
+		while (d->calls.ring != NULL && call_tail_take(&d->calls))
+			continue;
+		trace_tail_take(&d->trace, now);
+	}
+	trace_tail_line(&d->trace, l, opened, now);
 }
 
 /* Where the lines and their seed come from. state: what the state file says, or NULL. */
@@ -204,7 +224,13 @@ start_lines(struct daemon *d, const struct doc *state)
 	rc = event_tail_init(&d->events, d->proxy, &d->log, o->events_path, io_clock(d->io));
 	if (rc != 0)
 		return complain(d, "%s: %s", o->events_path != NULL ? o->events_path : "events", strerror(-rc));
+	rc = trace_tail_init(&d->trace, d->proxy, &d->log, o->trace_path, io_clock(d->io));
+	if (rc != 0)
+		return complain(d, "%s: %s", o->trace_path != NULL ? o->trace_path : "trace", strerror(-rc));
+	d->lines.opening = on_opening;
+	d->lines.opening_ud = d;
 	rc = call_tail_init(&d->calls, &d->lines, &d->log, io_clock(d->io));
+	d->calls.trace = d->events.trace = d->trace.recorder;
 	if (rc == 0)
 		rc = news_tail_init(&d->news, d->lines.news, &d->log, io_clock(d->io));
 	return rc == 0 ? 0 : complain(d, "cannot start: %s", strerror(-rc));
@@ -345,6 +371,7 @@ take_events(struct daemon *d, fl_ns now)
 	for (turns = 0; call_tail_take(&d->calls) && turns < 128; turns++)
 		continue;
 	news_tail_take(&d->news);
+	trace_tail_take(&d->trace, now);
 	busy = (d->events.fd >= 0 && d->events.next != before) || d->calls.next != calls || proxy_conns(d->proxy) > 0;
 	d->events_at = now + (busy ? EVENTS_EVERY_BUSY : EVENTS_EVERY_IDLE);
 }
@@ -411,7 +438,7 @@ start(struct daemon *d, struct doc **ret_state)
 	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0)
 		return rc;
 	d->env = (struct api_env){ .lines = &d->lines, .proxy = d->proxy, .io = d->io, .log = &d->log, .events = &d->events,
-		.calls = &d->calls, .news = &d->news,
+		.calls = &d->calls, .news = &d->news, .trace = &d->trace,
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;
@@ -433,6 +460,7 @@ finish(struct daemon *d)
 			continue;
 	while (d->calls.ring != NULL && call_tail_take(&d->calls))
 		continue;
+	trace_tail_fini(&d->trace);
 	call_tail_fini(&d->calls);
 	if (d->state != NULL)
 		state_save(d->state, &d->lines, io_clock(d->io));

@@ -13,7 +13,7 @@ struct daemon_opts {
 	const char *token;              /* NULL: none */
 	const char *config_path;        /* NULL: none */
 	struct config *config;          /* read from it; NULL when there is none or it is wrong (toxiproxy) */
-	const char *state_path, *events_path;   /* NULL: none */
+	const char *state_path, *events_path, *trace_path;   /* NULL: none */
 	bool has_seed;
 	uint64_t seed;
 	bool proxy_metrics, runtime_metrics;

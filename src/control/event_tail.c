@@ -98,8 +98,10 @@ event_tail_take(struct event_tail *e)
 	uint64_t lost, from = e->next;
 	size_t n = proxy_events(e->proxy, batch, BATCH, &lost);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		e->ring[e->next++ % EVENT_TAIL_MAX] = batch[i];
+		trace_recorder_event(e->trace, &batch[i]);
+	}
 	if (lost > 0 && e->lost == 0 && e->fd >= 0)
 		log_event(e->log, LOG_WARN, "events come faster than they are taken; some are lost", NULL);
 	e->lost += lost;

@@ -9,13 +9,14 @@
 #define CONTROL_EVENT_TAIL_H
 
 #include "control/log.h"
-#include "proxy/proxy.h"
+#include "run/trace_recorder.h"
 
 #define EVENT_TAIL_MAX 8192
 
 struct event_tail {
 	struct proxy *proxy;
 	struct log *log;
+	struct trace_recorder *trace;   /* gets them too, where it wants to; NULL: nobody does */
 	struct proxy_event *ring;       /* event n is at n % EVENT_TAIL_MAX */
 	uint64_t next;                  /* number of the next event */
 	uint64_t lost;                  /* events for which the proxy had no room */

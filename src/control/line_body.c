@@ -2,6 +2,7 @@
 /* line_body.c - what a request's body says of a line or a toxic. */
 #include "control/line_body.h"
 #include "control/line_json.h"
+#include "proxy/trace_conf.h"
 #include "run/fault_doc.h"
 #include "run/http_doc.h"
 #include <errno.h>
@@ -423,6 +424,8 @@ line_body_free(struct lines_ask *ask)
 	ask->source = NULL;
 	line_wire_unref(ask->wire);
 	ask->wire = NULL;
+	trace_conf_unref(ask->trace);
+	ask->trace = NULL;
 	free(ask->wire_warning);
 	ask->wire_warning = NULL;
 }

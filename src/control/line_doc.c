@@ -8,6 +8,7 @@
 #include "run/fault_doc.h"
 #include "run/http_ask.h"
 #include "run/http_doc.h"
+#include "run/trace_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +86,28 @@ read_wire(const struct doc_node *map, const char *beside, struct doc_diag *d, st
 }
 
 static void
+read_trace(const struct doc_node *map, struct doc_diag *d, struct lines_ask *a)
+{
+	struct trace_doc t;
+
+	trace_doc_read(doc_get(map, "trace"), false, d, &t);
+	a->has_trace = true;
+	a->trace = trace_doc_conf(&t);
+	if (t.on && a->trace == NULL)
+		doc_complain(d, map, "found no memory for a line");
+}
+
+static void
 read_tcp(const struct doc_node *map, bool named, struct doc_diag *d, struct lines_ask *a)
 {
 	static const char *const known[] = { "name", "listen", "upstream", "half_close", "key", "connect_timeout", "enabled", "faults", "protocol",
-		TLS_CONFIG_KEYS, NULL };
+		"trace", 		TLS_CONFIG_KEYS, NULL };
 	const struct doc_node *n;
 
 	doc_keys(d, map, known + !named);
 	if (doc_get(map, "sni") == NULL || doc_get(map, "upstream") != NULL)
 		read_address(map, "upstream", d, &a->upstream);
+	read_trace(map, d, a);
 	if ((n = doc_get(map, "half_close")) != NULL)
 		doc_bool(d, n, &a->half_close);
 	if ((n = doc_get(map, "connect_timeout")) != NULL && doc_duration(d, n, &a->connect_timeout) && a->connect_timeout <= 0)

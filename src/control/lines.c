@@ -5,6 +5,7 @@
 #include "control/lines_http.h"
 #include "fault/http_fault.h"
 #include "io/io.h"
+#include "proxy/trace_conf.h"
 #include "run/http_doc.h"
 #include <errno.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ line_free(struct lines *t, struct lines_line *l)
 	free(l->source);
 	free(l->origin);
 	line_wire_unref(l->wire);
+	trace_conf_unref(l->trace);
 	free(l);
 }
 
@@ -159,6 +161,7 @@ make_conf(const struct lines_line *l, struct lines_toxic *const *toxics, uint32_
 		c->connect_timeout = l->connect_timeout;
 		c->wire = line_wire_ref(l->wire);
 		c->http = http_conf_ref(l->conf);
+		c->trace = trace_conf_ref(l->trace);
 		line_conf_upstream(c, l->upstream);     /* text that leads nowhere shows when a client connects */
 		(void)line_conf_faults(c, specs, count);
 	}
@@ -181,6 +184,8 @@ carry(struct lines *t, struct lines_line *l, struct lines_toxic *const *toxics, 
 	c = make_conf(l, toxics, count);
 	if (c == NULL)
 		return no_memory(e);
+	if (t->opening != NULL)
+		t->opening(t->opening_ud, l, false);
 	rc = proxy_line_set(t->proxy, l->line, c);
 	line_conf_unref(c);
 	return rc == 0 ? 0 : no_memory(e);
@@ -221,6 +226,8 @@ start(struct lines *t, struct lines_line *l, const struct io_addr *addr, struct 
 	if (rc != 0)
 		return rc;
 	c = make_conf(l, l->toxics, l->toxic_count);
+	if (c != NULL && t->opening != NULL)
+		t->opening(t->opening_ud, l, true);
 	rc = c != NULL ? proxy_line_open(t->proxy, c, token, &l->line) : -ENOMEM;
 	line_conf_unref(c);
 	if (rc != 0) {
@@ -569,10 +576,14 @@ take_ask(struct lines_line *l, const struct lines_ask *ask)
 	l->connect_timeout = ask->connect_timeout;
 }
 
-/* What is asked of TLS and the like takes effect with the next carry(). */
+/* What is asked of TLS, traces and the like takes effect with the next carry(). */
 static void
 take_wire(struct lines *t, struct lines_line *l, const struct lines_ask *ask)
 {
+	if (ask->has_trace) {
+		trace_conf_unref(l->trace);
+		l->trace = trace_conf_ref(ask->trace);
+	}
 	if (!ask->has_wire)
 		return;
 	line_wire_unref(l->wire);

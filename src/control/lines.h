@@ -58,6 +58,7 @@ struct lines_line {
 	struct http_conf *conf;         /* with it: what it is to the data path; a reference */
 	uint64_t wire_digest;           /* of what the wire was made of */
 	struct line_wire *wire;         /* a reference; NULL: plain TCP on both sides */
+	struct trace_conf *trace;       /* a reference; NULL: a TCP line whose messages are not recorded, or an HTTP line */
 	bool wire_missing;              /* it came from the state file, which holds no wires: disabled until the configuration brings its one */
 	bool wire_enabled;              /* and then enabled */
 	struct line_counters past;      /* of earlier times it was enabled; active is 0 */
@@ -78,6 +79,8 @@ struct lines {
 	struct heap leases;
 	struct http_keep *keep;         /* live objects of HTTP lines */
 	struct http_news *news;         /* changes of their states */
+	void (*opening)(void *ud, const struct lines_line *l, bool opened);     /* it is about to be opened, or was changed; may be NULL */
+	void *opening_ud;
 };
 
 /* What a line should be. Strings are borrowed. */
@@ -96,6 +99,8 @@ struct lines_ask {
 	bool has_wire;                  /* said: false leaves the line's as it is */
 	struct line_wire *wire;         /* the asker's reference; NULL: none */
 	uint64_t wire_digest;           /* of what it was made of */
+	bool has_trace;                 /* said: false leaves the line's as it is */
+	struct trace_conf *trace;       /* of a TCP line: the asker's reference; NULL: its messages are not recorded */
 	char *wire_warning;             /* for the log; the asker's, NULL: none */
 };
 

@@ -3,8 +3,10 @@
 #include "control/v1_api.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "control/call_tail.h"
 #include "control/event_tail.h"
 #include "control/line_json.h"
+#include "control/trace_tail.h"
 #include "control/v1_call.h"
 #include "control/http_view.h"
 #include "control/v1_http.h"
@@ -49,6 +51,10 @@ status(struct v1_call *c)
 	jsonw_uint(&c->w, c->env->events->next);
 	jsonw_key(&c->w, "events_lost");
 	jsonw_uint(&c->w, c->env->events->lost + c->env->events->unwritten);
+	jsonw_key(&c->w, "traced");
+	jsonw_uint(&c->w, trace_recorder_events(c->env->trace->recorder));
+	jsonw_key(&c->w, "traced_lost");
+	jsonw_uint(&c->w, trace_recorder_lost(c->env->trace->recorder));
 	jsonw_flag(&c->w, "draining", t->draining);
 	jsonw_end(&c->w);
 	api_env_json(c->r, 200);
@@ -132,6 +138,24 @@ events(struct v1_call *c)
 	    one ? line : NULL, &c->r->body);
 	c->r->status = 200;
 	c->r->content_type = "application/x-ndjson";
+}
+
+/* The latest messages, as the blocks of a trace store: what `faultline trace` reads. */
+static void
+trace(struct v1_call *c)
+{
+	const uint8_t *p;
+	size_t n;
+
+	while (event_tail_take(c->env->events))
+		continue;
+	while (call_tail_take(c->env->calls))
+		continue;
+	trace_tail_take(c->env->trace, io_clock(c->env->io));
+	n = trace_recorder_tail(c->env->trace->recorder, &p);
+	(void)buf_append(&c->r->body, p, n);
+	c->r->status = 200;
+	c->r->content_type = "application/octet-stream";
 }
 
 static void
@@ -398,6 +422,7 @@ static const struct route {
 	{ "GET", { "status" }, status },
 	{ "GET", { "faults" }, faults },
 	{ "GET", { "events" }, events },
+	{ "GET", { "trace" }, trace },
 	{ "GET", { "lines" }, line_index },
 	{ "POST", { "lines" }, v1_http_create },
 	{ "GET", { "lines", "{}" }, line_show },

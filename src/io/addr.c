@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* addr.c - socket addresses as text and back. */
 #include "io/addr.h"
+#include "base/text.h"
+#include "base/types.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -97,15 +99,27 @@ addr_parse(const char *s, struct io_addr *ret_addr)
 	return 0;
 }
 
+/* For each request with x-forwarded-for: inet_ntop() would be the dearest part of it. */
+static void
+put_v4(char *to, const uint8_t bytes[4])
+{
+	for (int i = 0; i < 4; i++) {
+		to += text_decimal(to, bytes[i]);
+		*to++ = i < 3 ? '.' : '\0';
+	}
+}
+
 char *
 addr_host(const struct io_addr *a, char *buf, size_t buf_bytes)
 {
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[FL_MAX(INET6_ADDRSTRLEN, 4 * TEXT_DECIMAL_MAX)] = "";
 	if (a->len > 0 && a->sa.sa_family == AF_INET)
-		inet_ntop(AF_INET, &a->in.sin_addr, text, sizeof(text));
+		put_v4(text, (const uint8_t *)&a->in.sin_addr);
 	else if (a->len > 0 && a->sa.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &a->in6.sin6_addr, text, sizeof(text));
-	snprintf(buf, buf_bytes, "%s", text);
+	size_t n = FL_MIN(strlen(text), buf_bytes - 1);
+	memcpy(buf, text, n);
+	buf[n] = '\0';
 	return buf;
 }
 

@@ -2,6 +2,7 @@
 /* dir.c - directories. */
 #include "io/dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -58,6 +59,41 @@ dir_remove(const char *path)
 	if (rc < 0)
 		return errno == ENOENT ? 0 : -errno;
 	return -rc;
+}
+
+bool
+dir_is(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+dir_each(const char *path, const char *suffix, dir_fn *fn, void *ud, bool *ret_dir_error)
+{
+	struct dirent **entries = NULL;
+	size_t suffix_bytes = strlen(suffix);
+	int count = scandir(path, &entries, NULL, alphasort), rc = count < 0 ? -errno : 0;
+
+	*ret_dir_error = count < 0;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		size_t n = strlen(name);
+		char full[PATH_MAX];
+
+		if (rc == 0 && n > suffix_bytes && strcmp(name + n - suffix_bytes, suffix) == 0) {
+			if ((size_t)snprintf(full, sizeof(full), "%s/%s", path, name) >= sizeof(full)) {
+				rc = -ENAMETOOLONG;
+				*ret_dir_error = true;
+			} else {
+				rc = fn(ud, full);
+			}
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
 }
 
 int

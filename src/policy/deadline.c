@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* deadline.c - limits of phases under one deadline, and the headers that carry it on. */
 #include "faultline/deadline.h"
+#include "base/text.h"
 #include "policy/common.h"
 
 #include <errno.h>
@@ -146,5 +147,5 @@ fl_deadline_write_grpc(fl_ns left, char *buf)
 size_t
 fl_deadline_write_ms(fl_ns left, char *buf)
 {
-	return (size_t)snprintf(buf, 32, "%lld", (long long)(FL_MAX(left, 0) / FL_MS));
+	return text_decimal(buf, (uint64_t)(FL_MAX(left, 0) / FL_MS));
 }

@@ -29,7 +29,8 @@ jsonl_fail(struct jsonl *j, const char *error)
 static int
 look(struct jsonl *j)
 {
-	while (j->at < j->n && (j->text[j->at] == ' ' || j->text[j->at] == '\t' || j->text[j->at] == '\r'))
+	while (j->at < j->n && (j->text[j->at] == ' ' || j->text[j->at] == '\t' || j->text[j->at] == '\r' ||
+	    j->text[j->at] == '\n'))
 		j->at++;
 	return j->at < j->n ? (unsigned char)j->text[j->at] : -1;
 }

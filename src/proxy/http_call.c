@@ -13,6 +13,7 @@
 #include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
 #include "proxy/http_shape.h"
+#include "proxy/http_trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ static void
 shaped_body(struct worker *w, struct http_exchange *ex, const struct http_try *t, const char *p, size_t n)
 {
 	ex->response_bytes += n;
+	http_trace_body(ex, FL_S2C, p, n);
 	if (http_gate_put(w, ex->gate, p, n) < 0)
 		http_side_close(w, ex->conn, LINE_CLOSE_OVERLOAD, true);
 	else
@@ -650,6 +652,7 @@ read_request(struct worker *w, struct http_exchange *ex, const char *p, const st
 	ex->client = needs_peer(conf, ex->route) ? http_peer(w, c) : NULL;
 	ex->tls = c->tls;
 	http_reply_key(ex, p, h);
+	http_trace_begin(ex, p, h);
 }
 
 static bool
@@ -768,6 +771,7 @@ http_call_body(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	ex->body_done = v == H1_OK;
 	ex->body_bytes += taken;
 	ex->request_bytes += taken;
+	http_trace_body(ex, FL_C2S, p, taken);
 	if (!ex->keeps) {
 		int r = http_try_feed(w, t, p, taken);
 		if (r < 0)

@@ -2,6 +2,7 @@
 /* http_conf.c - life of HTTP lines' configurations. */
 #include "proxy/http_conf.h"
 #include "proxy/cluster.h"
+#include "proxy/trace_conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ http_conf_unref(struct http_conf *c)
 		cluster_unref(c->routes[i].cluster);
 		http_stats_unref(c->routes[i].stats);
 	}
+	trace_conf_unref(c->record);
 	free(c->routes);
 	free(c);
 }

@@ -88,12 +88,14 @@ struct http_limits {
 	fl_ns body_timeout;             /* between two bytes of a request's body; default 30 s */
 };
 
+struct trace_conf;                      /* proxy/trace_conf.h */
 struct http_conf {
 	atomic_uint refs;
 	uint64_t seed;                  /* of the line: for draws of its calls */
 	struct http_limits limits;
 	bool forwarded;                 /* add X-Forwarded-For, -Proto, -Host */
 	bool trace;                     /* continue or begin W3C traceparent; default true */
+	struct trace_conf *record;      /* ids and hashes of its messages are recorded; a reference; NULL: they are not */
 	bool server_timing;             /* tell phases and decisions to the client in Server-Timing; default false */
 	char via[64];                   /* "" none */
 	uint32_t record_share;          /* of requests whose record goes to the ring, in 1/65536; errors and refusals always do */

@@ -376,7 +376,7 @@ static void
 conn_bend(struct worker *w, struct http_conn *c)
 {
 	struct fault_set *set = c->wline->conf->faults;
-	struct http_who who = { c->wline, c->ordinal, c->key };
+	struct http_who who = { c->wline, c->ordinal, c->key, 0 };
 	struct decide_conn key = { .key = c->key, .ordinal = c->ordinal };
 	if (c->out.bend == NULL && !http_out_has_faults(set, FL_S2C))
 		return;

@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "proxy/http_reply.h"
 #include "proxy/http_shape.h"
+#include "proxy/http_trace.h"
 
 #include <string.h>
 
@@ -24,7 +25,7 @@ record(struct worker *w, const struct http_exchange *ex, fl_ns now)
 	bool bad = ex->status >= 500 || ex->status == 0 || ex->call.refusal.by != FL_WHO_NONE;
 	uint64_t draw = h->ring == NULL ? 0 : rng_draw(ex->draws, ex->ordinal, 0x7265636f);
 	struct http_record *r;
-	if (h->ring == NULL || (!bad && (draw & 65535) >= conf->record_share) || (r = http_ring_next(h->ring)) == NULL)
+	if (h->ring == NULL || (!bad && !ex->traced && (draw & 65535) >= conf->record_share) || (r = http_ring_next(h->ring)) == NULL)
 		return;
 	const struct http_try *t = ex->winner != NULL ? ex->winner : ex->call.attempts > 0 ? ex->tries[ex->call.attempts - 1] : NULL;
 	*r = (struct http_record){ .start = ex->start, .conn = ex->conn->ordinal, .number = ex->number, .request_bytes = ex->request_bytes,
@@ -57,6 +58,7 @@ record(struct worker *w, const struct http_exchange *ex, fl_ns now)
 		note(r->method, sizeof(r->method), ex->head, (size_t)(sp - ex->head));
 		note(r->path, sizeof(r->path), sp + 1, (size_t)(q - sp - 1));
 	}
+	http_trace_record(ex, r);
 	http_ring_put(h->ring);
 }
 

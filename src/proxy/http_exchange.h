@@ -8,6 +8,7 @@
 #ifndef PROXY_HTTP_EXCHANGE_H
 #define PROXY_HTTP_EXCHANGE_H
 
+#include "audit/trace_id.h"
 #include "fault/http_fault.h"
 #include "faultline/call.h"
 #include "proto/h1_body.h"
@@ -124,6 +125,10 @@ struct http_exchange {
 	bool personal;                  /* the request says who asks: its answer is for nobody else */
 	char *copy;
 	uint32_t copy_n, copy_room;
+	/* a trace */
+	bool traced;
+	char trace_id[TRACE_ID_MAX];
+	struct trace_hash said[2];      /* by direction: of the bodies so far */
 	/* faults */
 	struct http_fault_set *faults;  /* as they were when it began; a reference; NULL: none */
 	struct http_fault_plan *plan;   /* on the answer's way to the client; NULL: none acts */

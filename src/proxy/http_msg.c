@@ -149,7 +149,8 @@ add_forwarded(struct edits *e, const struct http_exchange *ex, const char *p, co
 	}
 	edit(e, H1_EDIT_DEFAULT, "x-forwarded-proto", tls ? "https" : "http");
 	if (h->host.len > 0 && h->host.len < 256) {
-		snprintf(host, 256, "%.*s", (int)h->host.len, p + h->host.at);
+		memcpy(host, p + h->host.at, h->host.len);
+		host[h->host.len] = '\0';
 		edit(e, H1_EDIT_DEFAULT, "x-forwarded-host", host);
 	}
 	(void)ex;

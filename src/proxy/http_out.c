@@ -84,7 +84,7 @@ http_out_tell(struct worker *w, const struct http_who *who, const struct fault_s
     int64_t value)
 {
 	struct proxy_event e = { .at = io_now(w->io), .conn_ordinal = who->ordinal, .conn_key = who->key, .fault_id = f->id, .offset = offset,
-		.value = value, .what = what, .dir = (uint8_t)dir, .worker = (uint8_t)w->index };
+		.request = who->number, .value = value, .what = what, .dir = (uint8_t)dir, .worker = (uint8_t)w->index };
 	record_add(w->record, &e, who->wline->line->name, f->name);
 }
 

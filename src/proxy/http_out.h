@@ -25,6 +25,7 @@ struct http_out {
 struct http_who {
 	const struct wline *wline;
 	uint64_t ordinal, key;
+	uint64_t number;                /* of the request on it; 0: the connection itself */
 };
 /* Note that a fault did something. */
 void http_out_tell(struct worker *w, const struct http_who *who, const struct fault_spec *f, const char *what, enum fl_dir dir,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_record.h - one call on an HTTP line in 456 bytes, and the ring in which a worker leaves them for the control side.
+ * http_record.h - one call on an HTTP line in 536 bytes, and the ring in which a worker leaves them for the control side.
  *
  * One writer (the worker), one reader (the control side). A full ring loses the newest, and counts them.
  */
 #ifndef PROXY_HTTP_RECORD_H
 #define PROXY_HTTP_RECORD_H
 
+#include "audit/trace_id.h"
 #include "base/types.h"
 #include <stdbool.h>
 
@@ -30,6 +31,9 @@ struct http_record {
 	int64_t retry_after;            /* ns; 0: not known */
 	uint64_t fault;                 /* id of the first fault that hit it; 0: none */
 	uint64_t route;                 /* index in its configuration */
+	uint64_t request_hash, response_hash;   /* of a traced line: of the bodies; 0: none, or not known */
+	bool grouped;                   /* id is that of a group */
+	char id[TRACE_ID_MAX];          /* of a traced line: what the request says it is; "" nothing */
 	char method[8];
 	char line[32], route_name[32], instance[48], client[48];        /* cut to fit */
 	char path[64];

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "proxy/http_msg.h"
 #include "proxy/http_shape.h"
+#include "proxy/http_trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +144,7 @@ http_reply_put(struct worker *w, struct http_exchange *ex, const char *p, size_t
 	uint32_t head = ex->composed;
 	ex->composed = 0;
 	ex->response_bytes += head + n;
+	http_trace_body(ex, FL_S2C, p, n);
 	if (n <= sizeof(h->compose) - head && (head == 0 || n <= HTTP_REPLY_COPY_MAX)) {
 		if (head == 0) {
 			http_side_put(w, ex->conn, p, n);

@@ -10,7 +10,7 @@
 struct http_who
 http_shape_who(const struct http_exchange *ex)
 {
-	return (struct http_who){ ex->conn->wline, ex->conn->ordinal, ex->conn->key };
+	return (struct http_who){ ex->conn->wline, ex->conn->ordinal, ex->conn->key, ex->number };
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "fault/http_fault.h"
 #include "proxy/http_conf.h"
+#include "proxy/trace_conf.h"
 #include "io/tls.h"
 #include "proto/client_hello.h"
 #include "proxy/worker.h"
@@ -64,6 +65,7 @@ line_conf_unref(struct line_conf *c)
 	spec_set_unref(c->faults);
 	http_fault_set_unref(c->http_faults);
 	http_conf_unref(c->http);
+	trace_conf_unref(c->trace);
 	line_wire_unref(c->wire);
 	free(c);
 }

@@ -21,6 +21,7 @@ enum line_key {
 struct tls_ctx;
 struct http_conf;                       /* proxy/http_conf.h */
 struct http_fault_set;                  /* fault/http_fault.h */
+struct trace_conf;                      /* proxy/trace_conf.h */
 
 /* Where connections lead. */
 struct line_target {
@@ -75,6 +76,7 @@ struct line_conf {
 	struct http_fault_set *http_faults;     /* those of them that act on HTTP messages; a reference; NULL: none */
 	struct line_wire *wire;                 /* a reference; NULL: plain TCP on both sides */
 	struct http_conf *http;                 /* a reference; NULL: a TCP line */
+	struct trace_conf *trace;               /* a reference; NULL: its messages are not recorded */
 };
 
 /* Zeroed but for refs 1, half_close true, connect_timeout 10 s. faults must be set by the caller. NULL: no memory. */

@@ -2,6 +2,7 @@
 /* pipe.c - one direction of a session: receive, faults, send. */
 #include "proxy/pipe.h"
 #include "base/assert.h"
+#include "proxy/trace_tap.h"
 
 #include <errno.h>
 #include <string.h>
@@ -54,9 +55,12 @@ pipe_next(const struct session *s, enum fl_dir d)
 	return s->pipes[d] == NULL || (s->flags[d] & (DIR_DONE | DIR_DISCARD)) ? FL_NEVER : s->pipes[d]->next;
 }
 
+/* n bytes at p, which are still there, were sent. */
 static void
-count_sent(struct session *s, enum fl_dir d, size_t n)
+count_sent(struct worker *w, struct session *s, enum fl_dir d, const uint8_t *p, size_t n)
 {
+	if (s->traced)
+		trace_tap_bytes(w, s, d, true, p, n);
 	s->sent[d] += n;
 	line_count(&s->wline->cell->sent_bytes[d], n);
 }
@@ -101,8 +105,8 @@ send_ready(struct worker *w, struct session *s, enum fl_dir d, bool *ret_moved)
 		if (k < 0)
 			return false;
 		if (k > 0) {
+			count_sent(w, s, d, bytes, (size_t)k);
 			chain_sent(&p->chain, &w->env, (size_t)k);
-			count_sent(s, d, (size_t)k);
 			*ret_moved = true;
 		}
 		if ((size_t)k < n) {
@@ -172,6 +176,8 @@ pipe_data(struct worker *w, struct session *s, enum fl_dir d, const uint8_t *p, 
 	uint64_t offset = s->received[d];
 	s->received[d] += n;
 	line_count(&s->wline->cell->received_bytes[d], n);
+	if (s->traced)
+		trace_tap_bytes(w, s, d, false, p, n);
 	if (s->flags[d] & (DIR_DISCARD | DIR_DONE))
 		return PIPE_OK;
 	struct pipe *pipe = s->pipes[d];
@@ -179,7 +185,7 @@ pipe_data(struct worker *w, struct session *s, enum fl_dir d, const uint8_t *p, 
 		int64_t k = io_push(w->io, s->socks[side_to(d)], p, n);
 		if (k < 0)
 			return PIPE_TO_BROKEN;
-		count_sent(s, d, (size_t)k);
+		count_sent(w, s, d, p, (size_t)k);
 		if ((size_t)k == n)
 			return PIPE_OK;
 		p += k;
@@ -214,11 +220,16 @@ pipe_sent(struct worker *w, struct session *s, enum fl_dir d, fl_ns now)
 {
 	struct pipe *p = s->pipes[d];
 	fl_assert(p != NULL && p->inflight_bytes > 0);          /* (1) */
+	const uint8_t *bytes = NULL;
 	size_t n = p->inflight_bytes;
 	p->inflight_bytes = 0;
 	w->env.ud = s;
+	if (s->traced) {
+		size_t there = chain_peek(&p->chain, &bytes);
+		fl_assert(there >= n);                          /* (1) */
+	}
+	count_sent(w, s, d, bytes, n);
 	chain_sent(&p->chain, &w->env, n);
-	count_sent(s, d, n);
 	return pipe_run(w, s, d, now);
 }
 

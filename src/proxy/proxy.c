@@ -11,6 +11,7 @@
 #include "io/thread.h"
 #include "proxy/http_conn.h"
 #include "proxy/session.h"
+#include "proxy/trace_ring.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -154,6 +155,7 @@ proxy_new(const struct proxy_opts *opts, struct proxy **ret_proxy)
 		.handshakes_max = (opts->handshakes_max + workers - 1) / workers,
 		.events_max = opts->events_max,
 		.records_max = opts->records_max,
+		.traces_max = opts->traces_max,
 		.spin_ns = opts->spin_ns < 0 ? 0 : opts->spin_ns > 0 ? opts->spin_ns : SPIN_DEFAULT,
 	};
 	int r = -ENOMEM;
@@ -470,6 +472,21 @@ proxy_http_records(struct proxy *p, struct http_record *ret_records, size_t max,
 	for (unsigned i = 0; i < p->crew.count && p->crew.workers[i]->http->ring != NULL; i++) {
 		uint64_t lost;
 		n += http_ring_take(p->crew.workers[i]->http->ring, ret_records + n, (uint32_t)FL_MIN(max - n, UINT32_MAX), &lost);
+		*ret_lost += lost;
+	}
+	return n;
+}
+
+size_t
+proxy_traces(struct proxy *p, struct trace_mark *ret_marks, size_t max, uint64_t *ret_lost)
+{
+	size_t n = 0;
+
+	*ret_lost = 0;
+	for (unsigned i = 0; i < p->crew.count && p->crew.workers[i]->traces != NULL; i++) {
+		uint64_t lost;
+
+		n += trace_ring_take(p->crew.workers[i]->traces, ret_marks + n, (uint32_t)FL_MIN(max - n, UINT32_MAX), &lost);
 		*ret_lost += lost;
 	}
 	return n;

@@ -27,6 +27,7 @@ struct proxy_opts {
 	uint32_t handshakes_max;        /* of TLS with clients at once, all workers together; more are refused as full; 0: no limit */
 	uint32_t events_max;            /* ring of fault events per worker; 0: no events are recorded */
 	uint32_t records_max;           /* ring of records of HTTP calls per worker; 0: none */
+	uint32_t traces_max;            /* ring of messages of traced lines per worker; 0: none are recorded */
 	fl_ns spin_ns;                  /* wake early and poll for exact timers; < 0: never; 0: 100 us */
 	struct resolver *resolver;      /* for names; NULL: names are refused; to be stopped before the proxy is freed, and freed after */
 	bool no_threads;                /* the caller runs the workers with worker_turn(): simulation */
@@ -90,6 +91,7 @@ struct proxy_event {
 	uint64_t conn_ordinal, conn_key;
 	uint64_t fault_id;                      /* 0: event of the connection itself ("open", "close") */
 	uint64_t offset;
+	uint64_t request;                       /* of an HTTP line: its number on the connection; 0: of the connection, or its bytes */
 	int64_t value;
 	const char *what;
 	char line[64], fault_name[64];          /* cut to fit */
@@ -98,6 +100,10 @@ struct proxy_event {
 };
 /* Take recorded events, oldest first per worker. returns how many; ret_lost: dropped because the ring was full, since the last call. */
 size_t proxy_events(struct proxy *p, struct proxy_event *ret_events, size_t max, uint64_t *ret_lost);
+
+struct trace_mark;
+/* Take messages of traced lines, oldest first per worker. returns how many; ret_lost as above. */
+size_t proxy_traces(struct proxy *p, struct trace_mark *ret_marks, size_t max, uint64_t *ret_lost);
 
 struct http_record;
 /* Take records of calls on HTTP lines, oldest first per worker. returns how many. */

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "proxy/greet.h"
 #include "proxy/pipe.h"
+#include "proxy/trace_tap.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -112,6 +113,8 @@ session_free(struct worker *w, struct session *s)
 	atomic_fetch_sub_explicit(&w->active, 1, memory_order_relaxed);
 	heap_del(&w->timers, &s->timer);
 	list_del(&s->link);
+	if (s->traced)
+		trace_tap_close(w, s);
 	dial_free(w, s);
 	pipe_free(w, s, FL_C2S);
 	pipe_free(w, s, FL_S2C);
@@ -441,6 +444,7 @@ relay(struct worker *w, struct session *s, fl_ns now)
 	s->dial->greet = NULL;
 	dial_free(w, s);
 	s->step = AT_RELAYING;
+	trace_tap_open(w, s);
 	for (enum fl_dir d = FL_C2S; d <= FL_S2C && s->step == AT_RELAYING; d++) {
 		pipe_flow(w, s, d);
 		handle(w, s, d, pipe_conf(w, s, d, now), now);

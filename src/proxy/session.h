@@ -45,7 +45,8 @@ struct session {
 	bool closing[2];                /* by side: io_close() was called */
 	bool half_opened : 1;
 	bool has_peer : 1;              /* worker->peers has the client's address */
-	bool dialing;                   /* the union holds dial */
+	bool dialing : 1;               /* the union holds dial */
+	bool traced : 1;                /* worker->taps has who listens to it */
 };
 
 static inline struct wpeer *

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "proxy/http_conn.h"
 #include "proxy/session.h"
+#include "proxy/trace_ring.h"
 #include "proxy/upconn.h"
 
 #include <errno.h>
@@ -52,13 +53,15 @@ worker_new(const struct worker_opts *opts, struct worker **ret_worker)
 	    (r = heap_init(&w->wtimers, opts->conns_max * WTIMERS_PER_CONN + 65536)) < 0 ||
 	    (r = mailbox_init(&w->mail, MAILBOX_CELLS, w->io)) < 0 ||
 	    (opts->events_max > 0 && (r = record_new(opts->events_max, &w->record)) < 0) ||
+	    (opts->traces_max > 0 && (r = trace_ring_new(opts->traces_max, &w->traces)) < 0) ||
 	    (r = upconn_pools_new(opts->conns_max * 2 + 64, &w->upools)) < 0 ||
 	    (r = http_conn_worker(w, opts->conns_max, opts->records_max)) < 0)
 		goto fail;
 	r = -ENOMEM;
 	w->lines = calloc(opts->crew->lines_max, sizeof(*w->lines));
 	w->peers = calloc(opts->conns_max, sizeof(*w->peers));
-	if (w->lines == NULL || w->peers == NULL)
+	w->taps = calloc(opts->conns_max, sizeof(*w->taps));
+	if (w->lines == NULL || w->peers == NULL || w->taps == NULL)
 		goto fail;
 	w->env = (struct chain_env){ .mem = w->mem, .bound_bytes = opts->pipe_bytes,
 		.on_event = w->record != NULL ? on_fault_event : NULL };
@@ -118,8 +121,10 @@ worker_free(struct worker *w)
 	pool_fini(&w->sessions);
 	slab_free_all(w->mem);
 	record_free(w->record);
+	trace_ring_free(w->traces);
 	free(w->lines);
 	free(w->peers);
+	free(w->taps);
 	free(w);
 }
 

@@ -110,7 +110,7 @@ struct worker_opts {
 	size_t buffer_bytes;
 	uint32_t pipe_bytes;
 	uint32_t handshakes_max;                /* of TLS with clients; 0: no limit */
-	uint32_t events_max, records_max;
+	uint32_t events_max, records_max, traces_max;
 	fl_ns spin_ns;
 };
 
@@ -126,6 +126,8 @@ struct worker {
 	uint32_t lines_closing;
 	struct crew *crew;
 	struct record *record;                  /* NULL: nobody wants events */
+	struct trace_ring *traces;              /* NULL: nobody wants messages */
+	struct trace_tap **taps;                /* by slot of the pool; of sessions with traced. Touched by those alone */
 	struct upconn_pools *upools;            /* connections to instances */
 	struct http_worker *http;
 	struct chain_env env;

@@ -104,7 +104,8 @@ read_http(struct exp_reader *r, const struct doc_node *map, struct experiment_li
 {
 	static const char *const no_lines[] = { NULL };
 	uint16_t ports[EXPERIMENT_PORTS_MAX];
-	struct subst_values values = { .port_names = r->x->ports, .line_names = no_lines, .ports = ports, .dir = "/", .here = "/", .program = "/" };
+	struct subst_values values = { .port_names = r->x->ports, .line_names = no_lines, .ports = ports, .dir = "/", .run = "/",
+		.here = "/", .program = "/" };
 	struct http_doc *doc = NULL;
 	unsigned before = r->d->count;
 
@@ -124,11 +125,12 @@ static void
 read_tcp(struct exp_reader *r, const struct doc_node *map, struct experiment_line *l)
 {
 	static const char *const known[] = { "name", "protocol", "listen", "upstream", "half_close", "key", "connect_timeout", "connections_max",
-		NULL };
+		"trace", NULL };
 
 	doc_keys(r->d, map, known);
 	exp_field_template(r, map, "upstream", "found a line without upstream, expected upstream: HOST:PORT", &l->upstream);
 	exp_field_bool(r, map, "half_close", &l->half_close);
+	trace_doc_read(doc_get(map, "trace"), false, r->d, &l->trace);
 	exp_field_duration(r, map, "connect_timeout", FL_MS, 600 * FL_SEC, &l->connect_timeout);
 }
 

@@ -25,6 +25,7 @@
 #include "faultline/retry.h"
 #include "faultline/shedder.h"
 #include "proxy/http_conf.h"
+#include "run/trace_doc.h"
 
 #define HTTP_ASK_INSTANCES_MAX 1024u    /* of one list */
 #define HTTP_ASK_ROUTES_MAX 256u
@@ -208,7 +209,8 @@ struct http_doc {
 	struct arena mem;               /* texts, instances */
 	char name[HTTP_NAME_MAX];
 	struct http_limits limits;
-	bool forwarded, trace, server_timing;
+	bool forwarded, server_timing;
+	struct trace_doc trace;
 	char via[64];
 	uint32_t record_share;          /* in 1/65536, as struct http_conf has them */
 	uint32_t log_share;

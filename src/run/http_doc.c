@@ -27,7 +27,6 @@ static const struct http_field limit_fields[] = {
 };
 static const struct http_field line_fields[] = {
 	{ "forwarded", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_doc, forwarded), 0, 0, NULL },
-	{ "trace", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_doc, trace), 0, 0, NULL },
 	{ "server_timing", HTTP_FIELD_BOOL, HTTP_FIELD_AT(struct http_doc, server_timing), 0, 0, NULL },
 	{ "via", HTTP_FIELD_TEXT, HTTP_FIELD_AT(struct http_doc, via), 0, 0, NULL },
 	{ "record_share", HTTP_FIELD_SHARE16, HTTP_FIELD_AT(struct http_doc, record_share), 0, 1, NULL },
@@ -70,7 +69,6 @@ init(struct http_doc *h, const char *name)
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->limits = (struct http_limits){ .head_bytes_max = 65536, .fields_max = 100, .head_timeout = 10 * FL_SEC, .idle_timeout = 60 * FL_SEC,
 		.body_timeout = 30 * FL_SEC };
-	h->trace = true;
 	h->record_share = 65536;
 	h->log_share = 65536;
 	http_doc_policies_init(&h->policies, name);
@@ -210,7 +208,7 @@ read_routes(struct reader *r, const struct doc_node *line)
 static void
 read_keys(struct reader *r, const struct doc_node *line, const char *const *extra)
 {
-	static const char *const own[] = { "protocol", "limits", "access_log", "policies", "routes", NULL };
+	static const char *const own[] = { "protocol", "limits", "access_log", "policies", "routes", "trace", NULL };
 	const char *known[HTTP_FIELDS_MAX] = { NULL };
 	size_t count = 0;
 
@@ -276,6 +274,7 @@ read_line(struct reader *r, const struct doc_node *line, const char *const *extr
 	read_keys(r, line, extra);
 	if ((n = said(line, "limits")) != NULL && doc_expect(r->d, n, DOC_MAP, "a map of limits such as {head: 64KB}"))
 		http_field_read(n, limit_fields, NULL, r->d, &h->limits);
+	trace_doc_read(said(line, "trace"), true, r->d, &h->trace);
 	if ((n = said(line, "access_log")) != NULL)
 		read_log(r, n);
 	add_upstreams(h, NULL, h->name, "");
@@ -386,6 +385,8 @@ http_doc_json(struct jsonw *w, const struct http_doc *h)
 	http_field_json(w, limit_fields, &h->limits);
 	jsonw_end(w);
 	http_field_json(w, line_fields, h);
+	jsonw_key(w, "trace");
+	trace_doc_json(w, &h->trace, true);
 	jsonw_key(w, "access_log");
 	if (h->log_path[0] != '\0') {
 		jsonw_object(w);

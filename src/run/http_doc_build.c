@@ -320,7 +320,10 @@ build_all(struct build *b)
 	c->seed = rng_key(b->env->seed, hash_name(h->name));
 	c->limits = h->limits;
 	c->forwarded = h->forwarded;
-	c->trace = h->trace;
+	c->trace = h->trace.context;
+	c->record = trace_doc_conf(&h->trace);
+	if (h->trace.on && c->record == NULL)
+		return -ENOMEM;
 	c->server_timing = h->server_timing;
 	memcpy(c->via, h->via, sizeof(c->via));
 	c->record_share = h->record_share;

@@ -90,7 +90,7 @@ tell_arrival(struct told *t)
 	    span(t, l->head_timeout));
 	if (l->body_bytes_max > 0)
 		more(t, " A body over %llu bytes is refused with 413.", (unsigned long long)l->body_bytes_max);
-	if (t->h->trace)
+	if (t->h->trace.context)
 		more(t, " Its trace is continued, or a new one begun.");
 }
 

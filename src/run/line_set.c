@@ -10,6 +10,7 @@
 #include "proxy/worker.h"
 #include "run/exp_line.h"
 #include "run/http_news.h"
+#include "run/trace_recorder.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct open_line {
 	const struct experiment_line *conf;
 	const char *listen, *upstream;
 	struct http_conf *http;         /* NULL: a line of connections */
+	struct trace_conf *trace;       /* NULL: its messages are not recorded, or it is an HTTP line */
 	int port_lock;                  /* -1: none */
 	struct io_addr addr;
 	char text[ADDR_TEXT_MAX];
@@ -38,6 +40,7 @@ struct line_set {
 	struct proxy *proxy;
 	const struct experiment *x;
 	uint64_t seed;
+	struct trace_recorder *trace;
 	struct arena mem;
 	struct switched *faults;
 	uint32_t count;
@@ -79,6 +82,7 @@ make_conf(const struct line_set *l, uint32_t line)
 		c->connect_timeout = o->conf->connect_timeout;
 		c->conns_max = o->conf->conns_max;
 		c->http = http_conf_ref(o->http);
+		c->trace = trace_conf_ref(o->trace);
 		(void)line_conf_upstream(c, o->upstream);       /* checked when it was opened */
 		n = collect(l, line, FL_C2S, specs, 0);
 		n = collect(l, line, FL_S2C, specs, n);
@@ -119,6 +123,8 @@ bring_up(struct line_set *l, uint32_t line)
 		return -ENOMEM;
 	rc = io_bind(&o->addr, &token, &o->addr);
 	if (rc == 0) {
+		if (o->http != NULL || o->trace != NULL)
+			trace_recorder_line(l->trace, o->conf->name, o->http != NULL ? o->http->record : o->trace, true, clock_mono());
 		rc = proxy_line_open(l->proxy, c, token, &o->line);
 		if (rc < 0)
 			io_discard(token, false);
@@ -196,6 +202,9 @@ open_one(struct line_set *l, uint32_t i, const struct line_set_opts *opts, const
 	o->upstream = subst_expand(&l->mem, o->conf->upstream, values);
 	if (o->listen == NULL || o->upstream == NULL)
 		return -ENOMEM;
+	o->trace = trace_doc_conf(&o->conf->trace);
+	if (o->conf->trace.on && o->trace == NULL)
+		return -ENOMEM;
 	rc = check_upstream(o, opts, values, error);
 	if (rc < 0)
 		return rc;
@@ -223,6 +232,7 @@ line_set_open(const struct line_set_opts *opts, struct subst_values *values, str
 	l->proxy = opts->proxy;
 	l->x = x;
 	l->seed = opts->seed;
+	l->trace = opts->trace;
 	l->faults = calloc(x->fault_count + 1, sizeof(*l->faults));
 	if (l->faults == NULL)
 		rc = -ENOMEM;
@@ -268,6 +278,7 @@ line_set_free(struct line_set *l)
 			continue;
 		take_down(l, i);
 		http_conf_unref(l->lines[i].http);
+		trace_conf_unref(l->lines[i].trace);
 		if (l->lines[i].port_lock >= 0)
 			close(l->lines[i].port_lock);
 	}

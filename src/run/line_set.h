@@ -15,6 +15,7 @@
 
 struct http_keep;
 struct http_news;
+struct trace_recorder;
 struct line_set;
 struct line_set_opts {
 	struct proxy *proxy;
@@ -22,6 +23,7 @@ struct line_set_opts {
 	uint64_t seed;
 	struct http_keep *keep;         /* live objects of HTTP lines */
 	struct http_news *news;         /* what their policies tell */
+	struct trace_recorder *trace;   /* told of the lines as they are opened; NULL: nobody is */
 	const char *beside;             /* the experiment's file: files that HTTP lines name are looked for there */
 };
 /*

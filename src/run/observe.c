@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define BATCH 128
+#define CALLS 32
 
 int
 observe_init(struct observe *o, const struct experiment *x, struct arena *mem, const char *events_path, fl_ns epoch)
@@ -94,6 +95,7 @@ observe_round(struct observe *o, fl_ns at, uint32_t fault, uint32_t round, bool 
 		r->to = at - o->epoch;
 	}
 	observe_say(o, at, on ? "fault_on" : "fault_off", f->name, "");
+	trace_recorder_fault(o->trace, f->name, on, at);
 	if (o->verbose)
 		fprintf(stderr, "%8.3f s  fault %s %s\n", (double)(at - o->epoch) / (double)FL_SEC, f->name, on ? "begins" : "ends");
 }
@@ -105,6 +107,28 @@ life_of(const struct observe *o, const struct line_set *l, const char *line)
 		if (strcmp(o->x->line_names[i], line) == 0)
 			return line_set_lives(l, i);
 	return 1;
+}
+
+/* Messages: on the line's calls, on lines with frames. A disk that is full is told once, and the run goes on. */
+static void
+take_trace(struct observe *o, struct proxy *p)
+{
+	struct http_record calls[CALLS];
+	uint64_t lost = 0;
+	size_t n;
+	int rc;
+
+	do {
+		n = proxy_http_records(p, calls, CALLS, &lost);
+		o->trace_lost += lost;
+		for (size_t i = 0; i < n; i++)
+			trace_recorder_call(o->trace, &calls[i]);
+	} while (n == CALLS);
+	rc = trace_recorder_take(o->trace, p, UINT32_MAX, clock_mono());
+	if (rc < 0)
+		observe_mark(o, clock_mono(), true, "trace.bin cannot be written: %s; messages are not recorded any more", strerror(-rc));
+	else if (rc > 0)
+		observe_mark(o, clock_mono(), false, "trace.bin can be written again");
 }
 
 void
@@ -121,9 +145,12 @@ observe_proxy(struct observe *o, struct proxy *p, const struct line_set *l)
 			unsigned life = life_of(o, l, batch[i].line);
 			(void)events_proxy(&o->events.out, o->epoch, &batch[i], life);
 			(void)effects_add(&o->effects, &batch[i], life);
+			trace_recorder_event(o->trace, &batch[i]);
 		}
 		(void)append_kick(&o->events);
 	} while (n == BATCH);
+	if (o->trace != NULL)
+		take_trace(o, p);
 }
 
 void

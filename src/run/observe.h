@@ -14,6 +14,7 @@
 #include "run/line_set.h"
 #include "run/prober.h"
 #include "run/tally.h"
+#include "run/trace_recorder.h"
 
 #define OBSERVE_MARKS_MAX 400
 #define OBSERVE_SAMPLES_MAX 2000
@@ -39,7 +40,9 @@ struct observe {
 	fl_ns epoch;
 	bool verbose;                   /* notes also go to standard error */
 	struct append events;
+	struct trace_recorder *trace;   /* borrowed; NULL: messages are not recorded */
 	struct effects effects;
+	uint64_t trace_lost;            /* calls of HTTP lines, likewise */
 	uint64_t lost;                  /* events the data plane had no room for */
 	uint32_t mark_count;
 	struct result_mark marks[OBSERVE_MARKS_MAX];

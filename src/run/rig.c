@@ -2,19 +2,24 @@
 /* rig.c - building and taking down what a run stands on. */
 #include "run/rig.h"
 
+#include "io/clock.h"
 #include "io/dir.h"
 #include "io/port.h"
 #include "run/http_keep.h"
 #include "run/http_news.h"
+#include "run/trace_recorder.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MEM_BYTES_MAX (4u << 20)
 #define EVENTS_PER_WORKER 65536
+#define RECORDS_PER_WORKER 16384
+#define TRACES_PER_WORKER 65536
 #define CONNS_MAX 4096
 #define RESOLVER_THREADS 2
 
@@ -81,6 +86,7 @@ reserve_ports(struct rig *r)
 	r->values.line_names = r->x->line_names;
 	r->values.ports = r->ports;
 	r->values.dir = r->dir.data;
+	r->values.run = r->dir.path;
 	return 0;
 }
 
@@ -90,6 +96,31 @@ fail(int rc, const char *what, char *error)
 	if (rc < 0)
 		snprintf(error, RIG_ERROR_MAX, "%s: %s", what, strerror(-rc));
 	return rc;
+}
+
+/* Is there a line whose messages are to be recorded? HTTP lines are, unless trace: false is said. */
+static bool
+is_traced(const struct experiment *x)
+{
+	for (uint32_t i = 0; i < x->line_count; i++) {
+		const struct doc_node *n = x->lines[i].http == NULL ? NULL : doc_get(x->lines[i].http, "trace");
+		bool on = true;
+
+		if (x->lines[i].trace.on || (x->lines[i].http != NULL && (n == NULL || !doc_is_bool(n, &on) || on)))
+			return true;
+	}
+	return false;
+}
+
+static int
+start_trace(struct rig *r)
+{
+	struct timespec wall;
+
+	if (!is_traced(r->x))
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return trace_recorder_new(rundir_file(&r->dir, "trace.bin"), 0, clock_mono() - (wall.tv_sec * FL_SEC + wall.tv_nsec), &r->trace);
 }
 
 static int
@@ -102,6 +133,12 @@ start_plane(struct rig *r)
 		rc = http_keep_new(&r->keep);
 	if (rc == 0)
 		rc = http_news_new(&r->news);
+	if (rc == 0)
+		rc = start_trace(r);
+	if (r->trace != NULL) {
+		opts.records_max = RECORDS_PER_WORKER;
+		opts.traces_max = TRACES_PER_WORKER;
+	}
 	opts.resolver = r->resolver;
 	return rc < 0 ? rc : proxy_new(&opts, &r->proxy);
 }
@@ -109,7 +146,8 @@ start_plane(struct rig *r)
 static int
 open_lines(struct rig *r, const struct rig_opts *opts, char *error)
 {
-	struct line_set_opts lo = { .proxy = r->proxy, .x = r->x, .seed = opts->seed, .keep = r->keep, .news = r->news };
+	struct line_set_opts lo = { .proxy = r->proxy, .x = r->x, .seed = opts->seed, .keep = r->keep, .news = r->news,
+		.trace = r->trace };
 
 	lo.beside = arena_printf(&r->mem, "%s/experiment.yaml", opts->here);
 	return lo.beside == NULL ? fail(-ENOMEM, "the lines", error) : line_set_open(&lo, &r->values, &r->lines, error);
@@ -178,6 +216,8 @@ void
 rig_down(struct rig *r, bool keep_data)
 {
 	line_set_free(r->lines);
+	trace_recorder_drain(r->trace, r->proxy);
+	(void)trace_recorder_free(r->trace);
 	resolver_stop(r->resolver);
 	proxy_free(r->proxy);
 	resolver_free(r->resolver);

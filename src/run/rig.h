@@ -22,6 +22,7 @@ struct rig_opts {
 	uint64_t seed;
 	int64_t wall_ns;
 };
+struct trace_recorder;
 struct rig {
 	const struct experiment *x;
 	struct arena mem;
@@ -32,6 +33,7 @@ struct rig {
 	struct proxy *proxy;
 	struct http_keep *keep;         /* of HTTP lines */
 	struct http_news *news;
+	struct trace_recorder *trace;   /* NULL: no line is traced */
 	struct line_set *lines;
 	struct system *system;
 	struct subst_values values;

@@ -20,6 +20,7 @@ watch_init(struct watch *w, bool verbose)
 {
 	int rc = observe_init(&w->obs, w->x, &w->mem, rundir_file(&w->rig.dir, "events.jsonl"), w->epoch);
 
+	w->obs.trace = w->rig.trace;
 	w->verbose = w->obs.verbose = verbose;
 	return rc;
 }
@@ -86,6 +87,10 @@ process_exited_event(struct watch *w, const struct system_event *e, fl_ns now)
 	w->ready[e->process] = NULL;
 	if (e->expected) {
 		observe_say(&w->obs, now, "process", name, e->text);
+		return;
+	}
+	if (w->x->processes[e->process].load) {
+		watch_stop(w, JUDGE_BROKEN, "the load ended early: %s; see logs/%s.log", e->text, name);
 		return;
 	}
 	observe_mark(&w->obs, now, true, "%s ended by itself: %s", name, e->text);
@@ -298,7 +303,7 @@ bool
 watch_all_ready(const struct watch *w)
 {
 	for (uint32_t i = 0; i < w->x->process_count; i++)
-		if (!w->is_ready[i] && (w->ready[i] != NULL || system_pid(w->rig.system, i) == 0))
+		if (!w->x->processes[i].ends && !w->is_ready[i] && (w->ready[i] != NULL || system_pid(w->rig.system, i) == 0))
 			return false;
 	return true;
 }

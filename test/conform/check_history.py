@@ -129,14 +129,14 @@ class Checks:
 
     def bad_input(self):
         one = json.dumps(both(1, "write", 1)[0]) + "\n"
-        for text, words in (("nonsense\n", ":1:1: expected an object"), (one + one, ":2:1: process 1 invokes"),
-                            ('{"process":1,"type":"invoke","f":"enqueue"}\n', "expected read, write or cas"), ("\0" * 10, ":1:1:")):
+        for text, words in (("nonsense\n", ":1:1: expected an event"), (one + one, ":2:1: process 1 invokes"),
+                            ('{"process":1,"type":"invoke","f":"enqueue"}\n', ":1: the model cas-register has no operation \"enqueue\"; it has: read"), ("\0" * 10, ":1:1:")):
             run = check(None, "--json", text=text)
             want(run.returncode == 2 and words in run.stderr and run.stdout == "", f"{text!r}: {run.returncode} {run.stderr}")
 
     def bad_usage(self):
         for argv, words in (((), "no history given"), (("x",), "--model is missing"), (("x", "--model", "regster"), "did you mean \"register\"?"),
-                            (("x", "--model", "queue"), "models: register, cas-register"), (("/nonexistent", "--model", "register"), "cannot be read"),
+                            (("x", "--model", "quue"), "models: register, cas-register"), (("/nonexistent", "--model", "register"), "cannot be read"),
                             (("/", "--model", "register"), "cannot be read"), (("x", "y", "--model", "register"), "one history at a time"),
                             (("x", "--model", "register", "--configs", "-1"), "positive number"), (("x", "--modle", "register"), "--model")):
             run = subprocess.run([PROGRAM, "check", *argv], capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)

@@ -103,7 +103,7 @@ static void
 test_refusals(void **state)
 {
 	(void)state;
-	refuses("lnes: {}\n", "f.yaml:1:1: found the key \"lnes\", expected one of seed, api, limits, workers, state, events,"
+	refuses("lnes: {}\n", "f.yaml:1:1: found the key \"lnes\", expected one of seed, api, limits, workers, state, events, trace,"
 	    " lines; did you mean \"lines\"?");
 	refuses("workers: 0\n", "f.yaml:1:10: found the number 0, expected a whole number from 1 to 64");
 	refuses("api: {port: 70000}\n", "f.yaml:1:13: found the number 70000, expected a whole number from 0 to 65535");

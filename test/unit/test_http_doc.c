@@ -70,7 +70,7 @@ test_least(void **state)
 	assert_string_equal(r->policies.name, "cart");
 	assert_int_equal(r->policies.timeouts.total, 15 * FL_SEC);
 	assert_false(r->policies.retry.on || r->policies.hedge.on || r->policies.rate.on || r->policies.bulkhead.on || r->policies.fallback.on);
-	assert_true(r->policies.budget.on && r->policies.pass_deadline && h->trace);
+	assert_true(r->policies.budget.on && r->policies.pass_deadline && h->trace.context);
 	done();
 }
 

@@ -80,6 +80,20 @@ html(void **state)
 	buf_fini(&b);
 }
 
+static void
+decimals(void **state)
+{
+	static const uint64_t rows[] = { 0, 9, 10, 99, 100, 255, 12345678901234567890u, UINT64_MAX };
+	char text[TEXT_DECIMAL_MAX], want[32];
+
+	(void)state;
+	for (size_t i = 0; i < FL_ARRAY_LEN(rows); i++) {
+		snprintf(want, sizeof(want), "%llu", (unsigned long long)rows[i]);
+		assert_int_equal(text_decimal(text, rows[i]), strlen(want));
+		assert_string_equal(text, want);
+	}
+}
+
 int
 main(void)
 {
@@ -88,6 +102,7 @@ main(void)
 		cmocka_unit_test(long_words_are_cut),
 		cmocka_unit_test(suggestions),
 		cmocka_unit_test(html),
+		cmocka_unit_test(decimals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ test_mistakes(void **state)
 	/* What the variants share is told once. */
 	wrong("name: t\nlines: {l: {upstrem: \"h:1\"}}\n" LOAD "variants: {a: {}, b: {}}\n",
 	    "x:2:13: found the key \"upstrem\", expected one of name, protocol, listen, upstream, half_close, key, connect_timeout, "
-	    "connections_max; did you mean \"upstream\"?\nx:2:12: found a line without upstream, expected upstream: HOST:PORT");
+	    "connections_max, trace; did you mean \"upstream\"?\nx:2:12: found a line without upstream, expected upstream: HOST:PORT");
 	/* What is in one of them has its place. */
 	wrong(BASE "variants:\n  a: {}\n  b: {load: {rate: fast}}\n", "x:7:20: found \"fast\", expected a number from 0.01 to 200000");
 	wrong(BASE "variants: {a: {name: b}}\n", "x:5:22: found name in a variant, expected it for all of them");

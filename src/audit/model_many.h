@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* model_many.h - several registers that are read and written together, as one object. */
+#ifndef AUDIT_MODEL_MANY_H
+#define AUDIT_MODEL_MANY_H
+
+#include "audit/model.h"
+
+/* The list of a call: what it does to each key in turn, as 0 (read) or 1 (write), key, value. */
+extern const struct model model_many_register;
+
+#endif

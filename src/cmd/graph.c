@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* graph.c - `faultline graph`: the map in a store on this machine: what there is, what was, and what would be. */
+#include "cmd/cmd.h"
+#include "control/cli_args.h"
+#include "control/cli_api.h"
+#include "control/graph_text.h"
+#include "io/clock.h"
+#include "proto/json.h"
+#include "run/graph_impact.h"
+#include "run/graph_import.h"
+#include "run/graph_show.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+
+/* Where the map is kept unless --store says otherwise. */
+static bool
+default_store(char *path)
+{
+	const char *own = getenv("FAULTLINE_GRAPH"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (own != NULL && own[0] != '\0')
+		n = snprintf(path, PATH_BYTES, "%s", own);
+	else if (state != NULL && state[0] == '/')
+		n = snprintf(path, PATH_BYTES, "%s/faultline/map.db", state);
+	else if (home != NULL && home[0] == '/')
+		n = snprintf(path, PATH_BYTES, "%s/.local/state/faultline/map.db", home);
+	else
+		return false;
+	return n > 0 && n < PATH_BYTES;
+}
+
+static int
+open_store(const struct cli_args *a, bool write, struct past **ret)
+{
+	const char *given = cli_args_value(a, "store");
+	char path[PATH_BYTES], error[256];
+	struct past_opts o = { .path = given, .read_only = !write };
+
+	if (given == NULL) {
+		if (!default_store(path))
+			return cli_args_refuse(a, "there is no HOME to keep the map in: say --store FILE");
+		o.path = path;
+	}
+	if (past_open(&o, error, ret) != 0)
+		return cli_args_refuse(a, "%s", error);
+	return 0;
+}
+
+static void
+take_options(const struct cli_args *a, struct graph_ask *ask)
+{
+	for (unsigned i = 0; i < a->given_count; i++)
+		if (strcmp(a->given[i].opt->name, "store") != 0 && strcmp(a->given[i].opt->name, "json") != 0)
+			graph_ask_add(ask, a->given[i].opt->name, a->given[i].value != NULL ? a->given[i].value : "");
+	for (unsigned i = 0; i < a->word_count && i < GRAPH_WORDS_MAX; i++)
+		ask->words[ask->word_count++] = a->words[i];
+}
+
+static int
+print_answer(const struct cli_args *a, const struct graph_reply *r, graph_text_fn *text)
+{
+	char error[JSON_ERROR_MAX];
+	struct doc *doc = NULL;
+
+	if (cli_args_has(a, "json") || strcmp(r->type, "application/json") != 0) {
+		fwrite(buf_data(&r->body), 1, buf_len(&r->body), stdout);
+		if (buf_len(&r->body) > 0 && buf_data(&r->body)[buf_len(&r->body) - 1] != '\n')
+			putchar('\n');
+		return 0;
+	}
+	if (json_parse(buf_data(&r->body), buf_len(&r->body), error, &doc) != 0)
+		return cli_args_wrong(a, "the answer is too large to show; ask for --json (%s)", error);
+	text(doc->root);
+	doc_free(doc);
+	return 0;
+}
+
+static int
+answer(const struct cli_args *a, graph_fn *fn, graph_text_fn *text, bool write)
+{
+	struct graph_ask *ask = calloc(1, sizeof(*ask));
+	struct graph_reply r;
+	int rc, code = CMD_USAGE;
+
+	if (ask == NULL)
+		return cli_args_wrong(a, "out of memory");
+	graph_reply_init(&r);
+	ask->now = clock_wall();
+	take_options(a, ask);
+	rc = open_store(a, write, &ask->past);
+	if (rc == 0) {
+		rc = fn(ask, &r);
+		if (rc == 0 && r.body.overflowed)
+			rc = graph_reply_fail(&r, -ENOMEM, "the answer is too large");
+		if (rc == 0)
+			code = print_answer(a, &r, text);
+		else
+			cli_args_wrong(a, "%s", r.error);
+		if (rc == 0 && code == 0)
+			code = r.finding ? CMD_FINDING : CMD_HELD;
+	}
+	past_close(ask->past);
+	graph_reply_fini(&r);
+	free(ask);
+	return code;
+}
+
+/* ---- verbs ---- */
+
+static int show(const struct cli_args *a) { return answer(a, graph_show, graph_text_show, false); }
+static int diff(const struct cli_args *a) { return answer(a, graph_diff, graph_text_diff, false); }
+static int blame(const struct cli_args *a) { return answer(a, graph_blame, graph_text_blame, false); }
+static int impact(const struct cli_args *a) { return answer(a, graph_impact, graph_text_impact, false); }
+
+#define STORE { 0, "store", "FILE", "the map; default $FAULTLINE_GRAPH, else $XDG_STATE_HOME/faultline/map.db" }
+#define VIEW \
+	STORE, { 0, "at", "TIME", "the map as of then: what was seen in the window before it" }, \
+	{ 0, "window", "DURATION", "that window; default 24h" }, { 0, "since", "DURATION", "what was seen since then" }, \
+	{ 0, "known", "TIME", "as we knew it then" }, { 0, "fold", NULL, "leave load balancers and the like out" }
+
+static const struct cli_opt show_opts[] = { VIEW,
+	{ 0, "apps", NULL, "applications instead of services" },
+	{ 0, "evidence", NULL, "all evidence of each line (with --json)" }, { .name = NULL } };
+static const struct cli_opt diff_opts[] = { STORE, { 0, "window", "DURATION", "what was seen so long before each time; default 24h" },
+	{ 0, "recorded", NULL, "compare what was known at the two times, not what was so" }, { .name = NULL } };
+static const struct cli_opt blame_opts[] = { STORE, { .name = NULL } };
+static const struct cli_opt impact_opts[] = { VIEW,
+	{ 0, "down", "FACT=VALUE", "all services that are only there fail, such as zone=a; may be repeated" },
+	{ 0, "spof", NULL, "every single failure, the worst first" }, { 0, "top", "N", "so many of them; default 20" },
+	{ 0, "shared", NULL, "what redundant groups have in common after all" },
+	{ 0, "by", "FACTS", "facts that members may share; default zone,host,rack" },
+	{ 0, "cuts", "FUNCTION", "the smallest sets of failures that take a function or a service down" },
+	{ 0, "size", "N", "of so many at most; default 3" },
+	{ 0, "startup", NULL, "of what is needed to start, instead of to run" },
+	{ 0, "soft-spreads", NULL, "what is degraded degrades those that need it softly, too" }, { .name = NULL } };
+
+static const struct cli_verb verbs[] = {
+	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,
+	    "  faultline graph show\n  faultline graph show cart --at 2026-03-01T12:00Z --json\n", show },
+	{ "impact", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "who goes down, who gets worse, who is at risk, and why", impact_opts,
+	    "  faultline graph impact redis\n  faultline graph impact --down zone=a\n  faultline graph impact --spof --top 10\n"
+	    "  faultline graph impact --cuts checkout\n", impact },
+	{ "diff", NULL, "TIME [TIME]", 1, 2, "what is not the same at two times (the second: now)", diff_opts,
+	    "  faultline graph diff -7d\n  faultline graph diff 2026-03-01 2026-03-08 --json\n", diff },
+	{ "blame", NULL, "LINE", 1, 2, "who saw a line, when first, when last", blame_opts, "  faultline graph blame 'cart -> redis'\n", blame },
+	{ .name = NULL },
+};
+static const struct cli_group group = {
+	.name = "graph", .help = "the map: services, lines, their past, and what follows from it", .verbs = verbs, .local = true,
+	.more = "Times: 2026-03-01T12:00Z, -2h, yesterday, now. Exit code 1: something was found that should be looked at.\n",
+};
+
+int
+cmd_graph(int argc, char **argv)
+{
+	return cli_args_run(&group, argc, argv);
+}

@@ -4,7 +4,8 @@
 #   make VARIANT=asan    the same under build/asan (variants: release debug asan tsan fuzz cov)
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
-#   make pictures        draw those of doc/policies.md anew
+#   make test-long       what CI runs a sample of: every model of the audit against brute force, a million histories each
+#   make pictures        draw those of the manual anew
 
 VARIANT ?= release
 CC ?= gcc
@@ -46,7 +47,7 @@ PICTURES_OBJ := $(PICTURES_SRC:%.c=$(B)/%.o)
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 
-.PHONY: all lib unit pictures fuzzers sim e2e benches test demo bench install clean tidy deps
+.PHONY: all lib unit pictures fuzzers sim e2e benches test test-long demo bench install clean tidy deps
 all: $(B)/faultline
 ifeq ($(VARIANT),release)
 all: build/faultline
@@ -99,7 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md: real policies in front of simulated services. A unit test compares them with what is in doc.
+# The pictures of doc/policies.md, real policies in front of simulated services, and of doc/audit-transactions.md. A unit test compares
+# them with what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a
@@ -140,6 +142,11 @@ tidy:
 test demo bench: deps
 test:
 	@tools/run-tests
+# Unit tests that try more when FAULTLINE_LONG says how many: histories judged by the audit and by brute force.
+LONG_TESTS := test_models test_models_counted test_causal
+LONG_COUNT ?= 1000000
+test-long: $(LONG_TESTS:%=$(B)/test/unit/%)
+	@for t in $^; do echo $$t; FAULTLINE_LONG=$(LONG_COUNT) $$t || exit 1; done
 demo:
 	@$(MAKE) --no-print-directory all
 	@tools/demo

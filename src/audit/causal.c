@@ -655,7 +655,9 @@ explain(const struct calls *calls, const struct chosen *h, enum causal_kind kind
 		rc = -ENOMEM;
 	for (uint32_t i = 0; rc == 0 && i < h->count; i++)
 		if (s.kept[h->list[i]]) {
-			ret->culprit = h->list[i] == shown ? ret->call_count : ret->culprit;
+			/* It shows where the last of them was read. */
+			if (calls->at[h->list[i]].kind != MODEL_REGISTER_WRITE && calls->at[h->list[i]].kind != MODEL_REGISTER_DELETE)
+				ret->culprit = ret->call_count;
 			ret->calls[ret->call_count++] = h->list[i];
 		}
 	free(s.kept);

@@ -66,6 +66,13 @@ note_unknown(struct check *c, const struct deeds_object *o, const struct calls *
 				 res->pending);
 }
 
+/* Is each object judged alone? */
+static bool
+by_object(const struct model *m, const struct checker_options *opt)
+{
+	return m->split == MODEL_BY_KEY && !opt->whole && (opt->order == CHECKER_LINEARIZABLE || opt->order == CHECKER_STALE);
+}
+
 /* "client 3 got dequeue -> 5, from 1.200 s to 1.300 s" */
 static void
 put_deed(const struct check *c, uint32_t op, struct buf *out)
@@ -73,7 +80,7 @@ put_deed(const struct check *c, uint32_t op, struct buf *out)
 	const struct tape_op *o = &c->tape->ops[op];
 
 	(void)buf_printf(out, "client %" PRId64 " did ", o->process);
-	ruling_put_op(c->tape, o, out);
+	ruling_put_op(c->tape, o, !by_object(c->model, &c->opt), out);
 	if (o->complete_ns == FL_NEVER)
 		(void)buf_printf(out, " from %.3f s on", (double)o->invoke_ns / (double)FL_SEC);
 	else
@@ -275,7 +282,10 @@ translate(struct check *c, const struct deeds_object *o, struct calls *calls)
 			return rc;
 		c->r->ops++;
 		c->r->unknown_ops += d.outcome == TAPE_INFO;
-		if (d.outcome == TAPE_FAIL && !(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op)))
+		bool tells = c->model->failures ||
+			(c->model->registers && d.kind == MODEL_REGISTER_CAS && model_register_mismatch(c->tape, d.op));
+
+		if (d.outcome == TAPE_FAIL && !tells)
 			continue;
 		rc = c->model->translate(&in, &d);
 		if (rc != 0) {
@@ -488,13 +498,6 @@ defaults(const struct checker_options *opt)
 	o.memory_bytes_max = o.memory_bytes_max == 0 ? MEMORY_DEFAULT : o.memory_bytes_max;
 	o.stale_max = o.stale_max == 0 ? STALE_MAX_DEFAULT : o.stale_max;
 	return o;
-}
-
-/* Is each object judged alone? */
-static bool
-by_object(const struct model *m, const struct checker_options *opt)
-{
-	return m->split == MODEL_BY_KEY && !opt->whole && (opt->order == CHECKER_LINEARIZABLE || opt->order == CHECKER_STALE);
 }
 
 static int

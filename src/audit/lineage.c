@@ -38,7 +38,7 @@ lineage_close(const struct lineage *l, const struct lineage_call *c)
 }
 
 const struct lineage_line *
-lineage_line(const struct lineage *l, const struct lineage_call *c)
+lineage_line_of(const struct lineage *l, const struct lineage_call *c)
 {
 	const uint32_t k = lineage_link_line(l, lineage_event(c)->line);
 
@@ -49,7 +49,7 @@ lineage_line(const struct lineage *l, const struct lineage_call *c)
 static struct trace_text
 service(const struct lineage *l, const struct lineage_call *c, bool called)
 {
-	const struct lineage_line *line = lineage_line(l, c);
+	const struct lineage_line *line = lineage_line_of(l, c);
 	const struct trace_text none = { .p = NULL }, said = line == NULL ? none : called ? line->to : line->from;
 
 	return said.n > 0 || !called ? said : lineage_event(c)->line;

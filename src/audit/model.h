@@ -67,6 +67,7 @@ struct model {
 	enum model_split split;
 	bool registers;                 /* goes to register.h */
 	bool texts;                     /* where no read returns nil, the empty text means that there is nothing */
+	bool failures;                  /* translate is shown failed operations too */
 	bool elements;                  /* without calls that see the whole, each element is an object of its own (calls.a) */
 	/* Add the calls of one operation. 0, -ENOMEM, -EINVAL. */
 	int (*translate)(struct model_input *in, const struct model_deed *deed);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_SEND, LOG_POLL, LOG_TXN, LOG_ASSIGN, LOG_OTHER };
+enum { LOG_SEND, LOG_POLL, LOG_TXN, LOG_ASSIGN, LOG_SUBSCRIBE, LOG_OTHER };
 /* Kinds of calls; list: key, offset (OFFSET_NONE: not known), value. */
-enum { CALL_SENT, CALL_POLLED, CALL_ASSIGNED };
+enum { CALL_SENT, CALL_POLLED, CALL_ASSIGNED, CALL_SUBSCRIBED, CALL_ASTRAY };
 #define OFFSET_NONE INT64_MIN
 
 static const struct model_word words[] = {
-	{ "send", LOG_SEND }, { "poll", LOG_POLL }, { "txn", LOG_TXN }, { "assign", LOG_ASSIGN }, { "subscribe", LOG_ASSIGN },
+	{ "send", LOG_SEND }, { "poll", LOG_POLL }, { "txn", LOG_TXN }, { "assign", LOG_ASSIGN }, { "subscribe", LOG_SUBSCRIBE },
 	{ "crash", LOG_OTHER }, { "debug-topic-partitions", LOG_OTHER }, { NULL, 0 },
 };
 
@@ -91,8 +91,15 @@ translate(struct model_input *in, const struct model_deed *d)
 
 	if (d->kind == LOG_OTHER)
 		return 0;
-	if (d->kind == LOG_ASSIGN) {
-		one.kind = CALL_ASSIGNED;
+	/* A poll that failed, or of which nothing was heard, leaves the client nobody knows where. */
+	if (!known && d->kind != LOG_SEND) {
+		one.kind = CALL_ASTRAY;
+		rc = calls_add(in->calls, &one);
+	}
+	if (d->outcome == TAPE_FAIL || rc != 0)
+		return rc;
+	if (d->kind == LOG_ASSIGN || d->kind == LOG_SUBSCRIBE) {
+		one.kind = d->kind == LOG_ASSIGN ? CALL_ASSIGNED : CALL_SUBSCRIBED;
 		return known ? calls_add(in->calls, &one) : 0;
 	}
 	if (v.type == TAPE_NIL || (d->kind == LOG_POLL && !known))
@@ -240,12 +247,14 @@ values(struct log *l)
 	return true;
 }
 
-/* A process and what it did last to a key. */
+/* What a process did to a key. */
 struct step {
 	int64_t process, key, offset;
 	uint32_t call;
+	uint32_t part;                  /* SENDS; else polls of one assignment have one number */
 	uint16_t kind;
 };
+#define SENDS 0
 
 static int
 by_process(const void *pa, const void *pb)
@@ -266,45 +275,84 @@ by_process_and_key(const void *pa, const void *pb)
 		return a->process < b->process ? -1 : 1;
 	if (a->key != b->key)
 		return a->key < b->key ? -1 : 1;
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
+	if (a->part != b->part)
+		return a->part < b->part ? -1 : 1;
 	return (a->call > b->call) - (a->call < b->call);
 }
 
-/*
- * A process's offsets grow. To have assignments between polls of a key, each poll is given the number of assignments before it:
- * it goes into kind, so that polls are compared only with those of the same assignment.
- */
+/* Is an offset between these two known to have a value? */
+static bool
+skipped(const struct log *l, const struct step *a, const struct step *b)
+{
+	uint32_t lo = 0, hi = l->count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct entry *e = &l->by_offset[mid];
+
+		if (e->key < a->key || (e->key == a->key && e->offset <= a->offset))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < l->count && l->by_offset[lo].key == a->key && l->by_offset[lo].offset < b->offset;
+}
+
+/* Steps by process and time get their part. What is polled by subscription may go back and skip as the group is balanced: it is left out. */
+static uint32_t
+take_apart(struct step *steps, uint32_t n)
+{
+	uint32_t kept = 0, assigned = 0;
+	bool subscribed = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (i == 0 || steps[i].process != steps[i - 1].process)
+			subscribed = false;
+		assigned += i == 0 || steps[i].process != steps[i - 1].process || steps[i].kind > CALL_POLLED;
+		if (steps[i].kind > CALL_POLLED) {
+			subscribed = steps[i].kind == CALL_SUBSCRIBED || (subscribed && steps[i].kind == CALL_ASTRAY);
+			continue;
+		}
+		if (steps[i].kind == CALL_POLLED && subscribed)
+			continue;
+		steps[kept] = steps[i];
+		steps[kept++].part = steps[i].kind == CALL_SENT ? SENDS : assigned;
+	}
+	return kept;
+}
+
+/* A process's offsets grow, and it polls all there are: between assignments, of one key. */
 static int
 growing(struct log *l)
 {
 	struct step *steps = malloc(((size_t)l->calls->count + 1) * sizeof(steps[0]));
-	uint32_t n = 0, assigned = 0;
+	uint32_t n = 0;
 
 	if (steps == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < l->calls->count; i++) {
 		const struct calls_one *c = &l->calls->at[i];
 		const int64_t *list = l->calls->lists + c->list_at;
+		bool has = c->kind == CALL_SENT || c->kind == CALL_POLLED;
 
-		if (c->kind == CALL_ASSIGNED || (calls_required(c) && list[1] != OFFSET_NONE))
-			steps[n++] = (struct step){ c->process, c->kind == CALL_ASSIGNED ? 0 : list[0], c->kind == CALL_ASSIGNED ? 0 : list[1],
-				i, c->kind };
+		if (!has || (calls_required(c) && list[1] != OFFSET_NONE))
+			steps[n++] = (struct step){ c->process, has ? list[0] : 0, has ? list[1] : 0, i, SENDS, c->kind };
 	}
 	qsort(steps, n, sizeof(steps[0]), by_process);
-	for (uint32_t i = 0; i < n; i++) {
-		assigned = i > 0 && steps[i].process == steps[i - 1].process ? assigned : 0;
-		assigned += steps[i].kind == CALL_ASSIGNED && assigned < UINT16_MAX - 8;
-		steps[i].kind = steps[i].kind == CALL_SENT ? 0 : steps[i].kind == CALL_ASSIGNED ? UINT16_MAX : (uint16_t)(assigned + 1);
-	}
+	n = take_apart(steps, n);
 	qsort(steps, n, sizeof(steps[0]), by_process_and_key);
 	for (uint32_t i = 1; i < n; i++) {
 		const struct step *a = &steps[i - 1], *b = &steps[i];
 
-		if (a->process != b->process || a->key != b->key || a->kind != b->kind || a->kind == UINT16_MAX || b->offset > a->offset)
+		if (a->process != b->process || a->key != b->key || a->part != b->part)
 			continue;
-		(void)illegal(l, a->kind == 0 ? "a client sent, and its offset went back" : "a client polled, and its offset went back", a->call,
-			      b->call);
+		if (b->offset <= a->offset)
+			(void)illegal(l, a->part == SENDS ? "a client sent, and its offset went back" : "a client polled, and its offset went back",
+				      a->call, b->call);
+		else if (a->part != SENDS && skipped(l, a, b))
+			(void)illegal(l, "a client polled, and an offset between that has a value was skipped", a->call, b->call);
+		else
+			continue;
 		break;
 	}
 	free(steps);
@@ -325,7 +373,7 @@ check(const struct calls *calls, struct model_finding *ret)
 		const struct calls_one *c = &calls->at[i];
 		const int64_t *list = calls->lists + c->list_at;
 
-		if (c->kind != CALL_ASSIGNED)
+		if (c->kind == CALL_SENT || c->kind == CALL_POLLED)
 			entries[l.count++] = (struct entry){ list[0], list[1], list[2], i, c->kind == CALL_POLLED, calls_required(c) };
 	}
 	l.by_value = entries + l.count;
@@ -342,5 +390,5 @@ check(const struct calls *calls, struct model_finding *ret)
 
 const struct model model_log_keys = {
 	.name = "log", .is = "log", .help = "logs as of Kafka: send [[\"send\", key, value]] gets an offset, poll; txn of both", .words = words,
-	.split = MODEL_WHOLE, .translate = translate, .monitor = check,
+	.split = MODEL_WHOLE, .failures = true, .translate = translate, .monitor = check,
 };

@@ -436,7 +436,12 @@ shrink(const struct object_ask *ask, const struct calls *all, const struct look 
 	translate(ret->calls, rc == 0 ? ret->call_count : 0, &cut);
 	translate(ret->order, rc == 0 ? ret->order_count : 0, &cut);
 	part_fini(&cut);
-	return rc;
+	if (rc == 0)
+		return rc;
+	/* The search in depth stops where its longest order does, which need not be where every order must. */
+	object_fini(ret);
+	ret->call_count = ret->order_count = 0;
+	return shrink_to(ask, all, true, budget, ret);
 }
 
 /* Nothing but the calls that were named, or the one at which the search failed. */

@@ -19,6 +19,7 @@ struct ranks {
 	struct places places;
 	uint32_t *adder;                /* by place of the element; CALLS_NONE */
 	uint64_t *seen;                 /* by place of the element: its rank, or NOT_SEEN */
+	uint32_t *seer;                 /* by place of the element: the read of the fewest that saw it */
 	uint32_t *reads;                /* by how much they saw */
 	uint64_t *rank;                 /* of each call */
 	uint32_t read_count;
@@ -39,6 +40,7 @@ ranks_fini(struct ranks *r)
 	places_fini(&r->places);
 	free(r->adder);
 	free(r->seen);
+	free(r->seer);
 	free(r->reads);
 	free(r->rank);
 }
@@ -60,9 +62,10 @@ ranks_init(struct ranks *r)
 		return rc;
 	r->adder = malloc(((size_t)r->places.count + 1) * sizeof(r->adder[0]));
 	r->seen = calloc((size_t)r->places.count + 1, sizeof(r->seen[0]));
+	r->seer = calloc((size_t)r->places.count + 1, sizeof(r->seer[0]));
 	r->reads = malloc(n * sizeof(r->reads[0]));
 	r->rank = calloc(n, sizeof(r->rank[0]));
-	if (r->adder == NULL || r->seen == NULL || r->reads == NULL || r->rank == NULL)
+	if (r->adder == NULL || r->seen == NULL || r->seer == NULL || r->reads == NULL || r->rank == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < r->places.count; i++)
 		r->adder[i] = CALLS_NONE;
@@ -152,6 +155,7 @@ rank_lists(struct ranks *r)
 			if (r->seen[place] != NOT_SEEN)
 				return illegal(r, "an element was seen twice that was put there once", r->adder[place], r->reads[i]);
 			r->seen[place] = 2 * (uint64_t)k + 1;
+			r->seer[place] = r->reads[i];
 		}
 		r->rank[r->reads[i]] = 2 * (uint64_t)c->list_count;
 		before = c;
@@ -174,10 +178,12 @@ rank_sets(struct ranks *r)
 		for (uint32_t k = 0; k < c->list_count; k++) {
 			if (!element(r, r->reads[i], r->calls->lists[c->list_at + k], &place))
 				return false;
-			if (r->seen[place] == NOT_SEEN)
-				r->seen[place] = 2 * level - 1;
-			else
+			if (r->seen[place] != NOT_SEEN) {
 				old++;
+				continue;
+			}
+			r->seen[place] = 2 * level - 1;
+			r->seer[place] = r->reads[i];
 		}
 		if (old < known)
 			return illegal(r, "of two reads each saw something that the other did not", r->reads[i - 1], r->reads[i]);
@@ -185,6 +191,15 @@ rank_sets(struct ranks *r)
 		r->rank[r->reads[i]] = 2 * level;
 	}
 	return true;
+}
+
+/* `later` was put there after `sooner` had been, and a read saw it without `sooner` before it. */
+static bool
+unseen(struct ranks *r, uint32_t sooner, uint32_t later)
+{
+	(void)illegal(r, "an element was seen without one that had been put there before it", sooner, later);
+	r->finding->witness[r->finding->witness_count++] = r->seer[places_of(&r->places, r->calls->at[later].a)];
+	return false;
 }
 
 /* Does a call that returned before another was invoked stand behind it? */
@@ -204,6 +219,8 @@ in_time(struct ranks *r, const struct calls_event *events, uint32_t n)
 		}
 		if (last == CALLS_NONE || r->rank[last] <= r->rank[i] || (!calls_required(c) && r->rank[i] == BEHIND_ALL))
 			continue;
+		if (c->kind == r->kind_add && r->calls->at[last].kind == r->kind_add)
+			return unseen(r, last, i);
 		if (r->rank[last] == BEHIND_ALL)
 			return illegal(r, "what had been put there was not seen afterwards", last, i);
 		return illegal(r, c->kind == r->kind_read ? "a later read saw less than was there before" :

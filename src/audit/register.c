@@ -17,6 +17,7 @@
 #define MEMORY_DEFAULT ((size_t)512 << 20)
 #define OUTCOME_BYTES_MAX ((size_t)256 << 20)
 #define SAY_MAX 16384
+#define SEARCH_OPS_MAX 50000u
 
 /* The operations of one key, a run of the list of all operations sorted by key. */
 struct keyrange {
@@ -213,13 +214,16 @@ static int
 convict(struct audit *a, const struct keyrange *r, const struct keyhist *k, const struct zones_result *z, const struct linear_result *found)
 {
 	struct linear_budget budget = { a->minimise_left, a->opt.memory_bytes_max };
-	struct linear_result l;
+	struct linear_result l = { .answer = LINEAR_SPENT };
 	uint32_t hint[ZONES_WITNESS_MAX + 1];
+	/* Of a long history the longest order would cost more than the verdict. */
+	bool search = z->answer != ZONES_ILLEGAL || k->op_count <= SEARCH_OPS_MAX;
 
 	a->out->keys_invalid++;
 	if (a->out->evidence_count == VERDICT_EVIDENCE_MAX)
 		return 0;
-	linear_check(k, &budget, true, &l);
+	if (search)
+		linear_check(k, &budget, true, &l);
 	a->out->configs += a->minimise_left - budget.configs;
 	a->minimise_left = budget.configs;
 	fl_assert(l.answer != LINEAR_LEGAL);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <string.h>
 
 #define MEM_BYTES_MAX ((size_t)256 << 20)
 #define TEXT_OPS_MAX 24         /* operations shown to people for one contradiction */
@@ -35,8 +36,12 @@ op_json(const struct tape *t, uint32_t index, const struct ruling_evidence *e, b
 	jsonw_num(w, "process", op->process);
 	jsonw_str(w, "type", tape_outcome_name((enum tape_outcome)op->outcome));
 	jsonw_str(w, "f", tape_chars(t, op->f));
-	if (e->key != NULL)
+	if (e->key != NULL) {
 		jsonw_str(w, "key", e->key);
+	} else if (op->has_key) {
+		jsonw_key(w, "key");
+		tape_value_json(t, op->key, w);
+	}
 	jsonw_key(w, "value");
 	tape_value_json(t, op->outcome == TAPE_OK && op->has_result ? op->result : op->call, w);
 	if (op->has_result && op->call.type != TAPE_NIL && !tape_value_same(t, op->call, op->result)) {
@@ -128,10 +133,21 @@ ruling_json(const struct ruling *r, struct jsonw *w)
 	jsonw_end(w);
 }
 
+/* Locks return nothing of which there is anything to be said. */
+static bool
+is_of_lock(const char *f)
+{
+	return strcmp(f, "acquire") == 0 || strcmp(f, "release") == 0 || strcmp(f, "lock") == 0 || strcmp(f, "unlock") == 0;
+}
+
 void
-ruling_put_op(const struct tape *t, const struct tape_op *op, struct buf *out)
+ruling_put_op(const struct tape *t, const struct tape_op *op, bool with_key, struct buf *out)
 {
 	(void)buf_puts(out, tape_chars(t, op->f));
+	if (with_key && op->has_key) {
+		(void)buf_putc(out, ' ');
+		tape_value_put_plain(t, op->key, VALUE_COLUMNS, out);
+	}
 	if (op->call.type != TAPE_NIL) {
 		(void)buf_putc(out, ' ');
 		tape_value_put(t, op->call, VALUE_COLUMNS, out);
@@ -139,7 +155,7 @@ ruling_put_op(const struct tape *t, const struct tape_op *op, struct buf *out)
 	if (op->outcome != TAPE_OK || !op->has_result || tape_value_same(t, op->call, op->result)) {
 		if (op->call.type == TAPE_NIL && op->outcome == TAPE_INFO)
 			(void)buf_puts(out, " ?");
-		else if (op->call.type == TAPE_NIL && op->outcome == TAPE_OK && op->has_result)
+		else if (op->call.type == TAPE_NIL && op->outcome == TAPE_OK && op->has_result && !is_of_lock(tape_chars(t, op->f)))
 			(void)buf_puts(out, " nil");
 		return;
 	}
@@ -148,12 +164,12 @@ ruling_put_op(const struct tape *t, const struct tape_op *op, struct buf *out)
 }
 
 static void
-put_text_op(const struct tape *t, const struct tape_op *op, bool culprit, struct buf *out)
+put_text_op(const struct tape *t, const struct tape_op *op, bool with_key, bool culprit, struct buf *out)
 {
 	struct buf what;
 
 	buf_init(&what, 4096);
-	ruling_put_op(t, op, &what);
+	ruling_put_op(t, op, with_key, &what);
 	(void)buf_printf(out, "  %s client %-4" PRId64 " %-24s %10.3f s", culprit ? ">" : " ", op->process, buf_str(&what),
 			 (double)op->invoke_ns / (double)FL_SEC);
 	if (op->complete_ns == FL_NEVER)
@@ -171,7 +187,7 @@ static void
 put_named(const struct tape *t, uint32_t index, struct buf *out)
 {
 	(void)buf_puts(out, "\"");
-	ruling_put_op(t, &t->ops[index], out);
+	ruling_put_op(t, &t->ops[index], false, out);
 	(void)buf_printf(out, "\" of client %" PRId64, t->ops[index].process);
 }
 
@@ -204,7 +220,7 @@ put_text_evidence(const struct ruling *r, const struct ruling_evidence *e, struc
 	else
 		(void)buf_printf(out, "\n%s.\n\n", e->say);
 	for (uint32_t i = 0; i < e->op_count && i < TEXT_OPS_MAX; i++)
-		put_text_op(r->tape, &r->tape->ops[e->ops[i]], i == e->culprit, out);
+		put_text_op(r->tape, &r->tape->ops[e->ops[i]], e->key == NULL, i == e->culprit, out);
 	if (e->op_count > TEXT_OPS_MAX)
 		(void)buf_printf(out, "    and %" PRIu32 " more\n", e->op_count - TEXT_OPS_MAX);
 	if (!e->minimal)

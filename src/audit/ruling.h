@@ -62,7 +62,7 @@ void ruling_fini(struct ruling *r);                             /* half-built on
 void ruling_json(const struct ruling *r, struct jsonw *w);
 /* Some lines: the verdict, and for each contradiction the sentence and its operations. */
 void ruling_text(const struct ruling *r, struct buf *out);
-/* "write 17", "dequeue -> 5", without the key. */
-void ruling_put_op(const struct tape *t, const struct tape_op *op, struct buf *out);
+/* "write 17", "dequeue -> 5"; with_key, where there is one: "write x 17". */
+void ruling_put_op(const struct tape *t, const struct tape_op *op, bool with_key, struct buf *out);
 
 #endif

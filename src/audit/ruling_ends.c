@@ -66,16 +66,17 @@ add_one(struct ruling *r, struct ruling_evidence *e, struct deeds *d, struct val
 
 	if (rc == 0)
 		rc = ends_find(&calls, d->model, self, &ends);
-	if (rc == 0 && ends.count > 0) {
+	/* What a monitor shows may leave out what was put there: then nothing fits, and that says nothing. */
+	if (rc == 0 && ends.count > 0 && (ends.at[0].order_count > 0 || e->op_count == 1)) {
 		list = arena_alloc(&r->mem, ends.count * sizeof(list[0]));
 		rc = list == NULL ? -ENOMEM : 0;
 	}
-	for (uint32_t i = 0; rc == 0 && i < ends.count; i++)
+	for (uint32_t i = 0; rc == 0 && list != NULL && i < ends.count; i++)
 		rc = take_end(r, d->model, self, values, &calls, &ends.at[i], &list[i]);
 	if (rc == 0) {
 		e->ends = list;
-		e->end_count = ends.count;
-		e->more_ends = ends.more;
+		e->end_count = list == NULL ? 0 : ends.count;
+		e->more_ends = list != NULL && ends.more;
 	}
 	ends_fini(&ends);
 	calls_fini(&calls);

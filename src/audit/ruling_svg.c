@@ -114,7 +114,7 @@ put_label(const struct picture *p, const struct tape_op *o, struct buf *out)
 	struct buf what;
 
 	buf_init(&what, 8192);
-	ruling_put_op(p->r->tape, o, &what);
+	ruling_put_op(p->r->tape, o, p->e->key == NULL, &what);
 	(void)text_html(out, buf_str(&what), FL_MIN(buf_len(&what), (size_t)LABEL_BYTES));
 	buf_fini(&what);
 }

@@ -347,19 +347,39 @@ passed_over(struct tape_lex *l)
 	return ok;
 }
 
+/* The name of a member as most recorders write it, with its colon right behind it; l->p goes on then. */
+#define PLAIN(text, which) (memcmp(l->p, text, sizeof(text) - 1) == 0 ? (l->p += sizeof(text) - 1, space(l), which) : TAPE_MEMBER_OTHER)
+static inline enum tape_lex_member
+plain_member(struct tape_lex *l)
+{
+	if (l->end - l->p < 10)
+		return TAPE_MEMBER_OTHER;
+	switch (l->p[1]) {
+	case 'p': return PLAIN("\"process\":", TAPE_MEMBER_PROCESS);
+	case 't': return l->p[2] == 'i' ? PLAIN("\"time\":", TAPE_MEMBER_TIME) : PLAIN("\"type\":", TAPE_MEMBER_TYPE);
+	case 'f': return PLAIN("\"f\":", TAPE_MEMBER_F);
+	case 'k': return PLAIN("\"key\":", TAPE_MEMBER_KEY);
+	case 'v': return PLAIN("\"value\":", TAPE_MEMBER_VALUE);
+	default: return TAPE_MEMBER_OTHER;
+	}
+}
+#undef PLAIN
+
 static bool
 member(struct tape_lex *l, struct tape_event *ev)
 {
 	struct tape_lex_place at = tape_lex_place(l);
+	enum tape_lex_member which = plain_member(l);
 	const char *p;
 	size_t n;
 
-	if (!name(l, &p, &n))
-		return false;
-	enum tape_lex_member which = tape_lex_member(p, n);
-
-	if (which == TAPE_MEMBER_OTHER)
-		return passed_over(l);
+	if (which == TAPE_MEMBER_OTHER) {
+		if (!name(l, &p, &n))
+			return false;
+		which = tape_lex_member(p, n);
+		if (which == TAPE_MEMBER_OTHER)
+			return passed_over(l);
+	}
 	if (ev->saw & (1u << which)) {
 		return tape_lex_fail_at(l, at, "a member stands twice");
 	}

@@ -2,6 +2,7 @@
 /* check_txn.c - faultline check --txn: which isolation levels does a history of transactions have, and which does it break? */
 #include "audit/tape_read.h"
 #include "audit/txn_bank.h"
+#include "audit/txn_draw.h"
 #include "audit/txn_foreign.h"
 #include "audit/txn_read.h"
 #include "audit/txn_say.h"
@@ -275,7 +276,7 @@ write_svg(const struct check *c, const struct txn_outcome_of *outcome)
 	int rc = -ENOBUFS;
 
 	buf_init(&out, OUTPUT_BYTES_MAX);
-	txn_say_svg(outcome, &out);
+	txn_draw_all(outcome, &out);
 	if (!out.overflowed) {
 		FILE *f = fopen(c->svg, "w");
 

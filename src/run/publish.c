@@ -193,6 +193,8 @@ describe_files(const struct experiment *x, struct arena *mem, struct run_result 
 	r->file_count = FL_ARRAY_LEN(always);
 	if (!x->has_load)
 		return 0;
+	if (x->load.type == EXPERIMENT_PROGRAM)
+		return 0;
 	if (x->load.type == EXPERIMENT_HTTP)
 		files[r->file_count++] = (struct result_pair){ "requests.jsonl", "requests that were drawn to be kept, and how each ended" };
 	else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_txn.h"
 
 static const struct {
 	const char *name;
@@ -27,11 +28,14 @@ static const struct {
 const char *
 pictures_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : NULL;
+	return i < FL_ARRAY_LEN(all) ? all[i].name : draw_txn_name(i - (unsigned)FL_ARRAY_LEN(all));
 }
 
 void
 pictures_draw(unsigned i, struct buf *out)
 {
-	all[i].draw(out);
+	if (i < FL_ARRAY_LEN(all))
+		all[i].draw(out);
+	else
+		draw_txn(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

@@ -534,9 +534,32 @@ write_down(struct buf *b, const struct subject *s, const struct life *h)
 		}
 }
 
+/* The evidence alone is contradictory: there is no order of the operations shown. And an end is one: a legal order. */
+static void
+check_evidence(const struct subject *s, const struct life *h, const struct ruling_evidence *e, const struct world *start, struct buf *say)
+{
+	struct life part = *h;
+
+	for (int i = 0; i < part.count; i++)
+		part.ops[i].outcome = FAIL;
+	for (uint32_t i = 0; i < e->op_count; i++)
+		part.ops[e->ops[i]].outcome = h->ops[e->ops[i]].outcome;
+	if (explain(s, &part, 0, start))
+		fail_msg("%s: the evidence is no contradiction:\n%s", s->model, buf_str(say));
+	for (uint32_t i = 0; i < e->end_count; i++) {
+		for (int k = 0; k < part.count; k++)
+			part.ops[k].outcome = FAIL;
+		for (uint32_t k = 0; k < e->ends[i].order_count; k++)
+			part.ops[e->ends[i].order[k]].outcome = h->ops[e->ends[i].order[k]].outcome;
+		if (!explain(s, &part, 0, start) || e->ends[i].next_count == 0)
+			fail_msg("%s: the order shown is none:\n%s", s->model, buf_str(say));
+	}
+}
+
 /* What the checkers say of the text: 1 valid, 0 invalid, -1 unknown. */
 static int
-judge(const struct subject *s, const char *text, size_t n, bool depth_first, uint32_t *ret_bound, struct buf *say)
+judge(const struct subject *s, const struct life *h, const struct world *start, struct buf *text, bool depth_first, uint32_t *ret_bound,
+      struct buf *say)
 {
 	struct checker_options options = { .order = s->stale > 0 ? CHECKER_STALE : s->sequential ? CHECKER_SEQUENTIAL : CHECKER_LINEARIZABLE,
 		.depth_first = depth_first, .stale_max = (uint32_t)s->stale, .memory_bytes_max = 64u << 20 };
@@ -545,12 +568,12 @@ judge(const struct subject *s, const char *text, size_t n, bool depth_first, uin
 	struct tape t;
 
 	tape_init(&t, 16u << 20);
-	if (tape_read_all(&t, NULL, text, n, &info) != 0)
-		fail_msg("%s:%u: %s", text, info.line, info.error);
+	if (tape_read_all(&t, NULL, buf_data(text), buf_len(text), &info) != 0)
+		fail_msg("%s:%u: %s", buf_str(text), info.line, info.error);
 	int rc = checker_run(&t, model_find(s->model), &options, &r);
 
 	if (rc != 0)
-		fail_msg("%s\n%d %s", text, rc, r.reason);
+		fail_msg("%s\n%d %s", buf_str(text), rc, r.reason);
 	*ret_bound = r.bound;
 	buf_clear(say);
 	ruling_text(&r, say);
@@ -560,6 +583,8 @@ judge(const struct subject *s, const char *text, size_t n, bool depth_first, uin
 		assert_true(r.evidence[i].say[0] != '\0');
 		for (uint32_t k = 1; k < r.evidence[i].op_count; k++)
 			assert_true(r.evidence[i].ops[k] > r.evidence[i].ops[k - 1]);
+		if (s->stale == 0)
+			check_evidence(s, h, &r.evidence[i], start, say);
 	}
 	int said = r.verdict == VERDICT_VALID ? 1 : r.verdict == VERDICT_INVALID ? 0 : -1;
 
@@ -595,7 +620,7 @@ try_one(struct dice *d, const struct subject *s, struct buf *text, struct buf *s
 	write_down(text, s, &h);
 	/* One of the two ways, in turn: the fast ones that the program takes, and the plain search. */
 	bool depth_first = !s->sequential && s->stale == 0 && d->rolled % 3 == 0;
-	int said = judge(s, buf_data(text), buf_len(text), depth_first, &bound, say), least = s->stale > 0 ? least_stale(s, &h) : 0;
+	int said = judge(s, &h, &start, text, depth_first, &bound, say), least = s->stale > 0 ? least_stale(s, &h) : 0;
 	bool legal = s->stale > 0 ? least > 0 : explain(s, &h, 0, &start);
 
 	if (!changed)

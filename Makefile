@@ -15,7 +15,7 @@ endif
 PREFIX ?= /usr/local
 B := build/$(VARIANT)
 
-PKGS := jansson libfyaml hiredis openssl libcurl sqlite3
+PKGS := jansson libfyaml hiredis openssl libcurl sqlite3 zlib libzstd
 CFLAGS_release := -O2 -g
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

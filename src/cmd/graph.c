@@ -8,6 +8,8 @@
 #include "proto/json.h"
 #include "run/graph_impact.h"
 #include "run/graph_import.h"
+#include "run/graph_judge.h"
+#include "run/graph_plan.h"
 #include "run/graph_show.h"
 
 #include <errno.h>
@@ -113,6 +115,12 @@ answer(const struct cli_args *a, graph_fn *fn, graph_text_fn *text, bool write)
 
 /* ---- verbs ---- */
 
+static int import(const struct cli_args *a) { return answer(a, graph_import, graph_text_import, true); }
+static int query(const struct cli_args *a) { return answer(a, graph_query, graph_text_query, false); }
+static int plan(const struct cli_args *a) { return answer(a, graph_plan, graph_text_plan, false); }
+static int lint(const struct cli_args *a) { return answer(a, graph_lint, graph_text_tables, false); }
+static int drift(const struct cli_args *a) { return answer(a, graph_drift, graph_text_tables, false); }
+static int coverage(const struct cli_args *a) { return answer(a, graph_coverage, graph_text_tables, false); }
 static int show(const struct cli_args *a) { return answer(a, graph_show, graph_text_show, false); }
 static int diff(const struct cli_args *a) { return answer(a, graph_diff, graph_text_diff, false); }
 static int blame(const struct cli_args *a) { return answer(a, graph_blame, graph_text_blame, false); }
@@ -124,6 +132,19 @@ static int impact(const struct cli_args *a) { return answer(a, graph_impact, gra
 	{ 0, "window", "DURATION", "that window; default 24h" }, { 0, "since", "DURATION", "what was seen since then" }, \
 	{ 0, "known", "TIME", "as we knew it then" }, { 0, "fold", NULL, "leave load balancers and the like out" }
 
+static const struct cli_opt import_opts[] = { STORE, { 0, "time", "TIME", "when it was so, for files that do not say; default: their own time" },
+	{ .name = NULL } };
+static const struct cli_opt view_opts[] = { VIEW, { .name = NULL } };
+static const struct cli_opt plan_opts[] = { VIEW,
+	{ 0, "up", "SERVICE", "runs already; may be repeated" }, { 0, "crews", "N", "so many steps at once" },
+	{ 0, "assume", "DURATION", "how long those take of whom nobody says; default 30s" },
+	{ 0, "simulate", "RUNS", "draw durations so many times, and say how long it takes then" }, { 0, "seed", "N", "of that; default 1" },
+	{ 0, "shutdown", NULL, "the order in which to stop everything instead" },
+	{ 0, "keep", "SERVICE", "keeps running, with all that it needs; may be repeated" }, { .name = NULL } };
+static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
+	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
+static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
+	{ 0, "covered", "DURATION", "a client must have been looked at so long before its line is stale; default 0" }, { .name = NULL } };
 static const struct cli_opt show_opts[] = { VIEW,
 	{ 0, "apps", NULL, "applications instead of services" },
 	{ 0, "evidence", NULL, "all evidence of each line (with --json)" }, { .name = NULL } };
@@ -141,11 +162,21 @@ static const struct cli_opt impact_opts[] = { VIEW,
 	{ 0, "soft-spreads", NULL, "what is degraded degrades those that need it softly, too" }, { .name = NULL } };
 
 static const struct cli_verb verbs[] = {
+	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX, "what files say of the map: manifests, traces, dumps, logs; formats are recognised", import_opts,
+	    "  faultline graph import faultline.yaml k8s/ traces.json\n  ss -tnp | faultline graph import -\n", import },
 	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,
 	    "  faultline graph show\n  faultline graph show cart --at 2026-03-01T12:00Z --json\n", show },
 	{ "impact", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "who goes down, who gets worse, who is at risk, and why", impact_opts,
 	    "  faultline graph impact redis\n  faultline graph impact --down zone=a\n  faultline graph impact --spof --top 10\n"
 	    "  faultline graph impact --cuts checkout\n", impact },
+	{ "plan", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "in which order to start everything (or these) again, and when it is back", plan_opts,
+	    "  faultline graph plan\n  faultline graph plan checkout --crews 4\n  faultline graph plan --shutdown --keep orchestrator\n", plan },
+	{ "lint", NULL, "", 0, 0, "what is wrong before anything fails: backups, objectives, circles, owners", lint_opts, NULL, lint },
+	{ "drift", NULL, "", 0, 0, "what was declared against what was seen", drift_opts, "  faultline graph drift --since 7d\n", drift },
+	{ "query", NULL, "QUESTION...", 1, CLI_WORDS_MAX, "which services or lines something is true of", view_opts,
+	    "  faultline graph query 'stateful=true and not backup.last<24h'\n  faultline graph query 'from cart downstream hard depth 3'\n"
+	    "  faultline graph query 'lines where errors > 0 and to.tier = 1'\n", query },
+	{ "coverage", NULL, "", 0, 0, "which faults were tried on which line, and what came of it", view_opts, NULL, coverage },
 	{ "diff", NULL, "TIME [TIME]", 1, 2, "what is not the same at two times (the second: now)", diff_opts,
 	    "  faultline graph diff -7d\n  faultline graph diff 2026-03-01 2026-03-08 --json\n", diff },
 	{ "blame", NULL, "LINE", 1, 2, "who saw a line, when first, when last", blame_opts, "  faultline graph blame 'cart -> redis'\n", blame },

@@ -6,28 +6,21 @@
  */
 #include "run/graph_import.h"
 #include "graph/import.h"
-#include "graph/spans.h"
 #include "io/dir.h"
-#include "proto/jaeger.h"
-#include "proto/otlp_json.h"
-#include "proto/otlp_pb.h"
-#include "proto/zipkin.h"
 #include "run/graph_map.h"
 #include "run/graph_source.h"
+#include "run/span_import.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SPANS_BYTES ((size_t)512 << 20)
 
 struct importing {
 	const struct graph_ask *a;
 	struct graph_reply *r;
 	struct graph_source files;      /* what the words stand for */
 	struct import im;
-	struct spans *spans;
-	struct span_counts counts;
+	struct span_import *spans;
 	int64_t when;                   /* 0: each file's own time */
 	char cwd[4096];
 	uint64_t again;                 /* files taken before */
@@ -35,96 +28,16 @@ struct importing {
 
 /* ---- spans ---- */
 
-/* The readers are large: one at a time, on the heap. */
-union reader {
-	struct otlp_pb pb;
-	struct otlp_json json;
-	struct zipkin zipkin;
-	struct jaeger jaeger;
-};
-
 static int
-read_spans_with(union reader *u, enum import_format f, const char *p, size_t n, const struct span_sink *sink, const char **ret_error,
-    size_t *ret_at, struct span_counts *ret_counts)
+read_spans(struct importing *t, const char *name, const char *p, size_t n)
 {
-	int rc;
+	const struct span_import_opts opts = { .where = name, .tell = past_sight, .arg = t->a->past };
+	int rc = t->spans == NULL ? span_import_new(&opts, &t->spans) : 0;
 
-	switch (f) {
-	case IMPORT_OTLP_PROTO:
-		rc = otlp_pb_read(&u->pb, p, n, sink);
-		*ret_error = u->pb.error;
-		*ret_at = u->pb.error_at;
-		*ret_counts = u->pb.counts;
-		return rc;
-	case IMPORT_OTLP_JSON:
-		rc = otlp_json_read(&u->json, p, n, sink);
-		*ret_error = u->json.error;
-		*ret_at = u->json.error_at;
-		*ret_counts = u->json.counts;
-		return rc;
-	case IMPORT_ZIPKIN:
-		rc = zipkin_read(&u->zipkin, p, n, sink);
-		*ret_error = u->zipkin.error;
-		*ret_at = u->zipkin.error_at;
-		*ret_counts = u->zipkin.counts;
-		return rc;
-	default:
-		rc = jaeger_read(&u->jaeger, p, n, sink);
-		*ret_error = u->jaeger.error;
-		*ret_at = u->jaeger.error_at;
-		*ret_counts = u->jaeger.counts;
-		return rc;
-	}
-}
-
-/* Line and column of a byte, from 1. */
-static void
-place_of(const char *text, size_t at, unsigned *ret_line, unsigned *ret_column)
-{
-	unsigned line = 1, column = 1;
-
-	for (size_t i = 0; i < at; i++) {
-		column = text[i] == '\n' ? 1 : column + 1;
-		line += text[i] == '\n';
-	}
-	*ret_line = line;
-	*ret_column = column;
-}
-
-static int
-read_spans(struct importing *t, const char *name, enum import_format f, const char *p, size_t n)
-{
-	const struct spans_opts opts = { .memory_bytes = SPANS_BYTES, .hold = FL_NEVER, .seed = (uint64_t)t->a->now, .where = name, .tell = past_sight,
-		.arg = t->a->past };
-	struct span_sink sink;
-	union reader *u = calloc(1, sizeof(*u));
-	const char *error = NULL;
-	struct span_counts counts = { 0 };
-	unsigned line, column;
-	size_t at = 0;
-	int rc = u == NULL ? -ENOMEM : 0;
-
-	if (rc == 0 && t->spans == NULL)
-		rc = spans_new(&opts, &t->spans);
-	if (rc != 0) {
-		free(u);
+	if (rc != 0)
 		return graph_reply_fail(t->r, rc, "out of memory");
-	}
-	sink = (struct span_sink){ .resource = spans_resource, .span = spans_add, .arg = t->spans };
-	spans_begin(t->spans, t->a->now);
-	rc = read_spans_with(u, f, p, n, &sink, &error, &at, &counts);
-	free(u);
-	if (rc != 0) {
-		spans_rollback(t->spans);
-		place_of(p, FL_MIN(at, n), &line, &column);
-		if (f == IMPORT_OTLP_PROTO)
-			return graph_reply_fail(t->r, -EINVAL, "%s: byte %zu: %s", name, at, error != NULL ? error : strerror(-rc));
-		return graph_reply_fail(t->r, -EINVAL, "%s:%u:%u: %s", name, line, column, error != NULL ? error : strerror(-rc));
-	}
-	spans_commit(t->spans);
-	t->counts.spans += counts.spans;
-	t->counts.rejected += counts.rejected;
-	return 0;
+	rc = span_import_text(t->spans, name, p, n);
+	return rc == 0 ? 0 : graph_reply_fail(t->r, rc, "%s", span_import_error(t->spans));
 }
 
 /* ---- files ---- */
@@ -175,6 +88,8 @@ take_file(struct importing *t, const struct graph_source_file *file)
 	const struct import_file f = { .name = file->name, .text = text, .n = n, .when = t->when != 0 ? t->when : file->mtime };
 	int rc = 0;
 
+	if (format == IMPORT_UNKNOWN && span_import_recognise(text, n) != SPAN_FORMAT_UNKNOWN)
+		format = IMPORT_OTLP_JSON;
 	if (format == IMPORT_UNKNOWN)
 		return graph_reply_fail(t->r, -EINVAL, "%s: this is none of the formats that are known; see doc/graph-sources.md", file->name);
 	if (!declares(format) && format != IMPORT_DOTENV && format != IMPORT_HOSTS && format != IMPORT_EMPTY)
@@ -187,7 +102,7 @@ take_file(struct importing *t, const struct graph_source_file *file)
 	if (rc != 0)
 		return graph_reply_past(t->r, rc, t->a->past);
 	if (holds_spans(format))
-		rc = read_spans(t, file->name, format, text, n);
+		rc = read_spans(t, file->name, text, n);
 	else if ((rc = import_add(&t->im, &f, &format)) != 0)
 		rc = refused(t, rc == -ENOTSUP ? -EINVAL : rc);
 	if (rc == 0)
@@ -205,11 +120,9 @@ finish(struct importing *t)
 	if (t->im.diag.count > 0)
 		return refused(t, -EINVAL);
 	if (t->spans != NULL) {
-		spans_finish(t->spans);
-		rc = spans_tell(t->spans);
+		rc = span_import_finish(t->spans);
 		if (rc != 0)
 			return graph_reply_past(t->r, rc, t->a->past);
-		spans_told(t->spans);
 	}
 	/* What a file declared before and does not say any more is over. */
 	for (unsigned i = 0; i < t->files.count && rc == 0; i++)
@@ -239,11 +152,11 @@ put_sums(struct importing *t, const struct past_taken *taken)
 	int rc;
 
 	jsonw_num(w, "sightings", (int64_t)taken->told);
-	jsonw_num(w, "dropped", (int64_t)(t->im.dropped + t->counts.rejected));
+	jsonw_num(w, "dropped", (int64_t)(t->im.dropped + (t->spans != NULL ? span_import_count(t->spans).rejected : 0)));
 	jsonw_num(w, "bad", (int64_t)taken->bad);
 	jsonw_num(w, "future", (int64_t)taken->future);
 	if (t->spans != NULL) {
-		struct spans_counts c = spans_count(t->spans);
+		struct spans_counts c = span_import_count(t->spans).spans;
 
 		jsonw_key(w, "spans");
 		jsonw_object(w);
@@ -309,7 +222,7 @@ graph_import(struct graph_ask *a, struct graph_reply *r)
 	if (rc == 0)
 		rc = run(t);
 	graph_source_fini(&t->files);
-	spans_free(t->spans);
+	span_import_free(t->spans);
 	import_fini(&t->im);
 	free(t);
 	return rc;

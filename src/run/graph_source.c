@@ -2,6 +2,7 @@
 /* graph_source.c - the files that the words of a command line stand for. */
 #include "run/graph_source.h"
 #include "io/file.h"
+#include "proto/unpack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,89 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #define FILE_MAX ((size_t)4 << 30)
 #define FILES_MAX 100000u
 #define PATH_BYTES 4096
-#define CHUNK ((size_t)1 << 18)
-
-/* ---- compressed ones ---- */
-
-/* Text of gzip members behind one another. */
-static int
-gunzip(const struct buf *in, struct buf *out)
-{
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)buf_data(in) };
-	size_t left = buf_len(in);
-	int rc = inflateInit2(&z, 15 + 16);
-
-	if (rc != Z_OK)
-		return -ENOMEM;
-	while (rc == Z_OK && (left > 0 || z.avail_in > 0)) {
-		char *room = buf_reserve(out, CHUNK);
-
-		if (room == NULL) {
-			rc = Z_MEM_ERROR;
-			break;
-		}
-		if (z.avail_in == 0) {
-			z.avail_in = (uInt)FL_MIN(left, (size_t)1 << 30);
-			left -= z.avail_in;
-		}
-		z.next_out = (Bytef *)room;
-		z.avail_out = CHUNK;
-		rc = inflate(&z, Z_NO_FLUSH);
-		buf_claim(out, CHUNK - z.avail_out);
-		if (rc == Z_STREAM_END && (left > 0 || z.avail_in > 0))
-			rc = inflateReset(&z);
-	}
-	inflateEnd(&z);
-	return rc == Z_STREAM_END ? 0 : rc == Z_MEM_ERROR ? -EFBIG : -EBADMSG;
-}
-
-static int
-unzstd(const struct buf *in, struct buf *out)
-{
-	ZSTD_DStream *d = ZSTD_createDStream();
-	ZSTD_inBuffer from = { buf_data(in), buf_len(in), 0 };
-	size_t more = 1;
-	int rc = d == NULL ? -ENOMEM : 0;
-
-	while (rc == 0 && (from.pos < from.size || more > 0)) {
-		ZSTD_outBuffer to = { buf_reserve(out, CHUNK), CHUNK, 0 };
-		size_t before = from.pos;
-
-		if (to.dst == NULL) {
-			rc = -EFBIG;
-			break;
-		}
-		more = ZSTD_decompressStream(d, &to, &from);
-		if (ZSTD_isError(more) || (to.pos == 0 && from.pos == before && more > 0))
-			rc = -EBADMSG;
-		else
-			buf_claim(out, to.pos);
-		if (from.pos == from.size && to.pos < to.size && more > 0)
-			rc = rc != 0 ? rc : -EBADMSG;
-	}
-	ZSTD_freeDStream(d);
-	return rc;
-}
 
 /* By its first bytes, whatever its name. */
 static int
 expand(struct buf *b)
 {
-	const unsigned char *p = (const unsigned char *)buf_data(b);
-	bool gzip = buf_len(b) > 2 && p[0] == 0x1f && p[1] == 0x8b, zstd = buf_len(b) > 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0;
+	enum unpack_kind kind = unpack_kind_of(buf_data(b), buf_len(b));
 	struct buf out;
 	int rc;
 
-	if (!gzip && !zstd)
+	if (kind == UNPACK_PLAIN)
 		return 0;
 	buf_init(&out, FILE_MAX);
-	rc = gzip ? gunzip(b, &out) : unzstd(b, &out);
+	rc = unpack_all(kind, buf_data(b), buf_len(b), &out);
 	if (rc != 0) {
 		buf_fini(&out);
 		return rc;
@@ -139,7 +74,7 @@ read_one(struct graph_source *s, const char *name, struct graph_reply *r)
 	rc = file_read(path, &f->bytes);
 	if (rc == 0)
 		rc = expand(&f->bytes);
-	if (rc == -EBADMSG)
+	if (rc == -EINVAL)
 		return graph_reply_fail(r, -EINVAL, "%s: the compressed file is damaged or cut off", name);
 	if (rc != 0)
 		return graph_reply_fail(r, rc, "%s: %s", name, strerror(-rc));

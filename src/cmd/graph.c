@@ -6,6 +6,7 @@
 #include "control/graph_text.h"
 #include "io/clock.h"
 #include "proto/json.h"
+#include "run/graph_alerts.h"
 #include "run/graph_impact.h"
 #include "run/graph_import.h"
 #include "run/graph_judge.h"
@@ -120,6 +121,9 @@ static int query(const struct cli_args *a) { return answer(a, graph_query, graph
 static int plan(const struct cli_args *a) { return answer(a, graph_plan, graph_text_plan, false); }
 static int lint(const struct cli_args *a) { return answer(a, graph_lint, graph_text_tables, false); }
 static int drift(const struct cli_args *a) { return answer(a, graph_drift, graph_text_tables, false); }
+static int alerts(const struct cli_args *a) { return answer(a, graph_alerts, graph_text_tables, false); }
+static int ack(const struct cli_args *a) { return answer(a, graph_ack, graph_text_tables, true); }
+static int fact(const struct cli_args *a) { return answer(a, graph_fact, graph_text_tables, true); }
 static int coverage(const struct cli_args *a) { return answer(a, graph_coverage, graph_text_tables, false); }
 static int show(const struct cli_args *a) { return answer(a, graph_show, graph_text_show, false); }
 static int diff(const struct cli_args *a) { return answer(a, graph_diff, graph_text_diff, false); }
@@ -145,6 +149,14 @@ static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATI
 	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
 static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
 	{ 0, "covered", "DURATION", "a client must have been looked at so long before its line is stale; default 0" }, { .name = NULL } };
+static const struct cli_opt alerts_opts[] = { STORE, { 0, "at", "TIME", "as of then; default now" },
+	{ 0, "learn", "DURATION", "learn so long before anything is new; default 7d" },
+	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
+	{ 0, "baseline", "TIME", "what was first seen after that is new, whatever was learned" },
+	{ 0, "gone", "DURATION", "a regular line that was not seen for so long has vanished; default 24h" }, { .name = NULL } };
+static const struct cli_opt ack_opts[] = { STORE, { 0, "for", "DURATION", "until then; default 30d" }, { 0, "why", "TEXT", "the reason" },
+	{ 0, "all", NULL, "every alert there is" }, { 0, "drop", NULL, "take it back" },
+	{ 0, "baseline", "TIME", "what is known by then (\"now\") is not new, whatever was learned" }, { .name = NULL } };
 static const struct cli_opt show_opts[] = { VIEW,
 	{ 0, "apps", NULL, "applications instead of services" },
 	{ 0, "evidence", NULL, "all evidence of each line (with --json)" }, { .name = NULL } };
@@ -162,7 +174,8 @@ static const struct cli_opt impact_opts[] = { VIEW,
 	{ 0, "soft-spreads", NULL, "what is degraded degrades those that need it softly, too" }, { .name = NULL } };
 
 static const struct cli_verb verbs[] = {
-	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX, "what files say of the map: manifests, traces, dumps, logs; formats are recognised", import_opts,
+	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX, "what files say of the map: manifests, traces, dumps, logs; formats are recognised",
+	    import_opts,
 	    "  faultline graph import faultline.yaml k8s/ traces.json\n  ss -tnp | faultline graph import -\n", import },
 	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,
 	    "  faultline graph show\n  faultline graph show cart --at 2026-03-01T12:00Z --json\n", show },
@@ -177,6 +190,14 @@ static const struct cli_verb verbs[] = {
 	    "  faultline graph query 'stateful=true and not backup.last<24h'\n  faultline graph query 'from cart downstream hard depth 3'\n"
 	    "  faultline graph query 'lines where errors > 0 and to.tier = 1'\n", query },
 	{ "coverage", NULL, "", 0, 0, "which faults were tried on which line, and what came of it", view_opts, NULL, coverage },
+	{ "alerts", NULL, "", 0, 0, "lines that are new, vanished, forbidden or cross tiers", alerts_opts,
+	    "  faultline graph alerts\n  faultline graph alerts --baseline 2026-03-01 --json\n", alerts },
+	{ "ack", NULL, "[LINE]", 0, 2, "silence an alert for a while, or say what the baseline is; alone: list", ack_opts,
+	    "  faultline graph ack 'cart -> bank' --for 7d --why 'on trial'\n  faultline graph ack --baseline now\n", ack },
+	{ "fact", NULL, "[set SUBJECT KEY=VALUE... | register KEY TYPE [MEANING] | list]", 0, CLI_WORDS_MAX,
+	    "facts of services and lines, set by hand", blame_opts,
+	    "  faultline graph fact set redis backup.verified=2026-03-01\n  faultline graph fact set 'cart -> redis' team=shop\n"
+	    "  faultline graph fact register pci boolean 'handles card data'\n", fact },
 	{ "diff", NULL, "TIME [TIME]", 1, 2, "what is not the same at two times (the second: now)", diff_opts,
 	    "  faultline graph diff -7d\n  faultline graph diff 2026-03-01 2026-03-08 --json\n", diff },
 	{ "blame", NULL, "LINE", 1, 2, "who saw a line, when first, when last", blame_opts, "  faultline graph blame 'cart -> redis'\n", blame },

@@ -43,7 +43,8 @@ choose(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 		if (strcmp(a->opts[i].key, "up") == 0 && (rc = graph_map_node(&g->m, a->opts[i].value, r, &node)) == 0)
 			up[node] = true;
 	}
-	g->q = (struct plan_question){ .recover = g->recover, .up = up, .targets = a->word_count > 0 ? targets : NULL, .target_count = a->word_count };
+	g->q = (struct plan_question){ .recover = g->recover, .up = up, .targets = a->word_count > 0 ? targets : NULL,
+		.target_count = a->word_count };
 	return rc;
 }
 

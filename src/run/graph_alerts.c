@@ -173,7 +173,8 @@ tier_of(const struct alerting *t, uint32_t node)
 static int
 judge(const struct alerting *t, const struct past_habit *h, uint32_t from, uint32_t to, uint32_t *ret_rule)
 {
-	const char *from_name = from != ESTATE_NONE ? t->m.names[from] : h->from, *to_name = to != ESTATE_NONE ? t->m.names[to] : h->to;
+	const char *from_name = from != ESTATE_NONE ? t->m.names[from] : h->from;
+	const char *to_name = to != ESTATE_NONE ? t->m.names[to] : h->to;
 	int64_t a = tier_of(t, from), b = tier_of(t, to);
 
 	*ret_rule = drift_denied(t->rules, t->m.rule_count, from_name, to_name);
@@ -216,8 +217,8 @@ tell_habit(struct alerting *t, const struct past_habit *h, graph_alert_fn *fn, v
 		    t->m.rules[rule].to);
 		break;
 	case GRAPH_ALERT_TIER:
-		alert.text = arena_printf(keep, "%s of tier %lld has begun to call %s of tier %lld", alert.from, (long long)tier_of(t, from), alert.to,
-		    (long long)tier_of(t, to));
+		alert.text = arena_printf(keep, "%s of tier %lld has begun to call %s of tier %lld", alert.from, (long long)tier_of(t, from),
+		    alert.to, (long long)tier_of(t, to));
 		break;
 	case GRAPH_ALERT_NEW:
 		alert.text = arena_printf(keep, "%s has begun to call %s", alert.from, alert.to);
@@ -422,8 +423,10 @@ ack_word(struct acking *k)
 		snprintf(id, sizeof(id), "%s -> %s", m.names[m.e->lines[line].from], m.names[m.e->lines[line].to]);
 		if (graph_ask_has(a, "drop")) {
 			rc = past_note_drop(a->past, ACK, id);
-			if (rc != 0)
-				rc = rc == -ENOENT ? graph_reply_fail(k->r, rc, "%.200s is not acknowledged", id) : graph_reply_past(k->r, rc, a->past);
+			if (rc == -ENOENT)
+				graph_reply_fail(k->r, rc, "%.200s is not acknowledged", id);
+			else if (rc != 0)
+				graph_reply_past(k->r, rc, a->past);
 			else
 				jsonw_string(&k->r->w, id);
 		} else {

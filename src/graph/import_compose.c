@@ -233,6 +233,22 @@ tell_lines(struct import *im, struct compose_service *s)
 	value_refs(&t, "", s->script, true);
 }
 
+/* A container's name may hold variables, too. */
+static void
+fill_aliases(struct import *im, struct compose_service *s)
+{
+	for (struct import_text *a = s->aliases; a != NULL && im->failed == 0; a = a->next) {
+		struct buf b;
+
+		buf_init(&b, VALUE_MAX);
+		import_interpolate(a->key, project_var, s->project, &b);
+		a->key = import_keep(im, buf_str(&b));
+		buf_fini(&b);
+		if (a->key == NULL)
+			a->key = "";
+	}
+}
+
 int
 import_compose_finish(struct import *im)
 {
@@ -252,6 +268,7 @@ import_compose_finish(struct import *im)
 			if (s->kind == SIGHT_SERVICE)
 				s->kind = import_image_kind(s->name);
 			buf_fini(&b);
+			fill_aliases(im, s);
 		}
 		for (struct compose_service *s = p->services; s != NULL && im->failed == 0; s = s->next)
 			tell_service(im, s);

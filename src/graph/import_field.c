@@ -53,7 +53,7 @@ number(const char *value, uint64_t *ret)
 
 	errno = 0;
 	v = strtod(value, &end);
-	if (errno != 0 || end == value || *end != '\0' || !(v >= 0 && v < 1e18))
+	if (errno != 0 || end == value || *end != '\0' || !(v >= 0 && v < 1.8e19))
 		return false;
 	*ret = (uint64_t)v;
 	return true;

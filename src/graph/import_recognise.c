@@ -254,14 +254,16 @@ ss_line(const struct text_line *t)
 static enum import_format
 log_line(const struct text_line *t)
 {
-	const char *bracket = memchr(t->p, '[', t->n);
-	size_t left = bracket != NULL ? (size_t)(t->p + t->n - bracket) : 0;
+	const char *end = t->p + t->n;
 
-	if (left > 24 && bracket[5] == '-' && bracket[8] == '-' && bracket[11] == 'T' && in(t, "\""))
-		return IMPORT_ENVOY;
-	if (left > 22 && bracket[3] == '/' && bracket[7] == '/' && bracket[12] == ':') {
+	for (const char *p = t->p; (p = memchr(p, '[', (size_t)(end - p))) != NULL; p++) {
+		size_t left = (size_t)(end - p);
+
+		if (left > 24 && p[5] == '-' && p[8] == '-' && p[11] == 'T' && in(t, "\""))
+			return IMPORT_ENVOY;
 		/* HAProxy writes milliseconds and no zone. */
-		return bracket[21] == '.' ? IMPORT_HAPROXY : IMPORT_NGINX;
+		if (left > 22 && p[3] == '/' && p[7] == '/' && p[12] == ':')
+			return p[21] == '.' ? IMPORT_HAPROXY : IMPORT_NGINX;
 	}
 	return IMPORT_UNKNOWN;
 }
@@ -392,22 +394,38 @@ text_format(const struct look *l)
 	return is_env(l) ? IMPORT_DOTENV : IMPORT_UNKNOWN;
 }
 
-/* resource_spans = 1, a length that fits, and inside again a field of ResourceSpans. */
+/* A length at *i; false when it does not fit into n. */
 static bool
-is_otlp(const unsigned char *p, size_t n, size_t whole)
+varint(const unsigned char *p, size_t n, size_t *i, uint64_t *ret)
 {
-	uint64_t len = 0;
-	size_t i = 1;
-
-	if (n < 4 || p[0] != 0x0a)
-		return false;
-	for (unsigned shift = 0; i < n && shift < 35; shift += 7) {
-		len |= (uint64_t)(p[i] & 0x7f) << shift;
-		if ((p[i++] & 0x80) == 0)
-			break;
+	*ret = 0;
+	for (unsigned shift = 0; *i < n && shift < 35; shift += 7) {
+		*ret |= (uint64_t)(p[*i] & 0x7f) << shift;
+		if ((p[(*i)++] & 0x80) == 0)
+			return *ret <= n - *i;
 	}
-	return i < n && len > 0 && len <= whole - i && (p[i] == 0x0a || p[i] == 0x12 || p[i] == 0x1a) && i + 1 < n && (p[i] == p[0] ||
-	    memchr(p, '\0', n) != NULL);
+	return false;
+}
+
+/* Nothing but resource_spans = 1, to the last byte, and the first of them begins with a field that it has. */
+static bool
+is_otlp(const unsigned char *p, size_t n)
+{
+	uint64_t len, inner;
+	size_t i = 0, first;
+
+	while (i < n && p[i] == 0x0a) {
+		i++;
+		if (!varint(p, n, &i, &len))
+			return false;
+		if (len > 0 && p[i] != 0x0a && p[i] != 0x12 && p[i] != 0x1a)
+			return false;
+		first = i + 1;
+		if (len > 1 && !varint(p, i + (size_t)len, &first, &inner))
+			return false;
+		i += (size_t)len;
+	}
+	return n > 0 && i == n;
 }
 
 enum import_format
@@ -424,6 +442,8 @@ import_recognise(const char *name, const char *text, size_t n)
 	first = skip_space(l.p, l.end);
 	if (first == l.end)
 		return IMPORT_EMPTY;
+	if (is_otlp((const unsigned char *)text, n))
+		return IMPORT_OTLP_PROTO;
 	if (is_env_name(l.base) && is_env(&l))
 		return IMPORT_DOTENV;
 	if (*first == '{' || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ", first[1]) != NULL))
@@ -431,7 +451,5 @@ import_recognise(const char *name, const char *text, size_t n)
 	f = yaml_format(&l);
 	if (f == IMPORT_UNKNOWN && memchr(text, '\0', FL_MIN(n, (size_t)4096)) == NULL)
 		f = text_format(&l);
-	if (f == IMPORT_UNKNOWN && is_otlp((const unsigned char *)text, FL_MIN(n, LOOK_MAX), n))
-		return IMPORT_OTLP_PROTO;
 	return f;
 }

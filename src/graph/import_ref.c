@@ -8,6 +8,7 @@
 
 #define KEY_WORDS_MAX 12
 #define WORD_MAX 24
+#define PROBE_WORDS 6
 #define VALUE_MAX 65536         /* longer values are looked at up to here */
 
 struct key_words {
@@ -172,6 +173,7 @@ struct scan {
 	const char *key;
 	int key_says;
 	bool script;
+	unsigned probing;               /* words that may still follow a command that tries to connect: nc -z -w 2 HOST PORT */
 	import_ref_fn *fn;
 	void *arg;
 };
@@ -304,6 +306,18 @@ url(const struct scan *sc, const char *word, size_t n, int says)
 	return true;
 }
 
+static bool
+is_probe(const char *word, size_t n)
+{
+	static const char *const words[] = { "nc", "ncat", "netcat", "telnet", "tcping", "wait-for", "wait-for-it", "/bin/nc" };
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
+		if (strlen(words[i]) == n && memcmp(words[i], word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* One word, between separators; prev is the word before it. */
 static void
 word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size_t prev_n, const char *next)
@@ -313,8 +327,6 @@ word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size
 	unsigned port;
 	char key[64];
 
-	if (memchr(w, '$', n) != NULL || memchr(w, '%', n) == w)
-		return;
 	if (eq != NULL && (slashes == NULL || eq < slashes) && eq > w) {
 		size_t klen = FL_MIN((size_t)(eq - w), sizeof(key) - 1);
 		struct scan inner = *sc;
@@ -341,7 +353,12 @@ word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size
 	if (n == 0 || url(sc, w, n, says))
 		return;
 	port = port_of(next, strspn(next, "0123456789"));
-	if (sc->script && port != 0 && strchr(" \t\n;)\"'", next[strspn(next, "0123456789")]) != NULL && memchr(w, ':', n) == NULL && w[0] != '-') {
+	if (n > 9 && memcmp(w, "/dev/tcp/", 9) == 0) {
+		emit(sc, w + 9, strcspn(w + 9, "/ "), IMPORT_REF_PORT, "", 0, 1);
+		return;
+	}
+	if (sc->probing > 0 && port != 0 && strchr(" \t\n;)\"'", next[strspn(next, "0123456789")]) != NULL && memchr(w, ':', n) == NULL &&
+	    w[0] != '-') {
 		emit(sc, w, n, IMPORT_REF_PORT, "", port, before_host(prev, prev_n));
 		return;
 	}
@@ -372,6 +389,7 @@ import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, 
 		if (n == 0)
 			return;
 		next = p + n + strspn(p + n, " \t\"'");
+		sc.probing = script && is_probe(p, n) ? PROBE_WORDS : sc.probing - (sc.probing > 0);
 		if (n < 1024)
 			word_refs(&sc, p, n, prev, prev_n, next);
 		prev = p;

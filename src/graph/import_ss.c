@@ -149,7 +149,7 @@ ss_line(struct import *im, const char *line, size_t len, struct import_socket *s
 			found++;
 	}
 	if (found < 2 || (state != NULL && state->skip)) {
-		*ret_bad = state == NULL && line[0] != ' ';
+		*ret_bad = found < 2 && (state == NULL || !state->skip) && line[0] != ' ';
 		return false;
 	}
 	s->listening = state != NULL && state->listening;

@@ -238,8 +238,8 @@ tell(struct learning *l, past_habit_fn *take, void *arg)
 		const struct row *r = &l->rows[i];
 		struct past_habit h = { .from = past_text(w, w->nodes[r->from].name), .from_space = past_text(w, w->nodes[r->from].space),
 			.to = past_text(w, w->nodes[r->to].name), .to_space = past_text(w, w->nodes[r->to].space),
-			.protocol = past_text(w, r->protocol), .source = past_text(w, r->source), .first = r->first, .last = r->last, .known = r->known, .count = r->count,
-			.declared = r->declared, .client_seen = l->client[r->from] };
+			.protocol = past_text(w, r->protocol), .source = past_text(w, r->source), .first = r->first, .last = r->last,
+			.known = r->known, .count = r->count, .declared = r->declared, .client_seen = l->client[r->from] };
 		uint32_t first, second;
 
 		if (!r->seen || r->from == r->to)

@@ -5,7 +5,7 @@
 #   make test            set up, then every test        make demo    set up, then the first runs
 #   make bench           side by side with the peers    make install program, library, headers, manual
 #   make test-long       what CI runs a sample of: every model of the audit against brute force, a million histories each
-#   make pictures        draw those of doc/policies.md and doc/audit.md anew
+#   make pictures        draw those of the manual anew
 
 VARIANT ?= release
 CC ?= gcc
@@ -15,7 +15,7 @@ endif
 PREFIX ?= /usr/local
 B := build/$(VARIANT)
 
-PKGS := jansson libfyaml hiredis openssl libcurl sqlite3
+PKGS := jansson libfyaml hiredis openssl libcurl sqlite3 zlib libzstd
 CFLAGS_release := -O2 -g
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -100,8 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md: real policies in front of simulated services; of doc/audit.md: what check draws of histories. A unit
-# test compares them with what is in doc.
+# The pictures of the manual: real policies in front of simulated services, and what check draws of histories. A unit test compares them with
+# what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a

@@ -133,11 +133,11 @@ match_judge_sent(struct match_judge *j, const struct match_rec *r, fl_ns at)
 }
 
 static struct match_example
-example_of(const struct match_rec *r, uint32_t sink, uint64_t place)
+example_of(const struct match_rec *r, uint32_t sink, uint64_t place, fl_ns at)
 {
 	return (struct match_example){
 		.rank = (uint64_t)sink << 48 | FL_MIN(place, (UINT64_C(1) << 48) - 1), .sink = sink, .flow = r->flow, .key = r->key,
-		.named = true, .n = r->n, .place = place + 1,
+		.named = true, .n = r->n, .place = place + 1, .at = at,
 	};
 }
 
@@ -191,7 +191,7 @@ arrived(struct match_judge *j, struct match_entry *e, const struct match_rec *r,
 	if ((e->at_state & GOT_MASK) == 0) {
 		e->at_state += GOT_ONE;
 		result->first++;
-		x = example_of(r, sink, place);
+		x = example_of(r, sink, place, at);
 		check_order(j, r, &x, sink, place);
 		check_time(j, &x, e, at);
 		return;
@@ -201,14 +201,14 @@ arrived(struct match_judge *j, struct match_entry *e, const struct match_rec *r,
 		result->repeated++;
 		result->repeated_again += (e->at_state & AGAIN) != 0;
 	}
-	x = example_of(r, sink, place);
+	x = example_of(r, sink, place, at);
 	match_result_add(result, MATCH_DEFECT_DUPLICATE, &x);
 }
 
 static void
-damaged(struct match_judge *j, const struct match_rec *r, uint32_t sink, uint64_t place)
+damaged(struct match_judge *j, const struct match_rec *r, uint32_t sink, uint64_t place, fl_ns at)
 {
-	struct match_example x = example_of(r, sink, place);
+	struct match_example x = example_of(r, sink, place, at);
 	bool outside = true;
 	struct match_entry *e = r->claimed ? entry_of(j, r, &outside) : NULL;
 
@@ -227,7 +227,7 @@ match_judge_got(struct match_judge *j, const struct match_rec *r, uint32_t sink,
 	bool outside;
 
 	if (r->kind == MATCH_CORRUPT) {
-		damaged(j, r, sink, place);
+		damaged(j, r, sink, place, at);
 		return;
 	}
 	if (r->kind == MATCH_OUTPUT)
@@ -242,7 +242,7 @@ match_judge_got(struct match_judge *j, const struct match_rec *r, uint32_t sink,
 		arrived(j, e, r, sink, place, at);
 		return;
 	}
-	x = example_of(r, sink, place);
+	x = example_of(r, sink, place, at);
 	if (e == NULL || (e->at_state & SENT) == 0) {
 		phantom(j, r, &x);
 		return;
@@ -258,7 +258,8 @@ static void
 settle(struct match_judge *j, const struct match_flow *f, uint64_t at, const struct match_entry *e)
 {
 	struct match_result *r = j->result;
-	struct match_example x = { .rank = at, .flow = f->flow, .key = e->key, .named = true, .n = f->n_min + (at - f->base) };
+	struct match_example x = { .rank = at, .flow = f->flow, .key = e->key, .named = true, .n = f->n_min + (at - f->base),
+		.at = (fl_ns)(e->at_state >> STATE_BITS) };
 	bool promised = j->acks ? (e->at_state & ACKED) != 0 : (e->at_state & REFUSED) == 0;
 
 	r->sent++;

@@ -38,6 +38,7 @@ struct match_example {
 	uint64_t place;                 /* among the records of its file, from 1 on; 0: of none */
 	uint64_t other;                 /* REORDERED: that one's number */
 	fl_ns took;                     /* LATE */
+	fl_ns at;                       /* when it arrived; LOST: when it was sent; 0: not known */
 	uint32_t hash_sent, hash_got;   /* CHANGED */
 	char say[96];                   /* VALUE: what was found and what was expected */
 };
@@ -53,6 +54,7 @@ struct match_result {
 	uint64_t repeated, repeated_again;      /* messages that arrived more than once; of them the sender had sent more than once */
 	uint64_t beyond;                /* arrived, and may have been sent after the sender's log was cut */
 	uint64_t values_checked, values_open;
+	fl_ns base;                     /* to be added to times of examples: then they are of the monotonic clock */
 	uint64_t backwards;             /* arrived before they were sent, by the clocks: no latency */
 	bool keys_overflowed;           /* more keys than there was memory for: order per key is not known */
 	struct hist latency;

@@ -252,6 +252,8 @@ json_example(const struct match_report *m, enum match_defect d, const struct mat
 		jsonw_key(w, "content_sent");
 		jsonw_printf(w, "%08" PRIx32, x->hash_sent);
 	}
+	if (x->at != 0)
+		jsonw_num(w, "at_ns", x->at + m->result->base);
 	if (x->say[0] != '\0')
 		jsonw_str(w, "say", x->say);
 	jsonw_end(w);
@@ -267,6 +269,7 @@ json_defects(const struct match_report *m, struct jsonw *w)
 		jsonw_object(w);
 		jsonw_num(w, "count", (int64_t)m->result->defects[d]);
 		jsonw_flag(w, "counts", (m->findings >> d & 1) != 0);
+		jsonw_str(w, "say", match_result_say((enum match_defect)d));
 		jsonw_key(w, "examples");
 		jsonw_array(w);
 		for (uint32_t i = 0; i < FL_MIN(m->result->example_counts[d], m->examples_max); i++)

@@ -164,6 +164,7 @@ add(const struct match_value_key *k, enum match_defect d, const struct match_out
 	if (o != NULL) {
 		x.sink = o->sink;
 		x.place = o->place + 1;
+		x.at = o->at;
 	}
 	buf_init(&b, sizeof(x.say) - 1);
 	buf_puts(&b, format);

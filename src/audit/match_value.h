@@ -38,6 +38,7 @@ struct match_input {
 };
 struct match_output {
 	uint64_t place;                 /* in its file */
+	fl_ns at;
 	uint32_t key, sink, count;
 	int64_t values[MATCH_WINDOW_MAX];
 };

@@ -102,24 +102,52 @@ add_oddities(struct check *k)
 	}
 }
 
-static const char *
-edge_name(uint8_t type)
-{
-	switch (type) {
-	case TXN_WW: return "ww";
-	case TXN_WR: return "wr";
-	case TXN_RW: return "rw";
-	case TXN_PROCESS: return "process";
-	case TXN_REALTIME: return "realtime";
-	default: return "visible";
-	}
-}
-
 /* What stands behind a cycle besides the graph: edges forced at a weak level, or that the search for an order found. */
 struct grounds {
 	const struct txn_forced *forced;
 	const struct txn_proof *proof;
 };
+
+static const char *
+edge_name(uint8_t type)
+{
+	return type == TXN_WW ? "ww" : type == TXN_WR ? "wr" : type == TXN_RW ? "rw" : type == TXN_PROCESS ? "process" : "realtime";
+}
+
+/* T3, or if the node is not in the cycle: (process 4, line 17). */
+static void
+put_node(const struct check *k, const struct txn_cycle *cycle, uint32_t node, struct buf *text)
+{
+	for (uint32_t i = 0; i < cycle->length; i++) {
+		if (cycle->nodes[i] != node)
+			continue;
+		buf_printf(text, "T%u", (unsigned)i + 1);
+		return;
+	}
+	buf_putc(text, '(');
+	txn_hist_put_who(k->core.h, k->core.txn_of[node], text);
+	buf_putc(text, ')');
+}
+
+/* T1 (T1 -wr-> (process 4, line 17) -process-> T2): how one transaction comes to be visible to another. */
+static void
+put_way(struct check *k, const struct txn_cycle *cycle, uint32_t from, uint32_t to, struct buf *text)
+{
+	struct arena_mark mark = arena_snapshot(&k->work);
+	struct txn_cycle way;
+
+	put_node(k, cycle, from, text);
+	if (txn_cycle_way(&k->graph, TXN_WR | TXN_PROCESS, from, to, &k->work, &way) == 0 && way.length > 0) {
+		for (uint32_t i = 0; i < way.length; i++) {
+			buf_puts(text, i == 0 ? " (" : " ");
+			put_node(k, cycle, way.nodes[i], text);
+			if (i + 1 < way.length)
+				buf_printf(text, " -%s->", edge_name(way.types[i]));
+		}
+		buf_putc(text, ')');
+	}
+	arena_reset(&k->work, mark);
+}
 
 /* Why an edge of a cycle is there. */
 static void
@@ -138,23 +166,18 @@ put_why(struct check *k, const struct txn_cycle *cycle, const struct grounds *gr
 		txn_why_edge(c, cycle->nodes[i], cycle->nodes[next], cycle->types[i], a, b, text);
 		return;
 	}
-	const struct txn *reader = &c->h->txns[c->txn_of[why[i].reader]];
-
 	if (cycle->types[i] == TXN_RW) {
 		buf_printf(text, "%s read ", a);
 		txn_hist_put_key(c->h, c->versions[why[i].version].key, text);
 		buf_printf(text, " as it was before any write, but %s wrote it", b);
 		return;
 	}
-	if (cycle->types[i] == TXN_VISIBLE) {
-		buf_printf(text, "%s was visible to %s: it was read from there, did so before in its session, or came before by such steps",
-		    a, b);
-		return;
-	}
-	buf_printf(text, "a transaction (process %lld, line %u) to which %s was visible read ",
-	    (long long)c->h->processes[reader->process], (unsigned)reader->line, a);
+	put_node(k, cycle, why[i].reader, text);
+	buf_puts(text, " read ");
 	txn_hist_put_key(c->h, c->versions[why[i].version].key, text);
-	buf_printf(text, ", which %s wrote, from %s: so %s must be the earlier one", a, b, a);
+	buf_printf(text, " from %s though it saw ", b);
+	put_way(k, cycle, why[i].first, why[i].reader, text);
+	buf_printf(text, ", and %s wrote it too: so %s must be the earlier one", a, a);
 }
 
 static void
@@ -232,6 +255,22 @@ static const struct hunt_kind {
 	{ TXN_DEPENDENCIES, 0, 2, 2, false, TXN_DEPENDENCIES },
 };
 
+/*
+ * The name of a cycle. Where ww of registers counts, it is known only if no update is lost, and a lost one is a cycle with one rw: that
+ * much is sure.
+ */
+static const char *
+name_of(const struct check *k, const struct txn_cycle *cycle)
+{
+	unsigned orders = 0, kind = txn_cycle_kind(cycle);
+
+	for (uint32_t i = 0; i < cycle->length; i++)
+		orders |= cycle->types[i];
+	if (k->core.h->model == TXN_RW_REGISTER && (orders & TXN_WW) != 0)
+		kind = FL_MAX(kind, (unsigned)TXN_KIND_SINGLE);
+	return txn_cycle_kind_name(kind, orders);
+}
+
 /* A cycle of a kind was found, with the orders of processes or time that it needs: the levels that forbid it are broken. */
 static void
 break_levels(struct check *k, size_t kind, unsigned extra)
@@ -259,6 +298,8 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 	unsigned shown = 0;
 	const char *last = NULL;
 
+	if (kind->rw_max == 1 && k->core.h->model == TXN_RW_REGISTER)
+		hunt.rw_min = 0;        /* see name_of() */
 	hunt.required = extra == 0 ? kind->required : (extra & TXN_REALTIME) != 0 ? TXN_REALTIME : TXN_PROCESS;
 	for (uint32_t i = 0; i < scc->count && shown < CYCLES_OF_A_KIND && k->steps > 0; i++) {
 		uint64_t steps = FL_MIN(k->steps, HUNT_STEPS), given = steps;
@@ -274,7 +315,8 @@ hunt_kind(struct check *k, const struct hunt_kind *kind, unsigned mask, unsigned
 		if (cycle.length == 0)
 			continue;
 		k->single |= kind->rw_min == 1 && extra == 0;
-		last = txn_cycle_name(&cycle);
+		txn_cycle_turn(&cycle);
+		last = name_of(k, &cycle);
 		if (shown == 0 && kind->rw_min == 2 && !kind->apart && k->found[3] && strncmp(last, "G-nonadjacent", 13) == 0)
 			continue;       /* it was shown as one of those */
 		add_named(k, last, &cycle, &(struct grounds){ .forced = NULL });
@@ -434,17 +476,6 @@ refuted_name(bool snapshot, unsigned orders)
 	return names[snapshot][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
 }
 
-/* "process 3, line 17" */
-static void
-put_writer(const struct check *k, uint32_t node, struct buf *text)
-{
-	const struct txn *t = &k->core.h->txns[k->core.txn_of[node]];
-
-	buf_printf(text, "process %lld", (long long)k->core.h->processes[t->process]);
-	if (t->line > 0)
-		buf_printf(text, ", line %u,", (unsigned)t->line);
-}
-
 /* A cycle of what follows, or what goes wrong when of two writers one comes first. */
 static void
 add_proof(struct check *k, const struct txn_proof *p, bool snapshot)
@@ -468,10 +499,10 @@ add_proof(struct check *k, const struct txn_proof *p, bool snapshot)
 	buf_puts(&text, "no order of two writes of ");
 	txn_hist_put_key(k->core.h, p->key, &text);
 	buf_puts(&text, " is free of a cycle: if ");
-	put_writer(k, p->first, &text);
-	buf_puts(&text, " wrote it before ");
-	put_writer(k, p->second, &text);
-	buf_printf(&text, " then %s", a->say);
+	txn_hist_put_who(k->core.h, k->core.txn_of[p->first], &text);
+	buf_puts(&text, ", wrote it before ");
+	txn_hist_put_who(k->core.h, k->core.txn_of[p->second], &text);
+	buf_printf(&text, ", then %s", a->say);
 	a->say = keep_text(k, &text);
 	buf_fini(&text);
 }

@@ -257,6 +257,83 @@ txn_cycle_find(const struct txn_core *c, const struct txn_graph *g, const struct
 	return rc != 0 ? rc : best.length > 0 && (!tired || best.length == 2) ? TXN_HUNT_FOUND : tired ? TXN_HUNT_TIRED : TXN_HUNT_NONE;
 }
 
+/* The way that ends in `to`, by the vertices before. */
+static int
+take_way(const struct txn_graph *g, unsigned mask, const uint32_t *before, uint32_t from, uint32_t to, struct arena *mem, struct txn_cycle *ret)
+{
+	uint32_t length = 1;
+
+	for (uint32_t x = to; x != from; x = before[x] - 1)
+		length++;
+	struct txn_cycle way = { length, txn_core_array(mem, length, sizeof(uint32_t)), txn_core_array(mem, length, 1) };
+
+	if (way.nodes == NULL || way.types == NULL)
+		return -ENOBUFS;
+	way.nodes[length - 1] = to;
+	for (uint32_t i = length - 1; i > 0; i--) {
+		uint32_t x = before[way.nodes[i]] - 1, e = g->first[x];
+
+		while (g->to[e] != way.nodes[i] || (g->type[e] & mask) == 0)
+			e++;
+		way.nodes[i - 1] = x;
+		way.types[i - 1] = g->type[e];
+	}
+	*ret = way;
+	return 0;
+}
+
+int
+txn_cycle_way(const struct txn_graph *g, unsigned mask, uint32_t from, uint32_t to, struct arena *mem, struct txn_cycle *ret)
+{
+	struct arena work;
+	int rc = 0;
+
+	*ret = (struct txn_cycle){ .length = 0 };
+	arena_init(&work, mem->cap_bytes - mem->used_bytes);
+	uint32_t *before = txn_core_array(&work, g->n, sizeof(*before)), *queue = txn_core_array(&work, g->n, sizeof(*queue));
+	uint32_t head = 0, tail = 0;
+
+	if (before == NULL || queue == NULL)
+		rc = -ENOBUFS;
+	else
+		queue[tail++] = from;
+	while (rc == 0 && head < tail && before[to] == 0) {
+		uint32_t x = queue[head++];
+
+		for (uint32_t i = g->first[x]; i < g->first[x + 1]; i++) {
+			uint32_t y = g->to[i];
+
+			if (y >= g->n || y == from || (g->type[i] & mask) == 0 || before[y] != 0)
+				continue;
+			before[y] = x + 1;
+			queue[tail++] = y;
+		}
+	}
+	if (rc == 0 && from != to && before[to] != 0)
+		rc = take_way(g, mask, before, from, to, mem, ret);
+	arena_fini(&work);
+	return rc;
+}
+
+void
+txn_cycle_turn(struct txn_cycle *cycle)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 1; i < cycle->length; i++)
+		if (cycle->nodes[i] < cycle->nodes[first])
+			first = i;
+	for (; first > 0; first--) {
+		uint32_t node = cycle->nodes[0], last = cycle->length - 1;
+		uint8_t type = cycle->types[0];
+
+		memmove(cycle->nodes, cycle->nodes + 1, last * sizeof(cycle->nodes[0]));
+		memmove(cycle->types, cycle->types + 1, last);
+		cycle->nodes[last] = node;
+		cycle->types[last] = type;
+	}
+}
+
 unsigned
 txn_cycle_kind(const struct txn_cycle *cycle)
 {
@@ -288,16 +365,6 @@ txn_cycle_kind_name(unsigned kind, unsigned orders)
 
 	fl_assert(kind < TXN_KINDS);
 	return names[kind][(orders & TXN_REALTIME) != 0 ? 2 : (orders & TXN_PROCESS) != 0 ? 1 : 0];
-}
-
-const char *
-txn_cycle_name(const struct txn_cycle *cycle)
-{
-	unsigned orders = 0;
-
-	for (uint32_t i = 0; i < cycle->length; i++)
-		orders |= cycle->types[i];
-	return txn_cycle_kind_name(txn_cycle_kind(cycle), orders);
 }
 
 bool

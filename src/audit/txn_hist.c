@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +279,20 @@ txn_hist_put_mop(const struct txn_hist *h, const struct txn_mop *m, struct buf *
 		txn_hist_put_code(h, txn_elems(h, m)[i], out);
 	}
 	buf_putc(out, h->model == TXN_SET_ADD ? '}' : ']');
+}
+
+void
+txn_hist_put_who(const struct txn_hist *h, uint32_t txn, struct buf *out)
+{
+	const struct txn *t = &h->txns[txn];
+	bool named = h->processes[t->process] < TXN_NOBODY;
+
+	if (named)
+		buf_printf(out, "process %" PRId64, h->processes[t->process]);
+	if (t->line != 0)
+		buf_printf(out, "%sline %" PRIu32, named ? ", " : "", t->line);
+	else if (!named)
+		buf_printf(out, "transaction %" PRIu32, txn);
 }
 
 const char *

@@ -95,6 +95,9 @@ static inline bool txn_is_write(const struct txn_mop *m) { return m->f >= TXN_W;
 void txn_hist_put_code(const struct txn_hist *h, int32_t code, struct buf *out);
 void txn_hist_put_key(const struct txn_hist *h, uint32_t key, struct buf *out);
 void txn_hist_put_mop(const struct txn_hist *h, const struct txn_mop *m, struct buf *out);
+/* Whose a transaction is and where it stands: "process 3, line 17". Processes from TXN_NOBODY on are not told. */
+#define TXN_NOBODY ((int64_t)1 << 40)
+void txn_hist_put_who(const struct txn_hist *h, uint32_t txn, struct buf *out);
 const char *txn_model_name(enum txn_model m);           /* list-append, rw-register, set-add */
 const char *txn_outcome_name(enum txn_outcome o);       /* ok, fail, info */
 

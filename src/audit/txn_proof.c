@@ -112,18 +112,30 @@ make_because(const struct maker *m, uint32_t place, struct txn_because *ret)
 	return make_other(m, e, &ret->cycle);
 }
 
+/* Of registers ww may be known only if no update is lost, and a lost one is a cycle with one rw. */
+static unsigned
+kind_of(const struct maker *m, const struct txn_cycle *cycle)
+{
+	unsigned kind = txn_cycle_kind(cycle);
+	bool ww = false;
+
+	for (uint32_t i = 0; i < cycle->length; i++)
+		ww |= cycle->types[i] == TXN_WW;
+	return ww && m->c->h->model == TXN_RW_REGISTER ? FL_MAX(kind, (unsigned)TXN_KIND_SINGLE) : kind;
+}
+
 /* What is sure: one of these cycles is there, the mildest or a worse one. */
 static int
 find_kind(const struct maker *m, const struct txn_cycle *cycle, unsigned *ret)
 {
-	unsigned mildest = m->view->snapshot ? TXN_KIND_NONADJACENT : TXN_KIND_G2, kind = txn_cycle_kind(cycle);
+	unsigned mildest = m->view->snapshot ? TXN_KIND_NONADJACENT : TXN_KIND_G2, kind = kind_of(m, cycle);
 
 	for (uint32_t i = 0; i < m->pruned->implied_count && kind < mildest; i++) {
 		struct txn_cycle other;
 
 		if (make_other(m, &m->pruned->implied[i], &other) != 0)
 			return -ENOBUFS;
-		unsigned its = other.length == 0 ? mildest : txn_cycle_kind(&other);
+		unsigned its = other.length == 0 ? mildest : kind_of(m, &other);
 
 		kind = FL_MAX(kind, its);
 	}
@@ -234,17 +246,14 @@ txn_proof_name(const struct txn_proof *p)
 static void
 put_node(const struct txn_core *c, const struct txn_cycle *cycle, uint32_t node, struct buf *out)
 {
-	const struct txn *t = &c->h->txns[c->txn_of[node]];
-
 	for (uint32_t i = 0; i < cycle->length; i++) {
 		if (cycle->nodes[i] != node)
 			continue;
 		buf_printf(out, "T%" PRIu32, i + 1);
 		return;
 	}
-	buf_printf(out, "(process %" PRId64, c->h->processes[t->process]);
-	if (t->line > 0)
-		buf_printf(out, ", line %" PRIu32, t->line);
+	buf_putc(out, '(');
+	txn_hist_put_who(c->h, c->txn_of[node], out);
 	buf_putc(out, ')');
 }
 

@@ -2,16 +2,11 @@
 /* txn_say.c - the outcome of an audit of transactions for programs and for people. */
 #include "audit/txn_say.h"
 
-#include "base/text.h"
-
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #define TXNS_SHOWN 64
 #define MOPS_SHOWN 40
-#define CYCLE_DRAWN_MAX 24
-#define PI 3.14159265358979323846
 
 const char *
 txn_say_verdict(enum txn_holds status)
@@ -32,9 +27,7 @@ put_txn(const struct txn_hist *h, uint32_t txn, struct buf *out)
 {
 	const struct txn *t = &h->txns[txn];
 
-	buf_printf(out, "process %" PRId64, h->processes[t->process]);
-	if (t->line != 0)
-		buf_printf(out, ", line %" PRIu32, t->line);
+	txn_hist_put_who(h, txn, out);
 	if (t->outcome != TXN_OK)
 		buf_printf(out, ", %s", txn_outcome_name((enum txn_outcome)t->outcome));
 	buf_putc(out, ':');
@@ -107,7 +100,8 @@ txn_json(const struct txn_hist *h, uint32_t txn, uint32_t name, struct buf *scra
 	jsonw_object(w);
 	jsonw_key(w, "name");
 	jsonw_printf(w, "T%" PRIu32, name);
-	jsonw_num(w, "process", h->processes[t->process]);
+	if (h->processes[t->process] < TXN_NOBODY)
+		jsonw_num(w, "process", h->processes[t->process]);
 	jsonw_num(w, "line", t->line);
 	jsonw_str(w, "type", txn_outcome_name((enum txn_outcome)t->outcome));
 	jsonw_key(w, "value");
@@ -216,85 +210,4 @@ txn_say_json(const struct txn_outcome_of *o, enum txn_level level, struct jsonw 
 	jsonw_end(w);
 	jsonw_end(w);
 	buf_fini(&scratch);
-}
-
-#define WIDTH 760
-#define RADIUS 150.0
-#define LINE_HEIGHT 18
-
-/* One arrow from the rim of circle a to that of b, with its kind beside it. */
-static void
-arrow_svg(uint32_t a, uint32_t b, uint32_t n, double top, const char *edge, struct buf *out)
-{
-	double cx = WIDTH / 2.0, cy = top + RADIUS + 50, r = n == 1 ? 0 : RADIUS;
-	double u = 2 * PI * a / n - PI / 2, v = 2 * PI * b / n - PI / 2;
-	double x1 = cx + r * cos(u), y1 = cy + r * sin(u), x2 = cx + r * cos(v), y2 = cy + r * sin(v);
-	double length = hypot(x2 - x1, y2 - y1), bend = n == 2 ? 60 : 18;
-	double dx = length > 0 ? (x2 - x1) / length : 0, dy = length > 0 ? (y2 - y1) / length : 0;
-	double mx = (x1 + x2) / 2 + dy * bend, my = (y1 + y2) / 2 - dx * bend;
-
-	buf_printf(out, "<path class=\"e %s\" d=\"M%.1f %.1fQ%.1f %.1f %.1f %.1f\" marker-end=\"url(#a)\"/>"
-	    "<text class=\"k\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-	    edge, x1 + dx * 24, y1 + dy * 24, mx, my, x2 - dx * 28, y2 - dy * 28, mx + dy * 12, my - dx * 12 + 4, edge);
-}
-
-static double
-anomaly_svg(const struct txn_outcome_of *o, const struct txn_anomaly *a, double top, struct buf *out)
-{
-	struct buf text;
-	double y = top + 2 * RADIUS + 120;
-
-	buf_init(&text, (size_t)1 << 20);
-	buf_printf(out, "<text class=\"t\" x=\"20\" y=\"%.0f\">%s</text>\n", top + 24, a->type);
-	for (uint32_t i = 0; i < a->count; i++)
-		arrow_svg(i, (i + 1) % a->count, a->count, top, a->steps[i].edge, out);
-	for (uint32_t i = 0; i < a->count; i++) {
-		double u = 2 * PI * i / a->count - PI / 2, r = a->count == 1 ? 0 : RADIUS;
-
-		buf_printf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"22\"/><text class=\"n\" x=\"%.1f\" y=\"%.1f\">T%u</text>\n",
-		    WIDTH / 2.0 + r * cos(u), top + RADIUS + 50 + r * sin(u), WIDTH / 2.0 + r * cos(u),
-		    top + RADIUS + 55 + r * sin(u), (unsigned)i + 1);
-	}
-	for (uint32_t i = 0; i < 2 * a->count; i++, y += LINE_HEIGHT) {
-		uint32_t j = i % a->count;
-
-		buf_clear(&text);
-		if (i < a->count) {
-			buf_printf(&text, "T%u  ", (unsigned)j + 1);
-			put_txn(o->history, a->txns[j], &text);
-		} else {
-			buf_printf(&text, "T%u -%s-> T%u: %s", (unsigned)j + 1, a->steps[j].edge, (unsigned)(j + 1) % a->count + 1,
-			    a->steps[j].why);
-		}
-		buf_printf(out, "<text x=\"20\" y=\"%.0f\">", y);
-		text_html(out, buf_data(&text), FL_MIN(buf_len(&text), (size_t)160));
-		buf_puts(out, "</text>\n");
-	}
-	buf_fini(&text);
-	return y + 30;
-}
-
-void
-txn_say_svg(const struct txn_outcome_of *o, struct buf *out)
-{
-	struct buf body;
-	double y = 0;
-
-	buf_init(&body, out->max_bytes);
-	for (uint32_t i = 0; i < o->anomaly_count; i++)
-		if (o->anomalies[i].steps != NULL && o->anomalies[i].count <= CYCLE_DRAWN_MAX)
-			y = anomaly_svg(o, &o->anomalies[i], y, &body);
-	if (y == 0) {
-		buf_puts(&body, "<text class=\"t\" x=\"20\" y=\"24\">no cycle to draw</text>\n");
-		y = 40;
-	}
-	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n"
-	    "<style>svg{background:#fff}text{font:13px sans-serif;fill:#222}.t{font:bold 17px sans-serif}.n,.k{text-anchor:middle}"
-	    ".k{font-weight:bold}circle{fill:#eef3fb;stroke:#33557f;stroke-width:1.5}.e{fill:none;stroke:#555;stroke-width:1.6}"
-	    ".ww{stroke:#b3261e}.wr{stroke:#1e6fb3}.rw{stroke:#a06000}.process,.realtime,.visible{stroke:#777;stroke-dasharray:5 4}</style>\n"
-	    "<defs><marker id=\"a\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">"
-	    "<path d=\"M0 0L10 5L0 10z\" fill=\"#444\"/></marker></defs>\n", WIDTH, y, WIDTH, y);
-	buf_append(out, buf_data(&body), buf_len(&body));
-	buf_puts(out, "</svg>\n");
-	buf_fini(&body);
 }

@@ -15,7 +15,5 @@ const char *txn_say_verdict(enum txn_holds status);             /* valid, invali
 void txn_say_text(const struct txn_outcome_of *o, enum txn_level level, struct buf *out);
 /* One JSON object; doc/audit-transactions.md has its schema. */
 void txn_say_json(const struct txn_outcome_of *o, enum txn_level level, struct jsonw *w);
-/* The cycles as a picture, one below the other. */
-void txn_say_svg(const struct txn_outcome_of *o, struct buf *out);
 
 #endif

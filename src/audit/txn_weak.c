@@ -588,16 +588,16 @@ take_evidence(struct weak *w, const struct txn_graph *g, const struct txn_scc *s
 
 	ret->broken = true;
 	if (w->direct.reader != TXN_NONE) {
-		ret->direct = true;
-		ret->cycle = (struct txn_cycle){ 2, txn_core_array(keep, 2, sizeof(uint32_t)), txn_core_array(keep, 2, 1) };
-		ret->why = txn_core_array(keep, 2, sizeof(*ret->why));
-		if (ret->cycle.nodes == NULL || ret->cycle.types == NULL || ret->why == NULL)
+		if (txn_cycle_way(w->g, TXN_WR | (w->mask & TXN_PROCESS), w->direct.first, w->direct.reader, keep, &ret->cycle) != 0)
 			return -ENOBUFS;
-		ret->cycle.nodes[0] = w->direct.reader;
-		ret->cycle.types[0] = TXN_RW;
-		ret->cycle.nodes[1] = w->direct.first;
-		ret->cycle.types[1] = TXN_VISIBLE;
-		ret->why[0] = ret->why[1] = w->direct;
+		fl_assert(ret->cycle.length >= 2);
+		ret->cycle.types[ret->cycle.length - 1] = TXN_RW;
+		ret->why = txn_core_array(keep, ret->cycle.length, sizeof(*ret->why));
+		if (ret->why == NULL)
+			return -ENOBUFS;
+		for (uint32_t i = 0; i < ret->cycle.length; i++)
+			ret->why[i].reader = TXN_NONE;
+		ret->why[ret->cycle.length - 1] = w->direct;
 		return 0;
 	}
 	for (uint32_t i = 0; i < scc->count && ret->cycle.length == 0; i++) {
@@ -607,6 +607,7 @@ take_evidence(struct weak *w, const struct txn_graph *g, const struct txn_scc *s
 		if (rc < 0)
 			return rc;
 	}
+	txn_cycle_turn(&ret->cycle);
 	return ret->cycle.length == 0 ? 0 : explain(w, &ret->cycle, keep, &ret->why);
 }
 

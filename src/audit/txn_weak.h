@@ -14,8 +14,6 @@
 #include "audit/txn_cycle.h"
 
 enum txn_weak_level { TXN_WEAK_RC, TXN_WEAK_RA, TXN_WEAK_CC };
-#define TXN_VISIBLE 32          /* an edge of evidence: the second happens after the first by a chain of reads and sessions */
-
 /* "first must be before second: reader read object from second though it saw first, which wrote it too" */
 struct txn_forced {
 	uint32_t first, second, reader, version;
@@ -23,9 +21,9 @@ struct txn_forced {
 
 struct txn_weak {
 	bool broken;
-	bool direct;                    /* the cycle is that of one reader of an initial version and one who wrote it before */
 	struct txn_cycle cycle;         /* an edge TXN_WW that the graph does not have is a forced one */
-	struct txn_forced *why;         /* of each edge of the cycle; reader TXN_NONE: the edge is no forced one */
+	/* Of each edge of the cycle; reader TXN_NONE: it is no forced one. Of an edge rw: the reader saw `version` as it was initially. */
+	struct txn_forced *why;
 };
 
 /*

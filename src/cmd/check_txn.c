@@ -2,6 +2,7 @@
 /* check_txn.c - faultline check --txn: which isolation levels does a history of transactions have, and which does it break? */
 #include "audit/tape_read.h"
 #include "audit/txn_bank.h"
+#include "audit/txn_draw.h"
 #include "audit/txn_foreign.h"
 #include "audit/txn_read.h"
 #include "audit/txn_say.h"
@@ -28,7 +29,8 @@ static const char usage[] =
 	"usage: faultline check HISTORY --txn [flags]\n"
 	"\n"
 	"Audit a history of transactions: JSON lines or Jepsen's EDN, recognised by content; - reads standard input. The value of an\n"
-	"operation is a list of [f, key, value] with f r, append (lists), w (registers) or add (sets).\n"
+	"operation is a list of [f, key, value] with f r, append (lists), w (registers) or add (sets). Histories of Plume, PolySI,\n"
+	"AWDIT and dbcop are read too, and directories of logs of Cobra.\n"
 	"\n"
 	"      --level LEVEL    the level to judge (default strict-serializable): read-uncommitted, read-committed, read-atomic,\n"
 	"                       causal, parallel-snapshot-isolation, repeatable-read, snapshot-isolation,\n"
@@ -38,7 +40,7 @@ static const char usage[] =
 	"      --total N        bank: what there is in all (default: what the first read shows)\n"
 	"      --negative       bank: balances may be below zero\n"
 	"      --json           one JSON document on standard output\n"
-	"      --svg FILE       draw the cycles\n"
+	"      --svg FILE       draw the anomalies\n"
 	"      --effort N       steps of search for an order of versions before the answer is \"unknown\" (default 400 million)\n"
 	"      --memory SIZE    memory for the audit (default 4GiB)\n"
 	"  -h, --help           this text\n"
@@ -275,7 +277,7 @@ write_svg(const struct check *c, const struct txn_outcome_of *outcome)
 	int rc = -ENOBUFS;
 
 	buf_init(&out, OUTPUT_BYTES_MAX);
-	txn_say_svg(outcome, &out);
+	txn_draw_all(outcome, &out);
 	if (!out.overflowed) {
 		FILE *f = fopen(c->svg, "w");
 

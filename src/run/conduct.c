@@ -5,11 +5,13 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "io/clock.h"
+#include "run/audit_job.h"
 #include "run/auditor.h"
 #include "run/enact.h"
 #include "run/publish.h"
 #include "run/watch.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +36,8 @@ struct conduct {
 	int64_t wall;
 	bool after_ran;
 	const struct verdict_outcome *audit;
-	uint32_t full_logs;
+	uint32_t full_logs, audits_done;
+	struct result_audit audits[EXPERIMENT_AUDITS_MAX];
 	struct result_load load;
 };
 
@@ -66,7 +69,8 @@ phase_system(struct watch *w)
 {
 	watch_phase(w, OBSERVE_BEFORE, "system");
 	for (uint32_t i = 0; i < w->x->process_count && watch_going(w); i++)
-		start_process(w, i);
+		if (!w->x->processes[i].load)
+			start_process(w, i);
 }
 
 /* ---- before: the steady state must hold, or nothing can be learnt ---- */
@@ -101,7 +105,7 @@ static void
 start_load(struct watch *w, uint64_t seed)
 {
 	const int line = w->x->load.line;
-	struct load_opts opts = { .x = w->x, .values = &w->rig.values, .seed = seed, .epoch = w->epoch };
+	struct load_opts opts = { .x = w->x, .values = &w->rig.values, .system = w->rig.system, .seed = seed, .epoch = w->epoch };
 	char error[LOAD_ERROR_MAX];
 
 	if (!w->x->has_load)
@@ -129,11 +133,13 @@ start_counters(struct watch *w)
 static void
 follow_timeline(struct watch *w, const struct timeline_step *steps, uint32_t count)
 {
+	const bool program = w->x->has_load && w->x->load.type == EXPERIMENT_PROGRAM;
 	const fl_ns end = w->load_start + w->x->duration;
-	const fl_ns give_up = end + load_settle(w->x) + SETTLE_NS;
+	const fl_ns give_up = program ? end : end + load_settle(w->x) + SETTLE_NS;
 	uint32_t next = 0;
 
-	while (watch_going(w) && (clock_mono() < end || load_running(w))) {
+	/* A program that has come to its end ends the load, when all faults have begun and ended. */
+	while (watch_going(w) && ((clock_mono() < end && !(program && next == count)) || load_running(w))) {
 		const fl_ns now = clock_mono(), at = next < count ? w->load_start + steps[next].at : end;
 		if (next < count && now >= at)
 			enact(w, &steps[next++]);
@@ -212,9 +218,26 @@ await_healed(struct watch *w)
 	return true;
 }
 
+/* Processes that end by themselves, such as a receiver that waits until nothing more comes. */
+static void
+await_ends(struct watch *w)
+{
+	const fl_ns limit = clock_mono() + w->x->heal_within;
+	bool running = true;
+
+	while (running && watch_going(w) && clock_mono() < limit) {
+		running = false;
+		for (uint32_t i = 0; i < w->x->process_count; i++)
+			running |= w->x->processes[i].ends && system_pid(w->rig.system, i) != 0;
+		if (running)
+			watch_turn(w, limit);
+	}
+}
+
 static bool
 phase_heal(struct watch *w)
 {
+	bool healed;
 	int rc;
 
 	watch_phase(w, OBSERVE_AFTER, "heal");
@@ -223,7 +246,9 @@ phase_heal(struct watch *w)
 	end_rounds(w);
 	if (rc < 0)
 		watch_stop(w, JUDGE_BROKEN, "a line cannot be healed: %s", strerror(-rc));
-	return watch_going(w) && await_healed(w);
+	healed = watch_going(w) && await_healed(w);
+	await_ends(w);
+	return healed;
 }
 
 static void
@@ -299,6 +324,26 @@ write_samples(struct conduct *c)
 	buf_fini(&b);
 }
 
+/* Those that are commands. 0, -ECANCELED, -errno. */
+static int
+run_audits(struct conduct *c)
+{
+	struct watch *w = &c->w;
+	const struct audit_tell_clock clock = { .epoch = w->epoch, .wall = c->wall, .length = clock_mono() - w->epoch };
+	int rc = 0;
+
+	for (uint32_t i = 0; i < c->x->audit_count && rc == 0; i++) {
+		struct result_audit *a = &c->audits[i];
+
+		rc = audit_job_run(&w->rig, i, &clock, &w->mem, a);
+		c->audits_done += rc == 0;
+		c->load.ok += c->x->load.type == EXPERIMENT_PROGRAM && rc == 0 && i == 0 ? a->ok : 0;
+		c->load.fail += c->x->load.type == EXPERIMENT_PROGRAM && rc == 0 && i == 0 ? a->fail : 0;
+		c->load.info += c->x->load.type == EXPERIMENT_PROGRAM && rc == 0 && i == 0 ? a->info : 0;
+	}
+	return rc;
+}
+
 static void
 phase_audit(struct conduct *c)
 {
@@ -315,6 +360,8 @@ phase_audit(struct conduct *c)
 	if (rc == 0 && w->x->has_audit)
 		rc = auditor_check(c->kept->auditor, w->rig.signal_fd, &c->audit);
 	write_samples(c);
+	if (rc == 0 && watch_going(w))
+		rc = run_audits(c);
 	watch_signals(w);
 	if (rc < 0 && rc != -ECANCELED)
 		watch_stop(w, JUDGE_BROKEN, "the audit: %s", strerror(-rc));
@@ -322,13 +369,26 @@ phase_audit(struct conduct *c)
 
 /* ---- the result ---- */
 
+/* The audits outlive the conductor. */
+static int
+keep_audits(struct conduct *c, struct run_result *r)
+{
+	struct result_audit *audits = arena_alloc(&c->w.mem, (r->audit_count + 1) * sizeof(*audits));
+
+	if (audits == NULL)
+		return -ENOMEM;
+	memcpy(audits, c->audits, r->audit_count * sizeof(*audits));
+	r->audits = audits;
+	return audit_job_explain(r, audits, &c->w.mem);
+}
+
 static int
 fill_result(struct conduct *c, struct run_result *r)
 {
 	struct watch *w = &c->w;
 	struct judge_case jc = {
 		.x = c->x, .obs = &w->obs, .probes = w->rig.probes, .stop = w->stop, .why = w->why, .after_ran = c->after_ran,
-		.crash_count = w->crash_count, .audit = c->audit, .full_logs = c->full_logs,
+		.crash_count = w->crash_count, .audit = c->audit, .full_logs = c->full_logs, .audits = c->audits, .audit_count = c->audits_done,
 	};
 	int rc;
 
@@ -342,7 +402,9 @@ fill_result(struct conduct *c, struct run_result *r)
 	rc = w->counters == NULL ? 0 : counter_result(w->counters, &w->mem, r);
 	if (rc == 0)
 		rc = judge_fill(&jc, &w->mem, r);
-	return rc < 0 ? rc : publish_describe(c->x, &w->rig, &w->mem, r);
+	if (rc == 0)
+		rc = publish_describe(c->x, &w->rig, &w->mem, r);
+	return rc < 0 ? rc : keep_audits(c, r);
 }
 
 static void
@@ -387,6 +449,17 @@ run_phases(struct conduct *c)
 	phase_audit(c);
 }
 
+/* Programs of the run that keep a history have its clock: the processes inherit this. */
+static void
+tell_epoch(struct watch *w)
+{
+	char text[32];
+
+	w->epoch = clock_mono();
+	snprintf(text, sizeof(text), "%" PRId64, w->epoch);
+	(void)setenv("FAULTLINE_EPOCH_NS", text, 1);
+}
+
 static int
 set_up(struct conduct *c, struct conduct_outcome *ret)
 {
@@ -394,9 +467,10 @@ set_up(struct conduct *c, struct conduct_outcome *ret)
 	struct rig_opts ro = { .x = o->x, .runs_dir = o->runs_dir, .dir_name = o->dir_name, .here = o->here, .seed = o->seed, .wall_ns = c->wall };
 	struct watch *w = &c->w;
 	char error[RIG_ERROR_MAX] = "";
-	int rc = rig_up(&w->rig, &ro, error);
+	int rc;
 
-	w->epoch = clock_mono();
+	tell_epoch(w);
+	rc = rig_up(&w->rig, &ro, error);
 	if (w->rig.dir.path != NULL)
 		snprintf(ret->run_dir, sizeof(ret->run_dir), "%s", w->rig.dir.path);
 	if (rc < 0) {

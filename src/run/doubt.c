@@ -46,7 +46,7 @@ expects_something(const struct experiment *x)
 static void
 doubt_judges(struct doubts *d, const struct experiment *x, bool compared)
 {
-	bool judged = compared || x->has_audit || expects_something(x);
+	bool judged = compared || x->has_audit || x->audit_count > 0 || x->same != EXPERIMENT_SAME_NOT || expects_something(x);
 
 	for (uint32_t i = 0; i < x->probe_count; i++) {
 		const struct experiment_probe *p = &x->probes[i];
@@ -66,6 +66,39 @@ doubt_judges(struct doubts *d, const struct experiment *x, bool compared)
 			doubt(d, "expect %s can never fail: it allows %s", metric_info(l->metric)->name, l->least ? "0" : "100%");
 		if ((l->metric == METRIC_AMPLIFICATION || l->metric == METRIC_WASTED) && x->counter_count == 0)
 			doubt(d, "expect %s can never be told: there are no counters", metric_info(l->metric)->name);
+	}
+}
+
+static bool
+list_names(const char *const *list, const char *path)
+{
+	for (; list != NULL && *list != NULL; list++)
+		if (strstr(*list, path) != NULL || strcmp(*list, "{run}") == 0 || strcmp(*list, "{dir}") == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_written(const struct experiment *x, const char *path)
+{
+	bool known = strcmp(path, "{run}/history.jsonl") == 0 && x->load.type == EXPERIMENT_REDIS;
+
+	for (uint32_t p = 0; p < x->process_count; p++)
+		known = known || list_names(x->processes[p].argv, path) || list_names(x->processes[p].env, path);
+	return known;
+}
+
+/* A file of the run that an audit reads must be known to somebody who writes it. */
+static void
+doubt_audits(struct doubts *d, const struct experiment *x)
+{
+	for (uint32_t i = 0; i < x->audit_count; i++) {
+		const struct experiment_audit *a = &x->audits[i];
+
+		for (const char *const *word = a->argv; word != NULL && *word != NULL; word++)
+			if ((strncmp(*word, "{run}/", 6) == 0 || strncmp(*word, "{dir}/", 6) == 0) && !is_written(x, *word))
+				doubt(d, "the audit %s can never be carried out: nobody is told to write %s",
+				    a->name != NULL ? a->name : a->what, *word);
 	}
 }
 
@@ -115,7 +148,9 @@ is_used(const struct experiment *x, uint32_t line)
 static void
 doubt_faults(struct doubts *d, const struct experiment *x)
 {
-	if (x->fault_count == 0 && !(x->has_load && x->load.type == EXPERIMENT_HTTP && x->load.http.pace.surge_count > 0))
+	/* A run without faults may be the one that others are compared with. */
+	if (x->fault_count == 0 && x->same == EXPERIMENT_SAME_NOT &&
+	    !(x->has_load && x->load.type == EXPERIMENT_HTTP && x->load.http.pace.surge_count > 0))
 		doubt(d, "there are no faults: it only shows that all is well when all is well");
 	for (uint32_t i = 0; i < x->fault_count; i++) {
 		const struct experiment_fault *f = &x->faults[i];
@@ -132,6 +167,7 @@ doubt_experiment(const struct experiment *x, const char *path, bool compared, st
 	struct doubts d = { .path = path, .out = out };
 
 	doubt_judges(&d, x, compared);
+	doubt_audits(&d, x);
 	doubt_faults(&d, x);
 	return d.count;
 }

@@ -118,7 +118,7 @@ check_bad(struct exp_reader *r, const struct doc_node *n, const struct subst_tok
 	snprintf(word, sizeof(word), "%.*s", (int)FL_MIN(t->n, 60), t->text);
 	word[strcspn(word, ":")] = '\0';
 	near = is_listed(word, subst_words()) ? NULL : text_nearest(word, subst_words());
-	doc_complain(r->d, n, "found {%.*s%s, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace%s%s%s",
+	doc_complain(r->d, n, "found {%.*s%s, expected {port:NAME}, {line:NAME}, {dir}, {run}, {here}, {faultline}, or {{ for a brace%s%s%s",
 	    (int)FL_MIN(t->n, 60), t->text, t->text[t->n] == '}' ? "}" : "", near != NULL ? "; did you mean \"" : "",
 	    near != NULL ? near : "", near != NULL ? "\"?" : "");
 }

@@ -104,7 +104,8 @@ read_http(struct exp_reader *r, const struct doc_node *map, struct experiment_li
 {
 	static const char *const no_lines[] = { NULL };
 	uint16_t ports[EXPERIMENT_PORTS_MAX];
-	struct subst_values values = { .port_names = r->x->ports, .line_names = no_lines, .ports = ports, .dir = "/", .here = "/", .program = "/" };
+	struct subst_values values = { .port_names = r->x->ports, .line_names = no_lines, .ports = ports, .dir = "/", .run = "/",
+		.here = "/", .program = "/" };
 	struct http_doc *doc = NULL;
 	unsigned before = r->d->count;
 

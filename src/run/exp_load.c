@@ -19,7 +19,9 @@
 #include "run/exp_load.h"
 
 #include "audit/history.h"
+#include "run/exp_audit.h"
 #include "run/exp_http.h"
+#include "run/exp_system.h"
 #include <string.h>
 
 #define OPS_DEFAULT 1000000
@@ -93,7 +95,8 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 {
 	static const char *const redis[] = { "type", "line", "clients", "keys", "mix", "rate", "duration", "timeout", "connect_timeout",
 		"think", "operations_max", "prefix", "final_reads", NULL };
-	static const char *const types[] = { "redis", "http", NULL };
+	static const char *const program[] = { "type", "command", "env", "cwd", "stop", "duration", NULL };
+	static const char *const types[] = { "redis", "http", "program", NULL };
 	const struct doc_node *type = doc_get(n, "type");
 	struct experiment_load *l = &r->x->load;
 
@@ -102,10 +105,10 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 	if (!doc_expect(r->d, n, DOC_MAP, "a load: a map with type, line and duration"))
 		return;
 	if (type == NULL)
-		doc_complain(r->d, n, "found a load without type, expected type: redis or type: http");
-	else if (doc_choice(r->d, type, types) == EXPERIMENT_HTTP)
-		l->type = EXPERIMENT_HTTP;
-	doc_keys(r->d, n, l->type == EXPERIMENT_HTTP ? exp_http_keys() : redis);
+		doc_complain(r->d, n, "found a load without type, expected type: redis, type: http or type: program");
+	else
+		l->type = (enum experiment_load_type)FL_MAX(doc_choice(r->d, type, types), 0);
+	doc_keys(r->d, n, l->type == EXPERIMENT_HTTP ? exp_http_keys() : l->type == EXPERIMENT_PROGRAM ? program : redis);
 	exp_field_ref(r, n, "line", "line", r->x->line_names, &l->line);
 	if (doc_get(n, "duration") == NULL && r->x->duration == 0)
 		doc_complain(r->d, n, "found a load without duration, expected one such as duration: 15s");
@@ -117,10 +120,14 @@ read_load(struct exp_reader *r, const struct doc_node *n)
 	exp_field_duration(r, n, "connect_timeout", FL_MS, 60 * FL_SEC, &l->connect_timeout);
 	if (l->type == EXPERIMENT_HTTP && doc_get(n, "line") == NULL && doc_get(n, "target") == NULL)
 		doc_complain(r->d, n, "found a load without line and target, expected line: NAME of the line to go through, or target: HOST:PORT");
-	if (l->type == EXPERIMENT_HTTP)
+	if (l->type == EXPERIMENT_HTTP) {
 		exp_http_read(r, n, l);
-	else
+	} else if (l->type == EXPERIMENT_PROGRAM) {
+		l->line = -1;
+		l->process = exp_system_load(r, n);
+	} else {
 		read_redis(r, n, l);
+	}
 }
 
 void
@@ -135,27 +142,6 @@ exp_load_read(struct exp_reader *r, const struct doc_node *root)
 	} else if (doc_get(root, "duration") == NULL) {
 		doc_complain(r->d, root, "found neither a load nor a duration, expected one that says how long the run lasts");
 	}
-}
-
-static void
-read_audit(struct exp_reader *r, const struct doc_node *n)
-{
-	static const char *const known[] = { "model", "name", NULL };
-	static const char *const models[] = { "register", NULL };
-	const struct doc_node *model;
-
-	if (!doc_expect(r->d, n, DOC_MAP, "a map such as {model: register}"))
-		return;
-	doc_keys(r->d, n, known);
-	model = doc_get(n, "model");
-	if (model == NULL)
-		doc_complain(r->d, n, "found an audit without model, expected model: register");
-	else
-		doc_choice(r->d, model, models);
-	exp_field_text(r, n, "name", NULL, &r->x->audit_name);
-	if (!r->x->has_load || r->x->load.type != EXPERIMENT_REDIS)
-		doc_complain(r->d, n, "found an audit, but no load whose history it could judge");
-	r->x->has_audit = true;
 }
 
 /* A limit: a value, at most or at least by what is better; or ">= 90%", "<= 5s". */
@@ -271,7 +257,7 @@ exp_load_judges(struct exp_reader *r, const struct doc_node *root)
 	const struct doc_node *guards = exp_field_list(r, root, "abort_if", EXPERIMENT_GUARDS_MAX, "conditions");
 
 	if (audit != NULL)
-		read_audit(r, audit);
+		exp_audit_read(r, audit);
 	if (expect != NULL)
 		read_expect(r, expect);
 	for (uint32_t i = 0; guards != NULL && i < guards->count; i++)

@@ -9,6 +9,7 @@
  *          cwd: "{dir}"
  *          ready: {tcp: "127.0.0.1:{port:redis}", within: 10s}
  *          stop: {signal: TERM, grace: 3s}
+ *          ends: true                      # by itself, with exit code 0
  *      lines:
  *        redis: {upstream: "127.0.0.1:{port:redis}", key: client}
  *
@@ -124,22 +125,50 @@ read_stop(struct exp_reader *r, const struct doc_node *map, struct experiment_pr
 }
 
 static void
-read_process(struct exp_reader *r, const struct doc_node *map, struct experiment_process *p)
+read_program(struct exp_reader *r, const struct doc_node *map, struct experiment_process *p)
 {
-	static const char *const known[] = { "name", "command", "env", "cwd", "ready", "stop", NULL };
-	const struct doc_node *ready = doc_get(map, "ready");
-
-	if (map->kind != DOC_MAP)
-		return;
-	doc_keys(r->d, map, known);
 	p->cwd = "{dir}";
 	p->ready_timeout = READY_WITHIN_DEFAULT;
 	p->argv = read_command(r, map);
 	p->env = read_env(r, map);
 	exp_field_template(r, map, "cwd", NULL, &p->cwd);
+	read_stop(r, map, p);
+}
+
+static void
+read_process(struct exp_reader *r, const struct doc_node *map, struct experiment_process *p)
+{
+	static const char *const known[] = { "name", "command", "env", "cwd", "ready", "stop", "ends", NULL };
+	const struct doc_node *ready = doc_get(map, "ready");
+
+	if (map->kind != DOC_MAP)
+		return;
+	doc_keys(r->d, map, known);
+	read_program(r, map, p);
+	exp_field_bool(r, map, "ends", &p->ends);
 	if (ready != NULL)
 		p->ready = exp_probe_ready(r, ready, p->name, &p->ready_timeout);
-	read_stop(r, map, p);
+}
+
+uint32_t
+exp_system_load(struct exp_reader *r, const struct doc_node *load)
+{
+	struct experiment *x = r->x;
+	struct experiment_process *p = &x->processes[x->process_count];
+
+	for (uint32_t i = 0; i < x->process_count; i++)
+		if (strcmp(x->process_names[i], "load") == 0) {
+			doc_complain(r->d, load, "found a load that is a program and a process called \"load\", expected another name");
+			return i;
+		}
+	if (x->process_count == EXPERIMENT_PROCESSES_MAX) {
+		doc_complain(r->d, load, "found %u processes and a load that is one, expected one less", x->process_count);
+		return 0;
+	}
+	p->name = x->process_names[x->process_count] = "load";
+	p->load = p->ends = true;
+	read_program(r, load, p);
+	return x->process_count++;
 }
 
 void

@@ -9,5 +9,7 @@
 void exp_system_names(struct exp_reader *r, const struct doc_node *root);
 /* The lists under `lines` and `system`. */
 void exp_system_read(struct exp_reader *r, const struct doc_node *root);
+/* The program that is the load, as one more process called "load"; after exp_system_read(). returns its index. */
+uint32_t exp_system_load(struct exp_reader *r, const struct doc_node *load);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * experiment.h - an experiment as its file says it, checked: every name it uses exists and every value is in range.
  *
- * doc/experiments.md describes the file. Texts marked `template` may hold {port:NAME}, {line:NAME}, {dir} and {here}; see subst.h.
+ * doc/experiments.md describes the file. Texts marked `template` may hold {port:NAME}, {line:NAME}, {dir}, ...; see subst.h.
  *
  * Invariants
  *  (1) Indexes (line, process, probe) are within their arrays, or -1 where that is said.
@@ -28,6 +28,7 @@
 #define EXPERIMENT_GUARDS_MAX 16
 #define EXPERIMENT_CLIENTS_MAX 512
 #define EXPERIMENT_COUNTERS_MAX 16
+#define EXPERIMENT_AUDITS_MAX 8
 #define EXPERIMENT_KEYS_MAX 10000
 #define EXPERIMENT_NS_MAX (24 * 3600 * FL_SEC)
 
@@ -58,6 +59,8 @@ struct experiment_process {
 	fl_ns ready_timeout;
 	int stop_signal;
 	fl_ns stop_grace;
+	bool load;                      /* it is the load: started when that starts */
+	bool ends;                      /* it ends by itself, with exit code 0, and is waited for */
 };
 
 struct experiment_line {
@@ -101,10 +104,11 @@ struct experiment_http {
 	bool traceparent, idempotency_key;
 };
 
-enum experiment_load_type { EXPERIMENT_REDIS, EXPERIMENT_HTTP };
+enum experiment_load_type { EXPERIMENT_REDIS, EXPERIMENT_HTTP, EXPERIMENT_PROGRAM };
 struct experiment_load {
 	enum experiment_load_type type;
-	int line;                       /* to go through; EXPERIMENT_HTTP with a target: -1 */
+	int line;                       /* to go through; EXPERIMENT_HTTP with a target, EXPERIMENT_PROGRAM: -1 */
+	uint32_t process;               /* EXPERIMENT_PROGRAM */
 	/* EXPERIMENT_REDIS */
 	uint32_t clients, keys;
 	unsigned mix[3];                /* weights by enum history_f: read, write, cas */
@@ -139,6 +143,16 @@ struct experiment_fault {
 	struct experiment_call call, undo;      /* ACTION_CALL; no undo: it ends by itself, after length */
 	struct fault_spec spec;         /* ACTION_FAULT; id, version, since_ns, key and shared are not set */
 };
+
+/* How the results of the load are audited: by this program, started once more with these words, which writes a verdict as JSON. */
+enum experiment_audit_kind { EXPERIMENT_AUDIT_HISTORY, EXPERIMENT_AUDIT_TXN, EXPERIMENT_AUDIT_STREAM };
+struct experiment_audit {
+	enum experiment_audit_kind kind;
+	const char *name, *what;        /* as it is called, or NULL; "queue", "serializable", "match" */
+	const char *const *argv;        /* templates, NULL-terminated, without the program's name */
+};
+/* Files of the run that must be the same with faults and without. */
+enum experiment_same { EXPERIMENT_SAME_NOT, EXPERIMENT_SAME_BYTES, EXPERIMENT_SAME_LINES, EXPERIMENT_SAME_LAST };
 
 enum guard_kind { GUARD_ERRORS, GUARD_P99, GUARD_PROBE, GUARD_MEMORY, GUARD_EXIT };
 /* When to stop everything. */
@@ -177,8 +191,13 @@ struct experiment {
 	struct experiment_probe probes[EXPERIMENT_PROBES_MAX];
 	struct experiment_fault *faults;
 	struct experiment_guard guards[EXPERIMENT_GUARDS_MAX];
-	bool has_load, has_audit;
+	bool has_load;
+	bool has_audit;                 /* the history of a Redis load must be one of registers */
 	const char *audit_name;
+	uint32_t audit_count;           /* of the others */
+	struct experiment_audit audits[EXPERIMENT_AUDITS_MAX];
+	enum experiment_same same;
+	const char *same_file;          /* in the run directory */
 	struct experiment_load load;
 	uint32_t limit_count, counter_count;
 	struct metric_limit limits[METRIC_COUNT];       /* that the load must keep */

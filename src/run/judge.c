@@ -70,6 +70,27 @@ judge_audit(struct judge *j)
 	}
 }
 
+static void
+judge_audits(struct judge *j)
+{
+	j->r->audits = j->c->audits;
+	j->r->audit_count = j->c->audit_count;
+	for (uint32_t i = 0; i < j->c->audit_count; i++) {
+		const struct result_audit *a = &j->c->audits[i];
+
+		if (a->verdict == RESULT_FINDING)
+			finding(j, "audit %s: %s", a->name, a->reason);
+		if (a->verdict != RESULT_UNKNOWN)
+			continue;
+		j->unknown = true;
+		add_reason(j, arena_printf(j->mem, "audit %s: %s", a->name, a->reason));
+	}
+	if (j->c->audit_count < j->c->x->audit_count && j->c->stop == JUDGE_RAN) {
+		j->unknown = true;
+		add_reason(j, "not all audits could be carried out");
+	}
+}
+
 /* ---- probes ---- */
 
 static const char *
@@ -187,7 +208,7 @@ judge_load(struct judge *j)
 	j->r->tolerances = list;
 	if (!x->has_load || j->c->stop == JUDGE_BROKEN)
 		return 0;
-	if (j->r->load.ok == 0) {
+	if (j->r->load.ok == 0 && (x->load.type != EXPERIMENT_PROGRAM || x->limit_count > 0)) {
 		j->unknown = true;
 		add_reason(j, "not one operation of the load succeeded: nothing was tried");
 	}
@@ -312,6 +333,7 @@ judge_fill(const struct judge_case *c, struct arena *mem, struct run_result *r)
 	if (c->stop != JUDGE_RAN)
 		add_reason(&j, arena_strdup(mem, c->why));
 	judge_audit(&j);
+	judge_audits(&j);
 	for (uint32_t i = 0; i < c->crash_count; i++)
 		finding(&j, "%s", c->crashes[i]);
 	rc = judge_probes(&j);

@@ -25,6 +25,8 @@ struct judge_case {
 	const char *crashes[JUDGE_CRASHES_MAX];         /* sentences: processes that ended by themselves */
 	uint32_t crash_count;
 	const struct verdict_outcome *audit;            /* NULL: there was none */
+	const struct result_audit *audits;              /* those that commands carried out */
+	uint32_t audit_count;
 	uint32_t full_logs;             /* clients that ended early */
 };
 

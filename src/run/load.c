@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - one of two kinds of load. */
+/* load.c - one of three kinds of load. */
 #include "run/load.h"
 
+#include "io/clock.h"
 #include "io/resolve.h"
 #include "run/load_http.h"
 #include "run/load_redis.h"
@@ -15,6 +16,7 @@ struct load {
 	const struct experiment_load *conf;
 	struct load_redis *redis;
 	struct load_http *http;
+	struct system *system;          /* whose process it is; NULL: it is none */
 	struct hist *latency;           /* of the result */
 };
 
@@ -80,6 +82,18 @@ start_http(struct load *l, const struct load_opts *opts, char *error)
 	return rc;
 }
 
+static int
+start_program(struct load *l, const struct load_opts *opts, char *error)
+{
+	char why[SYSTEM_ERROR_MAX];
+	int rc = system_start(opts->system, l->conf->process, why);
+
+	l->system = opts->system;
+	if (rc < 0)
+		snprintf(error, LOAD_ERROR_MAX, "%s", why);
+	return rc;
+}
+
 int
 load_start(const struct load_opts *opts, int stop_fd, struct load **ret_load, char *error)
 {
@@ -93,6 +107,8 @@ load_start(const struct load_opts *opts, int stop_fd, struct load **ret_load, ch
 	l->latency = malloc(sizeof(*l->latency));
 	if (l->latency == NULL)
 		rc = -ENOMEM;
+	else if (l->conf->type == EXPERIMENT_PROGRAM)
+		rc = start_program(l, opts, error);
 	else
 		rc = l->conf->type == EXPERIMENT_REDIS ? start_redis(l, opts, stop_fd, error) : start_http(l, opts, error);
 	if (rc < 0) {
@@ -106,7 +122,9 @@ load_start(const struct load_opts *opts, int stop_fd, struct load **ret_load, ch
 void
 load_stop(struct load *l)
 {
-	if (l->redis != NULL)
+	if (l->system != NULL)
+		system_stop(l->system, l->conf->process, clock_mono());
+	else if (l->redis != NULL)
 		load_redis_stop(l->redis);
 	else
 		load_http_stop(l->http);
@@ -115,12 +133,16 @@ load_stop(struct load *l)
 int
 load_fd(const struct load *l)
 {
+	if (l->system != NULL)
+		return system_fd(l->system);
 	return l->redis != NULL ? load_redis_fd(l->redis) : load_http_fd(l->http);
 }
 
 bool
 load_done(const struct load *l)
 {
+	if (l->system != NULL)
+		return system_pid(l->system, l->conf->process) == 0;
 	return l->redis != NULL ? load_redis_done(l->redis) : load_http_done(l->http);
 }
 
@@ -129,7 +151,9 @@ load_settle(const struct experiment *x)
 {
 	const struct experiment_load *l = &x->load;
 
-	return !x->has_load ? 0 : l->timeout + l->connect_timeout + (l->type == EXPERIMENT_HTTP ? l->http.backoff_max + l->timeout : 0);
+	if (!x->has_load || l->type == EXPERIMENT_PROGRAM)
+		return 0;
+	return l->timeout + l->connect_timeout + (l->type == EXPERIMENT_HTTP ? l->http.backoff_max + l->timeout : 0);
 }
 
 struct oplog *const *
@@ -164,6 +188,8 @@ load_result(struct load *l, struct arena *mem, struct result_load *ret)
 	uint32_t count;
 	int rc;
 
+	if (l->system != NULL)
+		return 0;               /* it says itself what it did, in what the audits read */
 	if (l->http != NULL) {
 		rc = load_stats_result(load_http_stats(l->http), mem, ret);
 		if (rc == 0)

@@ -8,6 +8,7 @@
 #include "run/oplog.h"
 #include "run/result.h"
 #include "run/subst.h"
+#include "run/system.h"
 
 #define LOAD_ERROR_MAX 384
 
@@ -16,6 +17,7 @@ struct load_opts {
 	const struct io_addr *line;     /* it goes through; NULL: it has a target */
 	const char *line_text;          /* its address as text */
 	const struct subst_values *values;
+	struct system *system;          /* of EXPERIMENT_PROGRAM */
 	uint64_t seed;
 	fl_ns epoch;                    /* times are since then (clock_mono) */
 };

@@ -80,6 +80,18 @@ put_redis(const struct experiment *x, struct buf *out)
 	buf_printf(out, " on %" PRIu32 " key%s, timeout %s", l->keys, l->keys == 1 ? "" : "s", units_duration(time, sizeof(time), l->timeout));
 }
 
+static void
+put_program(const struct experiment *x, struct buf *out)
+{
+	const char *const *argv = x->processes[x->load.process].argv;
+	char time[32];
+
+	buf_puts(out, "a program, for ");
+	buf_printf(out, "%s at most:", units_duration(time, sizeof(time), x->load.duration));
+	for (; *argv != NULL; argv++)
+		buf_printf(out, " %s", *argv);
+}
+
 const char *
 load_say(const struct experiment *x, struct arena *mem)
 {
@@ -91,6 +103,8 @@ load_say(const struct experiment *x, struct arena *mem)
 	buf_init(&out, 65536);
 	if (x->load.type == EXPERIMENT_HTTP)
 		put_http(x, &out);
+	else if (x->load.type == EXPERIMENT_PROGRAM)
+		put_program(x, &out);
 	else
 		put_redis(x, &out);
 	said = arena_strdup(mem, buf_str(&out));

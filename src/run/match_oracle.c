@@ -194,6 +194,7 @@ take_output(struct gather *g, const struct match_rec *r, uint32_t sink, uint64_t
 	}
 	read.sink = sink;
 	read.place = place;
+	read.at = r->at + g->job->received[sink].head.mono;
 	g->outputs[g->output_count++] = read;
 	return 0;
 }

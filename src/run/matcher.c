@@ -225,6 +225,7 @@ matcher_run(struct matcher *m)
 	m->judge.late = m->late;
 	m->judge.acks = m->acks && !m->promised_sent;
 	m->judge.clocks = m->clocks;
+	m->result->base = m->base;
 	for (uint32_t i = 0; i < m->sent_count; i++)
 		m->work += m->sent[i].records;
 	for (uint32_t i = 0; i < m->received_count; i++)

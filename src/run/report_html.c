@@ -4,6 +4,7 @@
 
 #include "run/overview.h"
 #include "run/page_audit.h"
+#include "run/page_audits.h"
 #include "run/page_style.h"
 #include "run/page_tables.h"
 #include "run/words.h"
@@ -139,6 +140,7 @@ report_html(const struct run_result *r, struct buf *out)
 	put_head(r, out);
 	put_verdict(r, out);
 	page_audit(r, out);
+	page_audits(r, out);
 	put_overview(r, out);
 	page_tables_faults(r, out);
 	page_tables_judged(r, out);

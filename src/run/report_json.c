@@ -6,6 +6,7 @@
 #include "run/words.h"
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #define SCHEMA 1
 
@@ -263,6 +264,50 @@ put_probe(struct jsonw *w, const struct result_probe *p)
 }
 
 static void
+put_evidence(struct jsonw *w, const struct result_evidence *e)
+{
+	jsonw_object(w);
+	put_text(w, "what", e->what);
+	put_text(w, "say", e->say);
+	put_time(w, "from", e->from);
+	put_time(w, "to", e->to);
+	put_text(w, "faults", e->during);
+	put_list(w, "operations");
+	for (uint32_t i = 0; i < e->op_count; i++)
+		jsonw_string(w, e->ops[i]);
+	jsonw_end(w);
+	jsonw_end(w);
+}
+
+static void
+put_audits(struct jsonw *w, const struct run_result *r)
+{
+	put_list(w, "audits");
+	for (uint32_t i = 0; i < r->audit_count; i++) {
+		const struct result_audit *a = &r->audits[i];
+
+		jsonw_object(w);
+		put_text(w, "name", a->name);
+		put_text(w, "what", a->what);
+		put_text(w, "verdict", words_verdict_id(a->verdict));
+		put_text(w, "reason", a->reason);
+		put_text(w, "lines", a->lines);
+		put_text(w, "command", a->command);
+		put_list(w, "evidence");
+		for (uint32_t k = 0; k < a->evidence_count; k++)
+			put_evidence(w, &a->evidence[k]);
+		jsonw_end(w);
+		jsonw_key(w, "document");
+		if (a->document == NULL)
+			jsonw_null(w);
+		else
+			jsonw_raw(w, a->document, strcspn(a->document, "\n"));
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+}
+
+static void
 put_judged(struct jsonw *w, const struct run_result *r)
 {
 	put_list(w, "probes");
@@ -285,6 +330,7 @@ put_judged(struct jsonw *w, const struct run_result *r)
 		jsonw_null(w);
 	else
 		evidence_json(r->audit, w);
+	put_audits(w, r);
 }
 
 static void

@@ -69,6 +69,16 @@ put_audit(struct suite *s)
 }
 
 static void
+put_audits(struct suite *s)
+{
+	for (uint32_t i = 0; i < s->r->audit_count; i++) {
+		const struct result_audit *a = &s->r->audits[i];
+
+		put_case(s, "audit", a->name, a->verdict == RESULT_HELD ? PASSED : a->verdict == RESULT_FINDING ? FAILED : SKIPPED, a->reason, NULL);
+	}
+}
+
+static void
 put_judged(struct suite *s, const char *kind, const char *name, bool held, bool known, const char *want, const char *got)
 {
 	struct buf text;
@@ -89,6 +99,7 @@ put_cases(struct suite *s)
 	const struct run_result *r = s->r;
 
 	put_audit(s);
+	put_audits(s);
 	for (uint32_t i = 0; i < r->probe_count; i++)
 		put_judged(s, "probe", r->probes[i].name, r->probes[i].held, r->probes[i].known, r->probes[i].want, r->probes[i].worst);
 	for (uint32_t i = 0; i < r->tolerance_count; i++)

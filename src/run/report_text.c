@@ -134,6 +134,31 @@ put_evidence(const struct page *p, const struct run_result *r)
 		buf_printf(p->out, "      and %" PRIu32 " more\n", e->op_count - OPS_MAX);
 }
 
+/* The first piece of evidence of each audit that found something. */
+static void
+put_audit(const struct page *p, const struct result_audit *a)
+{
+	const struct result_evidence *e;
+
+	if (a->verdict != RESULT_FINDING || a->evidence_count == 0)
+		return;
+	e = &a->evidence[0];
+	buf_printf(p->out, "\n  Audit %s, ", a->name);
+	put_plain(p->out, e->what);
+	buf_putc(p->out, ':');
+	wrap(p, e->say, (unsigned)(strlen(a->name) + strlen(e->what)) + 11, 4);
+	for (uint32_t i = 0; i < e->op_count && i < OPS_MAX; i++) {
+		buf_puts(p->out, "    ");
+		wrap(p, e->ops[i], 4, 6);
+	}
+	if (e->op_count > OPS_MAX)
+		buf_printf(p->out, "      and %" PRIu32 " more\n", e->op_count - OPS_MAX);
+	if (e->during != NULL) {
+		buf_puts(p->out, "    faults then: ");
+		wrap(p, e->during, 17, 17);
+	}
+}
+
 static void
 put_load(const struct page *p, const struct run_result *r)
 {
@@ -174,6 +199,13 @@ put_tail(const struct page *p, const struct run_result *r)
 		put_plain(p->out, r->audit->reason);
 		buf_putc(p->out, '\n');
 	}
+	for (uint32_t i = 0; i < r->audit_count; i++) {
+		if (r->audits[i].verdict != RESULT_HELD)
+			continue;
+		buf_printf(p->out, "  audit    %s: ", r->audits[i].name);
+		put_plain(p->out, r->audits[i].reason);
+		buf_putc(p->out, '\n');
+	}
 	if (r->run_dir != NULL) {
 		buf_puts(p->out, "  report   ");
 		put_plain(p->out, r->run_dir);
@@ -194,6 +226,8 @@ report_text(const struct run_result *r, const struct report_text_options *opt, s
 
 	put_verdict(&p, r);
 	put_evidence(&p, r);
+	for (uint32_t i = 0; i < r->audit_count; i++)
+		put_audit(&p, &r->audits[i]);
 	put_load(&p, r);
 	put_tail(&p, r);
 	return out->overflowed ? -ENOBUFS : 0;

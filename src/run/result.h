@@ -133,6 +133,29 @@ struct result_line {
 	uint32_t did_count;
 };
 
+/* One of an audit's pieces of evidence. */
+struct result_evidence {
+	const char *what;               /* "lost", "G2-item", "key 3" */
+	const char *say;                /* the sentence */
+	const char *const *ops;         /* operations, transactions or messages, one line each */
+	uint32_t op_count;
+	fl_ns from, to;                 /* when: of all its operations; FL_NEVER: not known */
+	const char *during;             /* faults that were active then, with commas; NULL: none */
+};
+/* An audit that was carried out by a command, apart from the one of registers. */
+struct result_audit {
+	const char *name, *what;        /* as in the experiment; "queue", "serializable", "match" */
+	enum result_verdict verdict;    /* HELD, FINDING or UNKNOWN */
+	const char *reason;             /* one line */
+	const char *document;           /* what it said, as JSON; NULL: nothing */
+	const char *svg;                /* its drawing; NULL: none */
+	const char *command;            /* shows it again, from the run directory */
+	const char *lines;              /* lines that the run's traffic took: "orders (3 connections), ..." ; NULL: none */
+	const struct result_evidence *evidence;
+	uint32_t evidence_count;
+	uint64_t ok, fail, info;        /* operations it saw: acknowledged, refused, in doubt */
+};
+
 struct run_result {
 	const char *name, *description;         /* of the experiment */
 	const char *variant;                    /* of the experiment; NULL: it has none */
@@ -166,6 +189,8 @@ struct run_result {
 	uint32_t tolerance_count;
 	const struct verdict_outcome *audit;    /* NULL: no audit was asked for */
 	const char *audit_name;                 /* as in the experiment; NULL: the model */
+	const struct result_audit *audits;      /* the others */
+	uint32_t audit_count;
 	const struct result_close *closes;
 	uint32_t close_count;
 	const struct result_process *processes;

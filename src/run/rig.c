@@ -86,6 +86,7 @@ reserve_ports(struct rig *r)
 	r->values.line_names = r->x->line_names;
 	r->values.ports = r->ports;
 	r->values.dir = r->dir.data;
+	r->values.run = r->dir.path;
 	return 0;
 }
 

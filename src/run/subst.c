@@ -9,7 +9,7 @@
 
 #define EXPANDED_BYTES_MAX (256u << 10)
 
-static const char *const words[] = { "port", "line", "dir", "here", "faultline", NULL };
+static const char *const words[] = { "port", "line", "dir", "run", "here", "faultline", NULL };
 
 const char *const *
 subst_words(void)
@@ -49,6 +49,8 @@ classify(const char *s, size_t n, struct subst_token *ret)
 	ret->n = n;
 	if (colon == NULL && n == 3 && memcmp(s, "dir", 3) == 0)
 		return SUBST_DIR;
+	if (colon == NULL && n == 3 && memcmp(s, "run", 3) == 0)
+		return SUBST_RUN;
 	if (colon == NULL && n == 4 && memcmp(s, "here", 4) == 0)
 		return SUBST_HERE;
 	if (colon == NULL && n == 9 && memcmp(s, "faultline", 9) == 0)
@@ -122,6 +124,9 @@ subst_expand(struct arena *mem, const char *text, const struct subst_values *v)
 			break;
 		case SUBST_DIR:
 			buf_puts(&b, v->dir);
+			break;
+		case SUBST_RUN:
+			buf_puts(&b, v->run);
 			break;
 		case SUBST_HERE:
 			buf_puts(&b, v->here);

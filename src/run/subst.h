@@ -5,6 +5,7 @@
  *      {port:NAME}     a free TCP port, the same wherever NAME stands
  *      {line:NAME}     the address the line NAME listens on, as host:port
  *      {dir}           a fresh directory inside the run directory, for files of the processes
+ *      {run}           the run directory: what is put there stays
  *      {here}          the directory of the experiment's file
  *      {faultline}     this program
  *      {{              a {
@@ -16,7 +17,7 @@
 
 #include "base/arena.h"
 
-enum subst_kind { SUBST_END, SUBST_TEXT, SUBST_PORT, SUBST_LINE, SUBST_DIR, SUBST_HERE, SUBST_PROGRAM, SUBST_BAD };
+enum subst_kind { SUBST_END, SUBST_TEXT, SUBST_PORT, SUBST_LINE, SUBST_DIR, SUBST_RUN, SUBST_HERE, SUBST_PROGRAM, SUBST_BAD };
 
 struct subst_token {
 	enum subst_kind kind;
@@ -34,7 +35,7 @@ struct subst_values {
 	const char *const *port_names, *const *line_names;      /* NULL-terminated */
 	const uint16_t *ports;                                  /* by port name */
 	const char *const *lines;                               /* by line name: "host:port" */
-	const char *dir, *here, *program;
+	const char *dir, *run, *here, *program;
 };
 /* The text with everything filled in, in mem; NULL when that is full. Asserts that all names are known. */
 const char *subst_expand(struct arena *mem, const char *text, const struct subst_values *v);

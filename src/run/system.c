@@ -222,7 +222,7 @@ system_heal(struct system *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
 		system_pause(s, i, false);
-		if (s->members[i].by_fault || s->members[i].stopping)
+		if (!s->members[i].conf->load && (s->members[i].by_fault || s->members[i].stopping))
 			system_start_again(s, i);
 	}
 }
@@ -239,6 +239,7 @@ take_exit(struct system *s, const struct process_exit *e)
 	atomic_store(&m->alive, false);
 	m->status = e->status;
 	m->kill_at = FL_NEVER;
+	m->expected = m->expected || (m->conf->ends && e->status == 0);
 	m->faulted += m->expected && m->by_fault;
 	m->crashed += !m->expected;
 	tell(s, SYSTEM_EXITED, m, m->expected, process_status_text(e->status, text, sizeof(text)));

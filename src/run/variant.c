@@ -143,6 +143,26 @@ read_claims(struct variant_set *s, const struct doc_node *n, struct doc_diag *d)
 	}
 }
 
+/* Results that must be the same with faults and without ask for two runs: calm, which has none, and faulted. */
+static int
+read_calm(struct variant_set *s, const struct doc_node *base, struct doc_diag *d)
+{
+	static const struct doc_node nothing = { .kind = DOC_NULL }, key = { .kind = DOC_SCALAR, .text = "faults" };
+	struct doc_pair pair = { .key = &key, .value = &nothing };
+	const struct doc_node over = { .kind = DOC_MAP, .count = 1, .pairs = &pair };
+	int rc = read_one(s, base, &over, "calm", d);
+
+	if (rc == 0 && s->count == 2) {
+		struct experiment *faulted = s->variants[0].x;
+
+		s->variants[0] = s->variants[1];
+		s->variants[1] = (struct variant){ .name = "faulted", .x = faulted };
+		s->names[0] = "calm";
+		s->names[1] = "faulted";
+	}
+	return rc;
+}
+
 static int
 read_set(struct variant_set *s, const struct doc_node *root, struct doc_diag *d)
 {
@@ -155,6 +175,8 @@ read_set(struct variant_set *s, const struct doc_node *root, struct doc_diag *d)
 	if (base == NULL)
 		return -ENOMEM;
 	rc = variants == NULL ? read_one(s, base, NULL, NULL, d) : read_variants(s, base, variants, d);
+	if (rc == 0 && variants == NULL && s->count == 1 && s->variants[0].x->same != EXPERIMENT_SAME_NOT)
+		rc = read_calm(s, base, d);
 	if (rc == 0)
 		read_claims(s, doc_get(root, "compare"), d);
 	return rc;

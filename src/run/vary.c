@@ -8,6 +8,7 @@
 #include "run/page_contrast.h"
 #include "run/publish.h"
 #include "run/report_contrast.h"
+#include "run/same.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct vary {
 	struct contrast contrast;
 	uint32_t ran;
 	char again[CONDUCT_PATH_MAX + 32];
+	char same[VARIANT_MAX][320];    /* what is claimed of results */
 	struct conduct_outcome outcomes[VARIANT_MAX];
 };
 
@@ -77,6 +79,31 @@ run_all(struct vary *v)
 	}
 }
 
+/* Did each variant leave the same results as the first? */
+static void
+judge_same(struct vary *v)
+{
+	const struct variant_set *set = v->opts->set;
+	const struct experiment *x = set->variants[0].x;
+	struct contrast *c = &v->contrast;
+	char first[CONDUCT_PATH_MAX], other[CONDUCT_PATH_MAX];
+
+	for (uint32_t i = 1; i < set->count && x->same != EXPERIMENT_SAME_NOT && c->claim_count < CONTRAST_CLAIMS_MAX; i++) {
+		struct contrast_claim *claim = &c->claims[c->claim_count++];
+		int rc;
+
+		snprintf(v->same[i], sizeof(v->same[i]), "%s: %.200s is as in %s", set->variants[i].name, x->same_file, set->variants[0].name);
+		snprintf(first, sizeof(first), "%.3000s/%s/%.200s", v->dir.path, set->variants[0].name, x->same_file);
+		snprintf(other, sizeof(other), "%.3000s/%s/%.200s", v->dir.path, set->variants[i].name, x->same_file);
+		rc = same_files(first, other, x->same, claim->outcome.got);
+		claim->text = v->same[i];
+		claim->outcome.known = rc >= 0;
+		claim->outcome.held = rc > 0;
+		if (rc < 0)
+			snprintf(claim->outcome.got, sizeof(claim->outcome.got), "it cannot be read: %s", strerror(-rc));
+	}
+}
+
 static void
 judge_claims(struct vary *v)
 {
@@ -91,6 +118,7 @@ judge_claims(struct vary *v)
 		claim_judge(&set->claims[i], sets, &c->claims[i].outcome);
 	}
 	c->claim_count = set->claim_count;
+	judge_same(v);
 	contrast_judge(c);
 }
 

@@ -89,6 +89,10 @@ process_exited_event(struct watch *w, const struct system_event *e, fl_ns now)
 		observe_say(&w->obs, now, "process", name, e->text);
 		return;
 	}
+	if (w->x->processes[e->process].load) {
+		watch_stop(w, JUDGE_BROKEN, "the load ended early: %s; see logs/%s.log", e->text, name);
+		return;
+	}
 	observe_mark(&w->obs, now, true, "%s ended by itself: %s", name, e->text);
 	for (uint32_t g = 0; g < w->x->guard_count; g++)
 		guard_exit(&w->obs.guards[g], e->process);
@@ -299,7 +303,7 @@ bool
 watch_all_ready(const struct watch *w)
 {
 	for (uint32_t i = 0; i < w->x->process_count; i++)
-		if (!w->is_ready[i] && (w->ready[i] != NULL || system_pid(w->rig.system, i) == 0))
+		if (!w->x->processes[i].ends && !w->is_ready[i] && (w->ready[i] != NULL || system_pid(w->rig.system, i) == 0))
 			return false;
 	return true;
 }

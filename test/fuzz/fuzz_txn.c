@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_txn.c - any text as a history of transactions, and, when the first byte is below 3, any bytes as one of that model. Judged:
- * the levels agree with each other, each step of each cycle has its reason.
+ * fuzz_txn.c - any text as a history of transactions, also in the formats of other checkers; and, when the first byte is below 3, any
+ * bytes as one of that model. Judged: the levels agree with each other, each step of each cycle has its reason.
  */
 #include "audit/tape_read.h"
-#include "audit/txn_read.h"
+#include "audit/txn_draw.h"
+#include "audit/txn_foreign.h"
 #include "audit/txn_say.h"
 #include "base/assert.h"
 
@@ -33,7 +34,7 @@ judge(const struct txn_hist *h)
 		jsonw_init(&w, &out);
 		txn_say_json(&o, TXN_SER, &w);
 		txn_say_text(&o, TXN_SER, &out);
-		txn_say_svg(&o, &out);
+		txn_draw_all(&o, &out);
 	}
 	buf_fini(&out);
 	txn_check_fini(&o);
@@ -82,9 +83,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct txn_read_info read_info;
 	struct txn_hist h;
 	struct tape tape;
+	enum txn_foreign format = txn_foreign_of((const char *)data, size);
 
 	tape_init(&tape, 1u << 20);
-	if (size > 0 && data[0] < 3) {
+	if (format != TXN_FOREIGN_NONE) {
+		txn_hist_init(&h, TXN_RW_REGISTER, 1u << 20);
+		int rc = txn_foreign_read(&h, format, 0, (const char *)data, size, &read_info);
+
+		fl_assert(rc == 0 || read_info.error[0] != '\0');
+		if (rc == 0)
+			judge(&h);
+		txn_hist_fini(&h);
+	} else if (size > 0 && data[0] < 3) {
 		txn_hist_init(&h, (enum txn_model)data[0], 1u << 20);
 		from_bytes(&h, data + 1, size - 1);
 		judge(&h);

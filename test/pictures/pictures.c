@@ -7,6 +7,7 @@
 
 #include "draw.h"
 #include "draw_audit.h"
+#include "draw_txn.h"
 
 static const struct {
 	const char *name;
@@ -33,12 +34,20 @@ pictures_name(unsigned i)
 
 	if (i < FL_ARRAY_LEN(all))
 		return all[i].name;
-	const char *history = draw_audit_name(i - (unsigned)FL_ARRAY_LEN(all));
-
-	if (history == NULL)
-		return NULL;
-	snprintf(name, sizeof(name), "audit-%s.svg", history);
+	i -= (unsigned)FL_ARRAY_LEN(all);
+	if (i >= draw_audit_count())
+		return draw_txn_name(i - draw_audit_count());
+	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(i));
 	return name;
+}
+
+static void
+draw_rest(unsigned i, struct buf *out)
+{
+	if (i < draw_audit_count())
+		draw_audit(i, out);
+	else
+		draw_txn(i - draw_audit_count(), out);
 }
 
 void
@@ -47,5 +56,5 @@ pictures_draw(unsigned i, struct buf *out)
 	if (i < FL_ARRAY_LEN(all))
 		all[i].draw(out);
 	else
-		draw_audit(i - (unsigned)FL_ARRAY_LEN(all), out);
+		draw_rest(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

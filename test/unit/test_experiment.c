@@ -99,7 +99,7 @@ static const struct {
 	  "  - name: a\n"
 	  "    comand: [x]\n"
 	  "    command: [x]\n",
-	  "x:5:5: found the key \"comand\", expected one of name, command, env, cwd, ready, stop; did you mean \"c"
+	  "x:5:5: found the key \"comand\", expected one of name, command, env, cwd, ready, stop, ends; did you mean \"c"
 	  "ommand\"?" },
 	{ "name: t\n"
 	  "duration: 1s\n"
@@ -115,13 +115,13 @@ static const struct {
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{prt:y}\"]}\n",
-	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace; did you "
+	  "x:4:29: found {prt:y}, expected {port:NAME}, {line:NAME}, {dir}, {run}, {here}, {faultline}, or {{ for a brace; did you "
 	  "mean \"port\"?" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
 	  "  - {name: a, command: [x, \"{port:y\"]}\n",
-	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace" },
+	  "x:4:29: found {port:y, expected {port:NAME}, {line:NAME}, {dir}, {run}, {here}, {faultline}, or {{ for a brace" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "system:\n"
@@ -194,7 +194,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: {type: radis, line: front, duration: 5s}\n",
-	  "x:9:14: found \"radis\", expected one of redis, http; did you mean \"redis\"?" },
+	  "x:9:14: found \"radis\", expected one of redis, http, program; did you mean \"redis\"?" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"
@@ -204,7 +204,7 @@ static const struct {
 	  "  - name: front\n"
 	  "    upstream: \"127.0.0.1:{port:redis}\"\n"
 	  "load: { line: front, duration: 5s}\n",
-	  "x:9:7: found a load without type, expected type: redis or type: http" },
+	  "x:9:7: found a load without type, expected type: redis, type: http or type: program" },
 	{ "name: t\n"
 	  "system:\n"
 	  "  - name: redis\n"
@@ -353,9 +353,11 @@ static const struct {
 	  "  - {name: p, process: redis}\n",
 	  "x:12:12: found a second probe called \"p\", expected names that differ" },
 	{ BASE "audit: {model: regster}\n",
-	  "x:10:16: found \"regster\", expected one of register; did you mean \"register\"?" },
+	  "x:10:16: found \"regster\", expected one of register, cas-register, key-value, multi-register, counter, set, g-set, queue, stack, "
+	  "priority-queue, max-priority-queue, unordered-queue, total-queue, total-queue-exactly-once, total-queue-at-most-once, mutex, owner-mutex, "
+	  "fenced-mutex, unique-ids, append-list, log, bank; did you mean \"register\"?" },
 	{ BASE "audit: {}\n",
-	  "x:10:8: found an audit without model, expected model: register" },
+	  "x:10:8: found an audit without model, expected one of model, txn, match, same" },
 	{ "name: t\n"
 	  "duration: 1s\n"
 	  "audit: {model: register}\n",
@@ -427,7 +429,7 @@ static const struct {
 	  "x:2:57: found the key \"breakr\", expected one of pass_deadline, priority, refuse_status, timeout, retry, budget, hedge, breaker, "
 	  "bulkhead, rate_limit, adaptive, shed, fallback, enforce; did you mean \"breaker\"?" },
 	{ CART("upstreams: [\"h:{prt:a}\"]") "load: {type: http, line: c, rate: 5, duration: 5s}\n",
-	  "x:2:42: found {prt:a}, expected {port:NAME}, {line:NAME}, {dir}, {here}, {faultline}, or {{ for a brace; did you mean \"port\"?" },
+	  "x:2:42: found {prt:a}, expected {port:NAME}, {line:NAME}, {dir}, {run}, {here}, {faultline}, or {{ for a brace; did you mean \"port\"?" },
 	{ CART("upstream: \"{line:c}\"") "load: {type: http, line: c, rate: 5, duration: 5s}\n",
 	  "x:2:40: found {line:...} in a line, expected an address or {port:NAME}" },
 	{ "name: t\nlines: {c: {protocol: htp, upstream: \"h:1\"}}\nload: {type: http, line: c, rate: 5, duration: 5s}\n",

@@ -245,7 +245,7 @@ test_json(void **state)
 	json_t *root = parse_json(&x->r), *evidence, *op;
 	static const char *const members[] = { "schema", "verdict", "exit_code", "headline", "reasons", "name", "description", "seed", "experiment",
 		"command", "replay", "run_dir", "started", "duration", "versions", "load", "faults", "marks", "probes",
-		    "tolerances", "audit", "lines",
+		    "tolerances", "audit", "audits", "lines",
 		"closes", "processes", "files", "metrics", "counters", "variant" };
 
 	(void)state;

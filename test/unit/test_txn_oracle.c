@@ -2,27 +2,16 @@
 /*
  * test_txn_oracle.c - the audit of transactions against brute force on many small histories.
  *
- * The oracle is written from the definitions and shares no code with the audit: serializability by trying all serial orders,
- * snapshot isolation by trying all orders of starts and commits, the others by trying all orders of commits or of versions.
- * Histories come from a small simulated database, right or careless, and are damaged or not. FAULTLINE_ROUNDS sets how many.
+ * Histories come from a small simulated database, right or careless, and are damaged or not. FAULTLINE_LONG sets how many of each model.
  */
-#include "audit/txn_check.h"
+#include "txn_oracle.h"
+
 #include "base/rng.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#define N_MAX 8
 #define N_SMALL 5
-#define MOPS_MAX 4
-#define KEYS_MAX 3
-#define LIST_MAX 24
-#define ROUNDS 4000
+#define ROUNDS 1400
 
 struct draw {
 	uint64_t key, n;
@@ -32,468 +21,6 @@ static uint32_t
 draw(struct draw *d, uint32_t below)
 {
 	return (uint32_t)rng_below(rng_draw(d->key, d->n++, 0), below);
-}
-
-/* A micro-operation of a small history: what it wrote, or what it saw. */
-struct small_mop {
-	bool write;
-	int key, value;                         /* of a write; of a read of a register, 0: nil */
-	int list[LIST_MAX], count;              /* of a read of a list or a set */
-};
-struct small_txn {
-	struct small_mop mops[MOPS_MAX];
-	int count, process, invoke, complete;
-	enum txn_outcome outcome;
-};
-struct small {
-	enum txn_model model;
-	struct small_txn txns[N_MAX];
-	int n, keys, processes;
-};
-
-/* The state of all keys: of a register the last item counts. */
-struct state {
-	int list[KEYS_MAX][LIST_MAX], count[KEYS_MAX];
-};
-
-static void
-state_write(struct state *s, int key, int value)
-{
-	assert_true(s->count[key] < LIST_MAX);
-	s->list[key][s->count[key]++] = value;
-}
-
-static bool
-has(const int *list, int count, int value)
-{
-	for (int i = 0; i < count; i++)
-		if (list[i] == value)
-			return true;
-	return false;
-}
-
-/* Would a read of this state show what m saw? */
-static bool
-state_shows(enum txn_model model, const struct state *s, const struct small_mop *m)
-{
-	int count = s->count[m->key];
-	const int *list = s->list[m->key];
-
-	if (model == TXN_RW_REGISTER)
-		return m->value == (count == 0 ? 0 : list[count - 1]);
-	if (m->count != count)
-		return false;
-	for (int i = 0; i < count; i++)
-		if (model == TXN_SET_ADD ? !has(m->list, m->count, list[i]) : m->list[i] != list[i])
-			return false;
-	return true;
-}
-
-/* Run t on a state. false: it would have seen something else. */
-static bool
-run(const struct small *h, int t, struct state *s)
-{
-	for (int i = 0; i < h->txns[t].count; i++) {
-		const struct small_mop *m = &h->txns[t].mops[i];
-
-		if (m->write)
-			state_write(s, m->key, m->value);
-		else if (h->txns[t].outcome == TXN_OK && !state_shows(h->model, s, m))
-			return false;
-	}
-	return true;
-}
-
-enum { PLAIN, SESSION, REAL };
-
-/* Must a come before b? */
-static bool
-precedes(const struct small *h, int a, int b, int order)
-{
-	const struct small_txn *x = &h->txns[a], *y = &h->txns[b];
-
-	if (a == b || x->outcome != TXN_OK)
-		return false;
-	if (order >= SESSION && x->process == y->process && x->invoke < y->invoke)
-		return true;
-	return order == REAL && x->complete < y->invoke;
-}
-
-static bool
-serial_from(const struct small *h, unsigned done, const struct state *s, int order)
-{
-	bool all = true;
-
-	for (int t = 0; t < h->n; t++)
-		all &= h->txns[t].outcome != TXN_OK || (done >> t & 1) != 0;
-	if (all)
-		return true;
-	for (int t = 0; t < h->n; t++) {
-		struct state next = *s;
-		bool ready = (done >> t & 1) == 0 && h->txns[t].outcome != TXN_FAIL;
-
-		for (int p = 0; p < h->n && ready; p++)
-			ready = !precedes(h, p, t, order) || (done >> p & 1) != 0;
-		if (ready && run(h, t, &next) && serial_from(h, done | 1u << t, &next, order))
-			return true;
-	}
-	return false;
-}
-
-static bool
-oracle_serial(const struct small *h, int order)
-{
-	struct state s;
-
-	memset(&s, 0, sizeof(s));
-	return serial_from(h, 0, &s, order);
-}
-
-/* Snapshot isolation: starts and commits one after the other. stamp: how often a key was committed, at the start of each. */
-struct snap {
-	unsigned started, committed;
-	struct state now;
-	int version[KEYS_MAX];
-	int seen[N_MAX][KEYS_MAX];
-};
-
-static bool
-commit(const struct small *h, int t, struct snap *s)
-{
-	bool wrote[KEYS_MAX] = { false };
-
-	for (int i = 0; i < h->txns[t].count; i++) {
-		const struct small_mop *m = &h->txns[t].mops[i];
-
-		if (!m->write)
-			continue;
-		if (h->model != TXN_SET_ADD && s->version[m->key] != s->seen[t][m->key])
-			return false;
-		wrote[m->key] = true;
-		state_write(&s->now, m->key, m->value);
-	}
-	for (int k = 0; k < KEYS_MAX; k++)
-		s->version[k] += wrote[k];
-	s->committed |= 1u << t;
-	return true;
-}
-
-static bool
-snapshot_from(const struct small *h, const struct snap *s, int order)
-{
-	bool all = true;
-
-	for (int t = 0; t < h->n; t++)
-		all &= h->txns[t].outcome != TXN_OK || (s->committed >> t & 1) != 0;
-	if (all)
-		return true;
-	for (int t = 0; t < h->n; t++) {
-		struct snap next = *s;
-		bool ready = (s->committed >> t & 1) == 0 && h->txns[t].outcome != TXN_FAIL;
-
-		if ((s->started >> t & 1) != 0) {
-			if (ready && commit(h, t, &next) && snapshot_from(h, &next, order))
-				return true;
-			continue;
-		}
-		for (int p = 0; p < h->n && ready; p++)
-			ready = !precedes(h, p, t, order) || (s->committed >> p & 1) != 0;
-		struct state copy = s->now;
-
-		if (!ready || !run(h, t, &copy))
-			continue;
-		next.started |= 1u << t;
-		memcpy(next.seen[t], s->version, sizeof(s->version));
-		if (snapshot_from(h, &next, order))
-			return true;
-	}
-	return false;
-}
-
-static bool
-oracle_snapshot(const struct small *h, int order)
-{
-	struct snap s;
-
-	memset(&s, 0, sizeof(s));
-	return snapshot_from(h, &s, order);
-}
-
-/*
- * Orders of commits. A read is resolved against one: which transaction's state of the key it saw. Those that count committed, or
- * are of unknown outcome and were seen.
- */
-struct commits {
-	const struct small *h;
-	int order[N_MAX], n;            /* transactions in order of commit */
-	int place[N_MAX];               /* -1: does not count */
-};
-#define NOBODY (-1)
-#define NOT_SO (-2)
-
-static bool
-writes_key(const struct small *h, int t, int key)
-{
-	for (int i = 0; i < h->txns[t].count; i++)
-		if (h->txns[t].mops[i].write && h->txns[t].mops[i].key == key)
-			return true;
-	return false;
-}
-
-/* Of a list: the one in which the appends of all stand in the order of their commits begins with what was read, its own included. */
-static int
-resolve_list(const struct commits *c, int t, int i)
-{
-	const struct small *h = c->h;
-	const struct small_mop *m = &h->txns[t].mops[i];
-	struct state s;
-	int before = NOBODY, own = 0;
-
-	for (int j = 0; j < i; j++)
-		own += h->txns[t].mops[j].write && h->txns[t].mops[j].key == m->key;
-	memset(&s, 0, sizeof(s));
-	if (own == 0 && state_shows(h->model, &s, m))
-		return NOBODY;
-	for (int p = 0; p < c->n; p++) {
-		int w = c->order[p], mine = 0;
-
-		for (int j = 0; j < h->txns[w].count; j++) {
-			if (!h->txns[w].mops[j].write || h->txns[w].mops[j].key != m->key)
-				continue;
-			state_write(&s, m->key, h->txns[w].mops[j].value);
-			mine++;
-			if (w == t && own > 0 && mine == own && state_shows(h->model, &s, m))
-				return before;
-		}
-		if (mine > 0 && w != t)
-			before = w;
-		if (mine > 0 && w != t && own == 0 && state_shows(h->model, &s, m))
-			return w;
-	}
-	return NOT_SO;
-}
-
-/*
- * Whose state of its key did read i of t show? NOBODY: the initial one; t: its own; NOT_SO: no state in this order, or one that
- * contradicts what t wrote itself.
- */
-static int
-resolve(const struct commits *c, int t, int i)
-{
-	const struct small *h = c->h;
-	const struct small_mop *m = &h->txns[t].mops[i];
-	struct state s;
-	int found = NOT_SO, own = 0, own_list[MOPS_MAX];
-
-	if (h->model == TXN_LIST_APPEND)
-		return resolve_list(c, t, i);
-	for (int j = 0; j < i; j++)
-		if (h->txns[t].mops[j].write && h->txns[t].mops[j].key == m->key)
-			own_list[own++] = h->txns[t].mops[j].value;
-	if (h->model == TXN_RW_REGISTER && own > 0)
-		return m->value == own_list[own - 1] ? t : NOT_SO;
-	memset(&s, 0, sizeof(s));
-	for (int p = -1; p < c->n; p++) {
-		int w = p < 0 ? NOBODY : c->order[p];
-
-		if (w == t)
-			continue;       /* what it appended is judged as its own */
-		if (w != NOBODY && !writes_key(h, w, m->key))
-			continue;
-		for (int j = 0; w != NOBODY && j < h->txns[w].count; j++)
-			if (h->txns[w].mops[j].write && h->txns[w].mops[j].key == m->key)
-				state_write(&s, m->key, h->txns[w].mops[j].value);
-		struct state with = s;
-
-		for (int j = 0; j < own; j++)
-			state_write(&with, m->key, own_list[j]);
-		if (found == NOT_SO && state_shows(h->model, &with, m))
-			found = w;
-	}
-	return found;
-}
-
-enum { AX_RC, AX_RA, AX_CC };
-
-/* (sessions and reads)+ */
-static void
-happens_before(const struct commits *c, bool sessions, bool hb[N_MAX][N_MAX])
-{
-	const struct small *h = c->h;
-
-	memset(hb, 0, N_MAX * N_MAX * sizeof(bool));
-	for (int a = 0; a < h->n; a++)
-		for (int b = 0; b < h->n; b++)
-			hb[a][b] = sessions && c->place[a] >= 0 && c->place[b] >= 0 && precedes(h, a, b, SESSION);
-	for (int a = 0; a < h->n; a++) {
-		for (int i = 0; i < h->txns[a].count && c->place[a] >= 0 && h->txns[a].outcome == TXN_OK; i++) {
-			int w = h->txns[a].mops[i].write ? NOBODY : resolve(c, a, i);
-
-			if (w >= 0 && w != a)
-				hb[w][a] = true;
-		}
-	}
-	for (int k = 0; k < h->n; k++)
-		for (int a = 0; a < h->n; a++)
-			for (int b = 0; b < h->n; b++)
-				hb[a][b] = hb[a][b] || (hb[a][k] && hb[k][b]);
-}
-
-/* Was v visible to read i of t at this level? */
-static bool
-visible(const struct commits *c, int v, int t, int i, int axiom, bool sessions, bool hb[N_MAX][N_MAX])
-{
-	const struct small_txn *x = &c->h->txns[t];
-
-	if (axiom == AX_CC)
-		return hb[v][t];
-	if (axiom == AX_RA && sessions && precedes(c->h, v, t, SESSION))
-		return true;
-	for (int j = 0; j < (axiom == AX_RC ? i : x->count); j++)
-		if (!x->mops[j].write && resolve(c, t, j) == v)
-			return true;
-	return false;
-}
-
-/* Does this order of commits obey a level's axiom? (Biswas and Enea, OOPSLA 2019.) */
-static bool
-obeys(const struct commits *c, int axiom, bool sessions)
-{
-	const struct small *h = c->h;
-	bool hb[N_MAX][N_MAX];
-
-	happens_before(c, sessions || axiom == AX_CC, hb);
-	for (int t = 0; t < h->n; t++) {
-		int seen[KEYS_MAX];
-
-		for (int k = 0; k < KEYS_MAX; k++)
-			seen[k] = NOT_SO;
-		for (int p = 0; p < h->n; p++)
-			if (c->place[t] >= 0 && c->place[p] >= 0 && hb[p][t] && c->place[p] > c->place[t])
-				return false;
-		for (int i = 0; i < h->txns[t].count && c->place[t] >= 0 && h->txns[t].outcome == TXN_OK; i++) {
-			const struct small_mop *m = &h->txns[t].mops[i];
-			int w = m->write ? t : resolve(c, t, i);
-
-			if (w == NOT_SO)
-				return false;
-			if (w == t)
-				continue;
-			if (axiom != AX_RC && seen[m->key] != NOT_SO && seen[m->key] != w)
-				return false;   /* two reads of a key differ */
-			seen[m->key] = w;
-			for (int v = 0; v < h->n; v++)
-				if (v != w && v != t && c->place[v] >= 0 && writes_key(h, v, m->key) &&
-				    visible(c, v, t, i, axiom, sessions, hb) && (w == NOBODY || c->place[v] > c->place[w]))
-					return false;
-		}
-	}
-	return true;
-}
-
-/* Adya's parallel snapshot isolation in terms of an order of versions: no cycle of ww and wr with at most one rw. */
-static bool
-obeys_psi(const struct commits *c)
-{
-	const struct small *h = c->h;
-	bool dep[N_MAX][N_MAX] = { { false } }, anti[N_MAX][N_MAX] = { { false } };
-
-	for (int t = 0; t < h->n; t++) {
-		int seen[KEYS_MAX];
-
-		for (int k = 0; k < KEYS_MAX; k++)
-			seen[k] = NOT_SO;
-		for (int v = 0; v < h->n; v++)
-			for (int k = 0; k < h->keys; k++)
-				if (t != v && c->place[t] >= 0 && c->place[v] > c->place[t] && writes_key(h, t, k) && writes_key(h, v, k))
-					dep[t][v] = true;
-		for (int i = 0; i < h->txns[t].count && c->place[t] >= 0 && h->txns[t].outcome == TXN_OK; i++) {
-			const struct small_mop *m = &h->txns[t].mops[i];
-			int w = m->write ? t : resolve(c, t, i);
-
-			if (w == NOT_SO || (w != t && seen[m->key] != NOT_SO && seen[m->key] != w))
-				return false;
-			if (w == t)
-				continue;
-			seen[m->key] = w;
-			if (w != NOBODY)
-				dep[w][t] = true;
-			for (int v = 0; v < h->n; v++)
-				if (v != t && c->place[v] >= 0 && writes_key(h, v, m->key) && (w == NOBODY || c->place[v] > c->place[w]))
-					anti[t][v] = true;
-		}
-	}
-	for (int k = 0; k < h->n; k++)
-		for (int a = 0; a < h->n; a++)
-			for (int b = 0; b < h->n; b++)
-				dep[a][b] = dep[a][b] || (dep[a][k] && dep[k][b]);
-	for (int a = 0; a < h->n; a++)
-		for (int b = 0; b < h->n; b++)
-			if (dep[a][a] || (anti[a][b] && dep[b][a]))
-				return false;
-	return true;
-}
-
-typedef bool commits_fn(const struct commits *c, int axiom, bool sessions);
-
-static bool
-psi_fn(const struct commits *c, int axiom, bool sessions)
-{
-	(void)axiom;
-	(void)sessions;
-	return obeys_psi(c);
-}
-
-static bool
-some_order(struct commits *c, unsigned left, commits_fn *fn, int axiom, bool sessions)
-{
-	if (left == 0)
-		return fn(c, axiom, sessions);
-	for (int t = 0; t < c->h->n; t++) {
-		if ((left >> t & 1) == 0)
-			continue;
-		c->place[t] = c->n;
-		c->order[c->n++] = t;
-		if (some_order(c, left & ~(1u << t), fn, axiom, sessions))
-			return true;
-		c->n--;
-		c->place[t] = -1;
-	}
-	return false;
-}
-
-/* Did a committed transaction see a write of t? */
-static bool
-was_seen(const struct small *h, int t)
-{
-	for (int r = 0; r < h->n; r++) {
-		for (int i = 0; i < h->txns[r].count && h->txns[r].outcome == TXN_OK; i++) {
-			const struct small_mop *m = &h->txns[r].mops[i];
-
-			for (int j = 0; j < h->txns[t].count && !m->write; j++) {
-				const struct small_mop *w = &h->txns[t].mops[j];
-
-				if (w->write && w->key == m->key &&
-				    (h->model == TXN_RW_REGISTER ? m->value == w->value : has(m->list, m->count, w->value)))
-					return true;
-			}
-		}
-	}
-	return false;
-}
-
-static bool
-oracle_commits(const struct small *h, commits_fn *fn, int axiom, bool sessions)
-{
-	struct commits c = { .h = h };
-	unsigned left = 0;
-
-	for (int t = 0; t < h->n; t++) {
-		c.place[t] = -1;
-		if (h->txns[t].outcome == TXN_OK || (h->txns[t].outcome == TXN_INFO && was_seen(h, t)))
-			left |= 1u << t;
-	}
-	return some_order(&c, left, fn, axiom, sessions);
 }
 
 /* A small history as the audit takes it. */
@@ -553,12 +80,12 @@ see_state(const struct small *h, const struct state *s, struct small_mop *m)
 }
 
 static void
-plan(struct small *h, struct draw *d, int n_max)
+plan(struct small *h, struct draw *d, enum txn_model model, int n_max)
 {
 	int value = 1;
 
 	memset(h, 0, sizeof(*h));
-	h->model = (enum txn_model)draw(d, 3);
+	h->model = model;
 	h->n = 2 + (int)draw(d, (uint32_t)n_max - 1);
 	h->keys = 1 + (int)draw(d, KEYS_MAX);
 	h->processes = 1 + (int)draw(d, 4);
@@ -775,7 +302,7 @@ compare(const struct small *h, uint64_t round)
 	struct txn_hist hist;
 	struct txn_outcome_of o;
 	struct txn_options options = { .memory_bytes_max = (size_t)1 << 24 };
-	bool registers = h->model == TXN_RW_REGISTER, serial = oracle_serial(h, PLAIN);
+	bool regs = h->model == TXN_RW_REGISTER, serial = oracle_serial(h, PLAIN);
 
 	fill(&hist, h);
 	assert_int_equal(txn_check(&hist, &options, &o), 0);
@@ -785,32 +312,54 @@ compare(const struct small *h, uint64_t round)
 	expect(h, &o, TXN_SI, oracle_snapshot(h, PLAIN), round);
 	expect(h, &o, TXN_SESSION_SI, oracle_snapshot(h, SESSION), round);
 	expect(h, &o, TXN_STRONG_SI, oracle_snapshot(h, REAL), round);
-	if (registers || !has_anomaly(&o, "internal"))
+	if (regs || !has_anomaly(&o, "internal"))
 		expect(h, &o, TXN_RR, serial, round);
-	if (h->model != TXN_SET_ADD) {
+	if (!regs) {
+		if (h->model == TXN_SET_ADD || oracle_odd_values(h) || !oracle_incompatible(h))
+			expect(h, &o, TXN_RU, oracle_list_ru(h), round);
+		expect(h, &o, TXN_RC, oracle_list_rc(h), round);
+	}
+	if (h->model == TXN_SET_ADD) {
+		expect(h, &o, TXN_PSI, oracle_set(h, AX_CC, false), round);
+		expect(h, &o, TXN_RA, oracle_set(h, AX_RA, false), round);
+		expect(h, &o, TXN_CC, oracle_set(h, AX_CC, true), round);
+	} else {
 		expect(h, &o, TXN_PSI, oracle_commits(h, psi_fn, 0, false), round);
-		expect(h, &o, TXN_RA, oracle_commits(h, obeys, AX_RA, registers), round);
+		expect(h, &o, TXN_RA, oracle_commits(h, obeys, AX_RA, regs), round);
 		expect(h, &o, TXN_CC, oracle_commits(h, obeys, AX_CC, true), round);
 	}
-	if (registers)
+	if (regs)
 		expect(h, &o, TXN_RC, oracle_commits(h, obeys, AX_RC, true), round);
 	names_agree(h, &o, round);
 	txn_check_fini(&o);
 	txn_hist_fini(&hist);
 }
 
-static void
-against_brute_force(void **state)
+static uint64_t
+rounds(void)
 {
-	const char *wanted = getenv("FAULTLINE_ROUNDS"), *seed = getenv("FAULTLINE_SEED");
-	uint64_t rounds = wanted == NULL ? ROUNDS : strtoull(wanted, NULL, 10);
+	const char *wanted = getenv("FAULTLINE_LONG");
 
-	(void)state;
-	for (uint64_t round = 0; round < rounds; round++) {
-		struct draw d = { .key = rng_key(seed == NULL ? 4 : strtoull(seed, NULL, 10), round) };
+	return wanted == NULL ? ROUNDS : strtoull(wanted, NULL, 10);
+}
+
+static uint64_t
+seed(void)
+{
+	const char *wanted = getenv("FAULTLINE_SEED");
+
+	return wanted == NULL ? 4 : strtoull(wanted, NULL, 10);
+}
+
+static void
+against_brute_force(enum txn_model model)
+{
+	unknowns = verdicts = 0;
+	for (uint64_t round = 0; round < rounds(); round++) {
+		struct draw d = { .key = rng_key(seed() * 8 + (uint64_t)model, round) };
 		struct small h;
 
-		plan(&h, &d, N_SMALL);
+		plan(&h, &d, model, N_SMALL);
 		simulate(&h, &d, (int)draw(&d, CARES));
 		for (uint32_t i = draw(&d, 3); i > 0; i--)
 			mutate(&h, &d);
@@ -821,24 +370,43 @@ against_brute_force(void **state)
 	print_message("%u of %u unknown\n", unknowns, verdicts);
 }
 
+static void
+lists(void **state)
+{
+	(void)state;
+	against_brute_force(TXN_LIST_APPEND);
+}
+
+static void
+registers(void **state)
+{
+	(void)state;
+	against_brute_force(TXN_RW_REGISTER);
+}
+
+static void
+sets(void **state)
+{
+	(void)state;
+	against_brute_force(TXN_SET_ADD);
+}
+
 /* More transactions, registers written blindly: the order of versions has to be searched for. */
 static void
 serial_orders(void **state)
 {
-	const char *wanted = getenv("FAULTLINE_ROUNDS"), *seed = getenv("FAULTLINE_SEED");
-	uint64_t rounds = wanted == NULL ? ROUNDS : strtoull(wanted, NULL, 10);
 	struct txn_options options = { .memory_bytes_max = (size_t)1 << 24 };
 
 	(void)state;
-	for (uint64_t round = 0; round < rounds; round++) {
-		struct draw d = { .key = rng_key(seed == NULL ? 5 : 1000 + strtoull(seed, NULL, 10), round) };
+	for (uint64_t round = 0; round < rounds(); round++) {
+		struct draw d = { .key = rng_key(seed() * 8 + 7, round) };
 		struct txn_hist hist;
 		struct txn_outcome_of o;
 		struct small h;
 
 		do
-			plan(&h, &d, N_MAX);
-		while (h.model != TXN_RW_REGISTER || h.n <= N_SMALL);
+			plan(&h, &d, TXN_RW_REGISTER, N_MAX);
+		while (h.n <= N_SMALL);
 		simulate(&h, &d, draw(&d, 2) == 0 ? CARE_SERIAL : CARE_SNAPSHOT);
 		for (uint32_t i = draw(&d, 2); i > 0; i--)
 			mutate(&h, &d);
@@ -859,7 +427,8 @@ serial_orders(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(against_brute_force), cmocka_unit_test(serial_orders) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lists), cmocka_unit_test(registers), cmocka_unit_test(sets),
+		cmocka_unit_test(serial_orders) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ endif
 PREFIX ?= /usr/local
 B := build/$(VARIANT)
 
-PKGS := jansson libfyaml hiredis openssl libcurl sqlite3
+PKGS := jansson libfyaml hiredis openssl libcurl sqlite3 zlib libzstd
 CFLAGS_release := -O2 -g
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -100,8 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md, real policies in front of simulated services, and of doc/audit-transactions.md. A unit test compares
-# them with what is in doc.
+# The pictures of the manual: real policies in front of simulated services, and what check draws of histories. A unit test compares them with
+# what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a

@@ -38,7 +38,7 @@ lineage_close(const struct lineage *l, const struct lineage_call *c)
 }
 
 const struct lineage_line *
-lineage_line(const struct lineage *l, const struct lineage_call *c)
+lineage_line_of(const struct lineage *l, const struct lineage_call *c)
 {
 	const uint32_t k = lineage_link_line(l, lineage_event(c)->line);
 
@@ -49,7 +49,7 @@ lineage_line(const struct lineage *l, const struct lineage_call *c)
 static struct trace_text
 service(const struct lineage *l, const struct lineage_call *c, bool called)
 {
-	const struct lineage_line *line = lineage_line(l, c);
+	const struct lineage_line *line = lineage_line_of(l, c);
 	const struct trace_text none = { .p = NULL }, said = line == NULL ? none : called ? line->to : line->from;
 
 	return said.n > 0 || !called ? said : lineage_event(c)->line;
@@ -113,7 +113,7 @@ lineage_find_id(const struct lineage *l, struct trace_text id, uint32_t *ret_cou
 	uint32_t best = LINEAGE_NONE, count = 0;
 	bool wrong = false;
 
-	for (uint32_t i = 0; i < l->count; i++) {
+	for (uint32_t i = 0; i < l->count && id.n > 0; i++) {
 		const struct lineage_call *c = &l->calls[i];
 		const bool is_wrong = lineage_bad(c) || c->doubles > 0 || c->copies > 0;
 

@@ -120,7 +120,7 @@ const char *lineage_name(const struct lineage *l, uint32_t i, char *ret, size_t 
 /* The calls of a tree, parents before children, in causal order: at most max. returns how many there are. */
 uint32_t lineage_tree(const struct lineage *l, uint32_t root, uint32_t *ret, uint32_t max);
 /* The line of a call; NULL: of none that is known. */
-const struct lineage_line *lineage_line(const struct lineage *l, const struct lineage_call *c);
+const struct lineage_line *lineage_line_of(const struct lineage *l, const struct lineage_call *c);
 /* The services a call goes from and to; "" not known. */
 struct trace_text lineage_from(const struct lineage *l, uint32_t i);
 struct trace_text lineage_to(const struct lineage *l, uint32_t i);

@@ -8,7 +8,7 @@
 
 static const char *const say[TRACE_COMPARE_KINDS] = {
 	[TRACE_COMPARE_REQUEST] = "another request", [TRACE_COMPARE_MISSING] = "a call that is missing", [TRACE_COMPARE_EXTRA] = "one call more",
-	[TRACE_COMPARE_STATUS] = "another outcome", [TRACE_COMPARE_BODY] = "another answer", [TRACE_COMPARE_ATTEMPTS] = "other attempts",
+	[TRACE_COMPARE_STATUS] = "another outcome", [TRACE_COMPARE_BODY] = "another answer", [TRACE_COMPARE_ATTEMPTS] = "another number of times",
 };
 
 const char *
@@ -105,6 +105,9 @@ compare_trees(const struct pair *p, uint32_t root_a, uint32_t root_b, uint32_t *
 		aligned[x] = y;
 		if (other_request(&p->a->calls[x], &p->b->calls[y]))
 			return diff(TRACE_COMPARE_REQUEST, x, y);
+		what = p->a->calls[x].framed ? other_answer(&p->a->calls[x], &p->b->calls[y]) : TRACE_COMPARE_KINDS;
+		if (what != TRACE_COMPARE_KINDS)        /* a message goes out before anything comes of it */
+			return diff(what, x, y);
 		while (next == LINEAGE_NONE) {                  /* nothing left below x: its answer, then what comes after it */
 			struct trace_compare_diff d = extra_child(p, x, aligned[x]);
 

@@ -2,8 +2,8 @@
 /*
  * trace_compare.h - where two runs part: calls aligned by flow and number, their trees in causal order, never by time. Pure.
  *
- * Roots are aligned by line and id, or without one by connection and number; calls below them by the how-manieth call of their parent on their line they
- * are. Per tree the first difference in causal order counts (a request before what it caused, an answer after that): what comes
+ * Roots are aligned by line and id, or without one by connection and number; calls below them by the how-manieth call of their parent
+ * on their line they are. Per tree the first difference in causal order counts (a request before what it caused, an answer after that): what comes
  * later may follow from it.
  */
 #ifndef AUDIT_TRACE_COMPARE_H

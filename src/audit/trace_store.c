@@ -104,7 +104,8 @@ trace_store_fits(const struct trace_query *q, const struct trace_event *e)
 {
 	return (q->kinds == 0 || (q->kinds >> e->kind & 1) != 0) && (!q->has_trace || memcmp(q->trace, e->trace, 16) == 0) &&
 	       (q->span == 0 || q->span == e->span) && (q->line.n == 0 || trace_text_same(q->line, e->line)) &&
-	       (q->place.n == 0 || trace_text_same(q->place, e->place)) && (q->id.n == 0 || trace_text_same(q->id, e->id)) && (!q->has_conn || q->conn == e->conn) &&
+	       (q->place.n == 0 || trace_text_same(q->place, e->place)) && (q->id.n == 0 || trace_text_same(q->id, e->id)) &&
+	       (!q->has_conn || q->conn == e->conn) &&
 	       (!q->has_number || q->number == e->number) && e->at >= q->from && (q->to == 0 || e->at < q->to);
 }
 

@@ -21,8 +21,10 @@ typedef int cmd_fn(int argc, char **argv);
 /* argv[0] "toxiproxy-server": its flags, output and exit codes. */
 cmd_fn cmd_serve;
 cmd_fn cmd_line, cmd_toxic, cmd_policy, cmd_status, cmd_doctor;
+cmd_fn cmd_graph;
 cmd_fn cmd_run, cmd_replay, cmd_lint, cmd_check, cmd_check_txn, cmd_answer;
 cmd_fn cmd_feed, cmd_collect, cmd_match;
+cmd_fn cmd_trace;
 /* toxiproxy-cli: its command line, output and exit codes. argv[0] is the name it was called by. */
 cmd_fn cmd_toxiproxy_cli;
 

@@ -19,6 +19,7 @@ static const struct command {
 	{ "match", cmd_match, "did a stream of messages arrive: once, in order, as it was sent" },
 	{ "feed", cmd_feed, "send messages that can be audited, at a set rate" },
 	{ "collect", cmd_collect, "receive them, and keep what arrived" },
+	{ "trace", cmd_trace, "which message came of which, and what went wrong with it" },
 	{ "answer", cmd_answer, "a small HTTP server to experiment with" },
 	{ "lint", cmd_lint, "what is wrong with an experiment or a configuration" },
 	{ "serve", cmd_serve, "the daemon: lines, faults, API" },
@@ -26,6 +27,7 @@ static const struct command {
 	{ "toxic", cmd_toxic, "add, change and remove faults on its lines" },
 	{ "policy", cmd_policy, "how the calls of HTTP lines are protected: explain, show, set" },
 	{ "status", cmd_status, "the daemon at a glance, once or live" },
+	{ "graph", cmd_graph, "the map: services and lines, their past, what follows from a failure, how to recover" },
 	{ "doctor", cmd_doctor, "what this kernel and these rights allow" },
 };
 

@@ -309,7 +309,8 @@ ask(struct conductor *c, struct job *j)
 
 	j->asked = true;
 	if (j->asks_again)
-		say(c, "\033[36m", "you", j->step, "it was under way when the last run ended. Is it done (d), to be run again (a), or has it failed (f)?");
+		say(c, "\033[36m", "you", j->step,
+		    "it was under way when the last run ended. Is it done (d), to be run again (a), or has it failed (f)?");
 	else {
 		say(c, "\033[36m", "you", j->step, s->manual);
 		fprintf(c->o->out, "          Enter when it is done, f and Enter if it failed\n");

@@ -213,6 +213,7 @@ map_fd(struct trace_map *m, int fd)
 		m->p = NULL;
 		return -errno;
 	}
+	m->mapped = true;
 	return trace_store_open(&m->store, m->p, m->n, &m->mem);
 }
 
@@ -235,11 +236,21 @@ trace_map_open(struct trace_map *m, const char *path, size_t memory_max)
 	return rc;
 }
 
+int
+trace_map_bytes(struct trace_map *m, const char *name, void *p, size_t n, size_t memory_max)
+{
+	*m = (struct trace_map){ .p = p, .n = n };
+	arena_init(&m->mem, memory_max);
+	snprintf(m->path, sizeof(m->path), "%s", name);
+	return trace_store_open(&m->store, p, n, &m->mem);
+}
+
 void
 trace_map_fini(struct trace_map *m)
 {
-	if (m->p != NULL)
+	if (m->mapped)
 		munmap(m->p, m->n);
 	arena_fini(&m->mem);
 	m->p = NULL;
+	m->mapped = false;
 }

@@ -44,12 +44,15 @@ uint64_t trace_file_lost(const struct trace_file *f);
 struct trace_map {
 	void *p;
 	size_t n;
+	bool mapped;
 	struct arena mem;
 	struct trace_store store;
 	char path[4096];
 };
 /* 0; -EBADMSG: no trace store; -errno. trace_map_fini() in any case. */
 int trace_map_open(struct trace_map *m, const char *path, size_t memory_max);
+/* The same for bytes that stand at p: they are the caller's, and stay there. name: for messages. */
+int trace_map_bytes(struct trace_map *m, const char *name, void *p, size_t n, size_t memory_max);
 void trace_map_fini(struct trace_map *m);
 
 #endif

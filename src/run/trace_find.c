@@ -272,8 +272,8 @@ say_framed(const struct lineage *l, const struct trace_find *f, struct buf *out)
 	else if (f->kind == TRACE_FIND_COPIED)
 		buf_printf(out, " went out %" PRIu32 " times", c->copies + 1);
 	else
-		buf_printf(out, " was changed: #%016" PRIx64 " (%" PRIu64 " bytes) came in, #%016" PRIx64 " (%" PRIu64 " bytes) went out", c->request.hash,
-		    c->request.bytes, c->answer.hash, c->answer.bytes);
+		buf_printf(out, " was changed: #%016" PRIx64 " (%" PRIu64 " bytes) came in, #%016" PRIx64 " (%" PRIu64 " bytes) went out",
+		    c->request.hash, c->request.bytes, c->answer.hash, c->answer.bytes);
 	put_ends(l, f->call, out);
 	put_cause(l, c, out);
 	if (f->kind == TRACE_FIND_LOST || f->kind == TRACE_FIND_CUT)

@@ -128,6 +128,10 @@ trace_say_call(const struct lineage *l, uint32_t i, struct buf *out)
 void
 trace_say_moment(fl_ns at, fl_ns from, struct buf *out)
 {
+	if (at == from) {
+		buf_puts(out, "+0");
+		return;
+	}
 	buf_puts(out, at < from ? "-" : "+");
 	words_duration(at < from ? from - at : at - from, out);
 }

@@ -268,7 +268,7 @@ sealed_days_say_the_same(void **state)
 {
 	struct rig *r = *state;
 	const struct sight s[] = { seen("a", "b", T0 + 600 * SEC, T0 + 1200 * SEC, 3), seen("a", "b", T0 + 40020 * SEC, T0 + 40080 * SEC, 2),
-		seen("c", "d", T0 + 80000 * SEC, T0 + DAY + 600 * SEC, 8) };
+		seen("c", "d", T0 + 80000 * SEC, T0 + DAY + 600 * SEC, 8) }, late = seen("late", "b", T0 + 5 * SEC, T0 + 5 * SEC, 1);
 
 	tell_at(r, T0 + DAY + 700 * SEC, s, 3);
 	assert_int_equal(past_seal(r->p, T0 + DAY + 800 * SEC), 0);
@@ -280,7 +280,7 @@ sealed_days_say_the_same(void **state)
 	assert_string_equal(read_view(r, T0 + DAY + 601 * SEC + 60 * SEC, T0 + 2 * DAY, 0), "");
 	assert_non_null(strstr(read_view(r, T0, T0 + DAY - 1, 0), "line c d otlp 79980"));
 	/* Late words about a sealed day. */
-	tell_at(r, T0 + 9 * DAY, &(struct sight){ .what = SIGHT_LINE, .source = "otlp", .from = "late", .to = "b", .first = T0 + 5 * SEC, .count = 1 }, 1);
+	tell_at(r, T0 + 9 * DAY, &late, 1);
 	assert_non_null(strstr(read_view(r, T0, T0 + DAY - 1, 0), "line late b"));
 	assert_true(past_seal(r->p, T0 + 20 * DAY) > 0);
 	assert_non_null(strstr(read_view(r, T0, T0 + DAY - 1, 0), "line late b"));
@@ -334,8 +334,8 @@ static void
 blames(void **state)
 {
 	struct rig *r = *state;
-	const struct sight s[] = { declared("a", "b"), seen("a", "b", T0 + 60 * SEC, T0 + 600 * SEC, 1), seen("a", "b", T0 + 3000 * SEC, T0 + 3600 * SEC, 2),
-		seen("a", "b", T0 + 43200 * SEC, T0 + DAY + 1200 * SEC, 10) };
+	const struct sight s[] = { declared("a", "b"), seen("a", "b", T0 + 60 * SEC, T0 + 600 * SEC, 1),
+		seen("a", "b", T0 + 3000 * SEC, T0 + 3600 * SEC, 2), seen("a", "b", T0 + 43200 * SEC, T0 + DAY + 1200 * SEC, 10) };
 
 	tell_at(r, T0 + DAY + 1300 * SEC, s, 4);
 	for (int turn = 0; turn < 2; turn++) {
@@ -378,8 +378,8 @@ static void
 intermediaries_are_left_out(void **state)
 {
 	struct rig *r = *state;
-	struct sight s[] = { seen("web", "lb", T0, T0, 5), seen("lb", "cart", T0, T0, 5), seen("lb", "inner", T0, T0, 1), seen("inner", "pay", T0, T0, 1),
-		seen("inner", "lb", T0, T0, 1) };
+	struct sight s[] = { seen("web", "lb", T0, T0, 5), seen("lb", "cart", T0, T0, 5), seen("lb", "inner", T0, T0, 1),
+		seen("inner", "pay", T0, T0, 1), seen("inner", "lb", T0, T0, 1) };
 
 	s[0].through = true;
 	s[2].through = true;
@@ -527,14 +527,14 @@ static void
 other_files_are_refused(void **state)
 {
 	struct rig *r = *state;
-	char path[128], error[256], command[512];
+	char path[128], error[256], text[200];
 	struct past *p;
 	int fd;
 
+	memset(text, 'x', sizeof(text));
 	snprintf(path, sizeof(path), "%s/other.db", r->dir);
-	snprintf(command, sizeof(command), "%s", path);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
-	assert_true(fd >= 0 && write(fd, "this is no database, but long enough to be taken for one ..........................................", 100) == 100);
+	assert_true(fd >= 0 && write(fd, text, sizeof(text)) == sizeof(text));
 	close(fd);
 	assert_int_equal(past_open(&(struct past_opts){ .path = path }, error, &p), -EBADMSG);
 	assert_non_null(strstr(error, "other.db"));

@@ -304,8 +304,8 @@ test_killed(void **state)
 {
 	const struct runbook_step steps[] = {
 		{ .name = "first", .command = "echo first >> order" },
-		{ .name = "checked", AFTER(0), .command = "touch begun; while ! test -e go; do sleep 0.01; done; echo checked >> order; touch checked",
-			.post = "test -e checked" },
+		{ .name = "checked", AFTER(0), .post = "test -e checked",
+			.command = "touch begun; while ! test -e go; do sleep 0.01; done; echo checked >> order; touch checked" },
 		{ .name = "blind", AFTER(0), .command = "echo blind >> order; touch begun2; while ! test -e go; do sleep 0.01; done" },
 		{ .name = "last", AFTER(1, 2), .command = "echo last >> order" },
 	};
@@ -347,7 +347,8 @@ static void
 test_pause_and_abort(void **state)
 {
 	const struct runbook_step steps[] = {
-		{ .name = "a", .command = "touch begun; while ! test -e go; do sleep 0.01; done; touch done" }, { .name = "b", AFTER(0), .command = "touch b" },
+		{ .name = "a", .command = "touch begun; while ! test -e go; do sleep 0.01; done; touch done" },
+		{ .name = "b", AFTER(0), .command = "touch b" },
 	};
 	int status;
 
@@ -445,7 +446,8 @@ test_paper(void **state)
 {
 	const struct runbook_step steps[] = {
 		{ .name = "app<1>", AFTER(1), .command = "echo ```` && x\ny", .wave = 2, .start = 5, .owner = "a & b", .note = "note" },
-		{ .name = "db_1", .pre = "p", .manual = "do *it*", .post = "q", .p50 = 3 * FL_SEC, .p75 = 9 * FL_SEC, .wave = 1, .timeout = 60 * FL_SEC },
+		{ .name = "db_1", .pre = "p", .manual = "do *it*", .post = "q", .p50 = 3 * FL_SEC, .p75 = 9 * FL_SEC, .wave = 1,
+			.timeout = 60 * FL_SEC },
 	};
 	const struct runbook_title t = { .name = "Recovery <of> x", .about = "About.", .made = 1700000000000000000 };
 	struct runbook b = book(steps, 2);
@@ -454,7 +456,8 @@ test_paper(void **state)
 	(void)state;
 	buf_init(&out, 1 << 20);
 	runbook_print_text(&b, &t, &out);
-	assert_string_equal(buf_str(&out), "Recovery <of> x: 2 steps\nAbout.\n\nwave 1\n   1.  db_1  usually 3.00 s, at times 9.00 s\n       before   p\n"
+	assert_string_equal(buf_str(&out), "Recovery <of> x: 2 steps\nAbout.\n\nwave 1\n   1.  db_1  usually 3.00 s, at times 9.00 s\n"
+	    "       before   p\n"
 	    "       person   do *it*\n       check    q\n\nwave 2\n   2.  app<1>  (after 1)\n       run      echo ```` && x\ny\n"
 	    "       owner    a & b\n       note     note\n");
 	buf_clear(&out);

@@ -144,7 +144,7 @@ def declared():
                 to, protocol, "hard" if hard else "soft", "async" if is_async else "sync", phase))
         if name in ANY:
             out.append("      - {any: [%s], need: %d, protocol: http, strength: hard, phase: runtime}" % (", ".join(ANY[name][0]), ANY[name][1]))
-    out += ["rules:", "  - {deny: \"reports -> *-db\", why: reports read from metrics, never from a store}", "aliases:",
+    out += ["rules:", "  - {deny: \"reports -> *-db\", why: \"reports read from metrics, never from a store\"}", "aliases:",
             "  10.20.0.99: {is: edge-lb, why: its virtual address}"]
     return "\n".join(out) + "\n"
 

@@ -100,8 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md, real policies in front of simulated services, and of doc/audit-transactions.md. A unit test compares
-# them with what is in doc.
+# The pictures of the manual: real policies in front of simulated services, and what check draws of histories. A unit test compares them with
+# what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a

@@ -46,7 +46,7 @@ static const char usage[] =
 	"      --first N        number of the first message (default 1), to go on where another run ended\n"
 	"      --size BYTES     of a message (default 64)\n"
 	"      --seed N         of keys, values and padding (default 1)\n"
-	"      --frame WHAT     of tcp: lines (default) or length (32 bits, big-endian)\n"
+	"      --frame WHAT     of tcp and exec: lines (default) or length (32 bits, big-endian)\n"
 	"      --no-acks        expect no answers; what was sent counts as promised\n"
 	"      --attempts N     how often a message is sent at most (default 10; 0: no bound)\n"
 	"      --timeout DURATION  without an answer for so long the connection is given up (default 5s)\n"

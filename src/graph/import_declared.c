@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DOTTED_MAX 64                   /* facts with a dot in their key, of one service */
 #define SOURCE "declared"
 #define MEMBERS_MAX 256
 #define KEY_MAX 256
@@ -211,6 +212,9 @@ read_facts(struct reader *r, const struct doc_node *n)
 		}
 		read_fact(r, *k, v, 0);
 	}
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++)
+		if (strchr(n->pairs[i].key->text, '.') != NULL)
+			read_fact(r, n->pairs[i].key->text, n->pairs[i].value, 0);
 	if (facts != NULL && doc_expect(r->d, facts, DOC_MAP, "a map of facts")) {
 		for (uint32_t i = 0; i < facts->count; i++)
 			read_fact(r, facts->pairs[i].key->text, facts->pairs[i].value, 0);
@@ -233,12 +237,26 @@ read_instances(struct reader *r, const struct doc_node *list)
 	}
 }
 
+/* A key with a dot is a fact of its own ("recover.command"); every other must be one of ours. */
+static void
+check_keys(struct reader *r, const struct doc_node *n)
+{
+	static const char *const keys[] = { "app", "kind", "namespace", "instances", "needs", "facts", "tier", "owner", "function", "zone", "rto",
+	    "rpo", "recover", "stop", "stateful", "replicas", "backup", "through", NULL };
+	const char *known[FL_ARRAY_LEN(keys) + DOTTED_MAX];
+	size_t count = FL_ARRAY_LEN(keys) - 1;
+
+	memcpy(known, keys, sizeof(keys));
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count && count + 1 < FL_ARRAY_LEN(known); i++)
+		if (strchr(n->pairs[i].key->text, '.') != NULL)
+			known[count++] = n->pairs[i].key->text;
+	known[count] = NULL;
+	doc_keys(r->d, n, known);
+}
+
 static void
 read_service(struct reader *r, const struct doc_node *key, const struct doc_node *n)
 {
-	static const char *const keys[] = { "app", "kind", "namespace", "instances", "needs", "facts", "tier", "owner", "function", "zone", "rto",
-	    "rpo",
-		"recover", "stop", "stateful", "replicas", "backup", "through", NULL };
 	struct sight s = import_sight(SIGHT_NODE, SOURCE);
 	const struct doc_node *needs = doc_get(n, "needs"), *space = doc_get(n, "namespace");
 
@@ -246,7 +264,7 @@ read_service(struct reader *r, const struct doc_node *key, const struct doc_node
 	r->space = NULL;
 	if (r->service == NULL || (n->kind != DOC_NULL && !doc_expect(r->d, n, DOC_MAP, "a map: what is declared of this service")))
 		return;
-	doc_keys(r->d, n, keys);
+	check_keys(r, n);
 	if (space != NULL)
 		(void)doc_text(r->d, space, "a namespace", &r->space);
 	s.name = r->service;

@@ -54,7 +54,8 @@ test_facts(void **state)
 /* The pieces that the tests below put together. */
 #define WORKLOAD(kind, ns, name, rest) \
 	"---\napiVersion: apps/v1\nkind: " kind "\nmetadata: {name: " name ", namespace: " ns "}\nspec:\n  template:\n" \
-	"    metadata: {labels: {app: " name "}}\n    spec:\n      containers:\n      - name: main\n        image: registry:5000/team/" name ":1.2\n" rest
+	"    metadata: {labels: {app: " name "}}\n    spec:\n      containers:\n      - name: main\n" \
+	"        image: registry:5000/team/" name ":1.2\n" rest
 #define SERVICE(ns, name, app) \
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: " name ", namespace: " ns "}\nspec: {selector: {app: " app "}}\n"
 #define BOTH(ns, name) WORKLOAD("Deployment", ns, name, "") SERVICE(ns, name, name)

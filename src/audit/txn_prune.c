@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROUNDS_MAX 12
+#define ROUNDS_MAX 1000
 #define EDGES_MAX 4000000u
 
 struct found_edge {

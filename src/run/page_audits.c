@@ -48,7 +48,8 @@ put_strip(const struct run_result *r, const struct result_audit *a, struct buf *
 		rows += a->evidence[i].from != FL_NEVER;
 	if (rows == 0)
 		return;
-	buf_printf(out, "<div class=scroll style=\"margin:14px 0\"><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" role=img style=\"max-width:none\">"
+	buf_printf(out, "<div class=scroll style=\"margin:14px 0\"><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" role=img "
+	    "style=\"max-width:none\">"
 	    "<g font-size=\"12\" fill=\"currentColor\" font-family=\"sans-serif\">",
 	    WIDTH, (bands + rows) * ROW + 24, WIDTH, (bands + rows) * ROW + 24);
 	row = put_bands(r, out);

@@ -295,6 +295,14 @@ spans_next(const struct spans *s)
 }
 
 void
+spans_change(struct spans *s)
+{
+	span_pair_new(s);
+	span_pair_settle(s);
+	s->changed = s->now;
+}
+
+void
 spans_finish(struct spans *s)
 {
 	span_pair_new(s);
@@ -319,6 +327,26 @@ spans_told(struct spans *s)
 		return;
 	span_names_clear(s);
 	s->full = false;
+}
+
+static int
+tell_nobody(void *arg, const struct sight *s)
+{
+	(void)arg, (void)s;
+	return 0;
+}
+
+int
+spans_discard(struct spans *s)
+{
+	sight_fn *tell = s->opts.tell;
+	int rc;
+
+	s->opts.tell = tell_nobody;
+	rc = spans_tell(s);
+	s->opts.tell = tell;
+	spans_told(s);
+	return rc;
 }
 
 uint64_t

@@ -69,7 +69,8 @@ start(struct bed *b, enum trace_framing framing, const struct fault_spec *specs,
 	b->server = listen_somewhere(&b->to);
 	b->trace = trace_conf_new();
 	assert_non_null(b->trace);
-	b->trace->frame[0] = b->trace->frame[1] = (struct trace_frame_conf){ .framing = (uint8_t)framing, .id = { .kind = TRACE_ID_WORD, .word = 1 } };
+	b->trace->frame[0] = b->trace->frame[1] = (struct trace_frame_conf){ .framing = (uint8_t)framing, .id = { .kind = TRACE_ID_WORD,
+	    .word = 1 } };
 	c = conf_of(b, specs, n, traced);
 	assert_int_equal(proxy_line_open(b->proxy, c, listen_somewhere(&b->at), &b->line), 0);
 	line_conf_unref(c);
@@ -349,7 +350,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_ways), cmocka_unit_test(test_slow_and_sliced), cmocka_unit_test(test_dropped), cmocka_unit_test(test_switching),
+		cmocka_unit_test(test_both_ways), cmocka_unit_test(test_slow_and_sliced), cmocka_unit_test(test_dropped),
+		    cmocka_unit_test(test_switching),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,13 @@ def brief(measure, r):
         return "%.0f MB/s" % r["mb_per_s"]
     if measure.startswith("check"):
         return "%.3f s, %.0f MiB" % (r["cpu_s"], r["peak_mib"])
+    if measure == "trace":
+        return "written %.1f M/s, read %.1f M/s, one found in %.2f ms, %.0f B an event" % (
+            r["events"] / r["write_s"] / 1e6, r["events"] / r["read_s"] / 1e6, r["find_s"] * 1e3, r["bytes"] / r["events"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
+    if measure == "match":
+        return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
     if measure == "policy":
         return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
             r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
@@ -295,6 +300,13 @@ def rows(bench):
                              ("check_s", "snapshot isolation", 4)):
         out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
                          lambda r, key=key: r[key], "%.3f s", 1))
+    out.append(alone(bench, "match of 100,000,000 messages: CPU time", "<= 60 s", 60, False, "match", lambda r: r["cpu_s"], "%.1f s", 1))
+    out.append(alone(bench, "the same, memory", "<= 2 GiB", 2048, False, "match", lambda r: r["peak_mib"], "%.0f MiB", 1))
+    out.append(alone(bench, "trace store: events written, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / r["write_s"], "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: events read, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / (r["open_s"] + r["read_s"]),
+                     "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: one message found in 5,000,000 events by its id", "<= 10 ms", 0.01, False, "trace", lambda r: r["find_s"],
+                     "%.2f ms", 1e3))
     return out + check_rows(bench) + policy_rows(bench)
 
 

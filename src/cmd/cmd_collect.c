@@ -35,7 +35,7 @@ static const char usage[] =
 	"      --count N        end after so many messages\n"
 	"      --for DURATION   end after that time\n"
 	"      --quiet-for DURATION  end when nothing has arrived for so long after the first message\n"
-	"      --frame WHAT     of tcp: lines (default) or length (32 bits, big-endian)\n"
+	"      --frame WHAT     of tcp and exec: lines (default) or length (32 bits, big-endian)\n"
 	"      --no-answers     do not answer\n"
 	"      --outputs        what arrives are results of a service, to be judged by an oracle\n"
 	"      --json           one JSON document on standard output, at the end; and a first line with the address\n"

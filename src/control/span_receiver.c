@@ -162,7 +162,8 @@ otlp_success(struct api_reply *r, enum media media, uint64_t rejected)
 		if (rejected == 0)
 			buf_puts(&r->body, "{}");
 		else
-			buf_printf(&r->body, "{\"partialSuccess\":{\"rejectedSpans\":\"%" PRIu64 "\",\"errorMessage\":\"" REJECTED_TEXT "\"}}", rejected);
+			buf_printf(&r->body, "{\"partialSuccess\":{\"rejectedSpans\":\"%" PRIu64 "\",\"errorMessage\":\"%s\"}}",
+			    rejected, REJECTED_TEXT);
 		return;
 	}
 	if (rejected == 0)

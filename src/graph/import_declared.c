@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DOTTED_MAX 64                   /* facts with a dot in their key, of one service */
 #define SOURCE "declared"
 #define MEMBERS_MAX 256
 #define KEY_MAX 256
@@ -212,9 +211,6 @@ read_facts(struct reader *r, const struct doc_node *n)
 		}
 		read_fact(r, *k, v, 0);
 	}
-	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++)
-		if (strchr(n->pairs[i].key->text, '.') != NULL)
-			read_fact(r, n->pairs[i].key->text, n->pairs[i].value, 0);
 	if (facts != NULL && doc_expect(r->d, facts, DOC_MAP, "a map of facts")) {
 		for (uint32_t i = 0; i < facts->count; i++)
 			read_fact(r, facts->pairs[i].key->text, facts->pairs[i].value, 0);
@@ -237,26 +233,34 @@ read_instances(struct reader *r, const struct doc_node *list)
 	}
 }
 
-/* A key with a dot is a fact of its own ("recover.command"); every other must be one of ours. */
+/* Keys with a dot are facts of whatever name: recover.command. */
 static void
-check_keys(struct reader *r, const struct doc_node *n)
+read_dotted(struct reader *r, const struct doc_node *n)
 {
-	static const char *const keys[] = { "app", "kind", "namespace", "instances", "needs", "facts", "tier", "owner", "function", "zone", "rto",
-	    "rpo", "recover", "stop", "stateful", "replicas", "backup", "through", NULL };
-	const char *known[FL_ARRAY_LEN(keys) + DOTTED_MAX];
-	size_t count = FL_ARRAY_LEN(keys) - 1;
-
-	memcpy(known, keys, sizeof(keys));
-	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count && count + 1 < FL_ARRAY_LEN(known); i++)
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++) {
 		if (strchr(n->pairs[i].key->text, '.') != NULL)
-			known[count++] = n->pairs[i].key->text;
-	known[count] = NULL;
-	doc_keys(r->d, n, known);
+			read_fact(r, n->pairs[i].key->text, n->pairs[i].value, 0);
+	}
+}
+
+/* Complain about keys that are neither known nor have a dot. */
+static void
+read_keys(struct reader *r, const struct doc_node *n, const char *const *known)
+{
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++) {
+		struct doc_node one = { .kind = DOC_MAP, .count = 1, .line = n->line, .column = n->column, .text = "", .pairs = &n->pairs[i] };
+
+		if (strchr(n->pairs[i].key->text, '.') == NULL)
+			doc_keys(r->d, &one, known);
+	}
 }
 
 static void
 read_service(struct reader *r, const struct doc_node *key, const struct doc_node *n)
 {
+	static const char *const keys[] = { "app", "kind", "namespace", "instances", "needs", "facts", "tier", "owner", "function", "zone", "rto",
+	    "rpo",
+		"recover", "stop", "stateful", "replicas", "backup", "through", NULL };
 	struct sight s = import_sight(SIGHT_NODE, SOURCE);
 	const struct doc_node *needs = doc_get(n, "needs"), *space = doc_get(n, "namespace");
 
@@ -264,7 +268,7 @@ read_service(struct reader *r, const struct doc_node *key, const struct doc_node
 	r->space = NULL;
 	if (r->service == NULL || (n->kind != DOC_NULL && !doc_expect(r->d, n, DOC_MAP, "a map: what is declared of this service")))
 		return;
-	check_keys(r, n);
+	read_keys(r, n, keys);
 	if (space != NULL)
 		(void)doc_text(r->d, space, "a namespace", &r->space);
 	s.name = r->service;
@@ -278,6 +282,7 @@ read_service(struct reader *r, const struct doc_node *key, const struct doc_node
 		(void)doc_bool(r->d, doc_get(n, "through"), &s.through);
 	tell(r, &s, key);
 	read_facts(r, n);
+	read_dotted(r, n);
 	read_instances(r, doc_get(n, "instances"));
 	if (needs != NULL && doc_expect(r->d, needs, DOC_LIST, "a list of what the service depends on")) {
 		for (uint32_t i = 0; i < needs->count; i++)

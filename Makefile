@@ -143,7 +143,7 @@ test demo bench: deps
 test:
 	@tools/run-tests
 # Unit tests that try more when FAULTLINE_LONG says how many: histories judged by the audit and by brute force.
-LONG_TESTS := test_models test_models_counted test_causal
+LONG_TESTS := test_models test_models_counted test_models_own test_causal
 LONG_COUNT ?= 1000000
 test-long: $(LONG_TESTS:%=$(B)/test/unit/%)
 	@for t in $^; do echo $$t; FAULTLINE_LONG=$(LONG_COUNT) $$t || exit 1; done

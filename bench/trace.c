@@ -143,7 +143,8 @@ main(int argc, char **argv)
 	(void)unlink(path);
 	if (n != a.events)
 		die("%" PRIu64 " events came back of %" PRIu64, n, a.events);
-	printf("{\"events\":%" PRIu64 ",\"bytes\":%zu,\"write_s\":%.4f,\"open_s\":%.4f,\"read_s\":%.4f,\"find_s\":%.6f,\"found\":%" PRIu64 "}\n", n, m.n,
+	printf("{\"events\":%" PRIu64 ",\"bytes\":%zu,\"write_s\":%.4f,\"open_s\":%.4f,\"read_s\":%.4f,\"find_s\":%.6f,\"found\":%" PRIu64 "}\n",
+	    n, m.n,
 	    written, opened, read, asked, found);
 	trace_map_fini(&m);
 	return 0;

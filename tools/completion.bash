@@ -70,7 +70,7 @@ _faultline()
 	command=${positional[0]:-}
 	level=("$program")
 	[[ -n $command ]] && level+=("$command")
-	if [[ $command == line || $command == toxic ]]; then
+	if [[ $command == line || $command == toxic || $command == trace ]]; then
 		_faultline_positional "$command" "${positional[1]:-}"
 		verb=${positional[1]:-}
 		[[ -n $verb ]] && level+=("$verb")
@@ -91,7 +91,7 @@ _faultline()
 	case $command.$verb in
 	. | help.)
 		_faultline_reply "$(_faultline_commands "$program") help" ;;
-	line. | toxic.)
+	line. | toxic. | trace.)
 		_faultline_reply "$(_faultline_commands "$program" "$command")" ;;
 	line.create | line.new | line.list | line.ls) ;;
 	line.*)

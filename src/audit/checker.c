@@ -39,7 +39,8 @@ struct check {
 };
 
 static const char *const order_names[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequentially consistent",
-	[CHECKER_STALE] = "of any staleness k that was tried", [CHECKER_CONVERGENT] = "causally convergent", [CHECKER_CAUSAL] = "causally consistent" };
+	[CHECKER_STALE] = "of any staleness k that was tried", [CHECKER_CONVERGENT] = "causally convergent",
+	[CHECKER_CAUSAL] = "causally consistent" };
 
 static void
 put_key(const struct check *c, const struct deeds_object *o, struct buf *out)

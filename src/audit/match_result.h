@@ -87,6 +87,7 @@ struct match_expect {
 	bool nomatch;                   /* there must be a finding: the test is one of the detector */
 	uint32_t these;                 /* with nomatch: these must be among what is found; 0: any */
 	bool sent_cut, received_cut;    /* the log was cut */
+	bool sent_doubt;                /* and what was sent counts as promised: the last of it may never have left */
 	bool values;                    /* results were judged, not messages */
 	bool late_blind;                /* there is a bound on latency, and no latency is known */
 };

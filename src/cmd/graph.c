@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* graph.c - `faultline graph`: the map in a store on this machine: what there is, what was, and what would be. */
 #include "cmd/cmd.h"
+#include "cmd/graph_verbs.h"
 #include "control/cli_args.h"
 #include "control/cli_api.h"
 #include "control/graph_text.h"
@@ -55,16 +56,6 @@ open_store(const struct cli_args *a, bool write, struct past **ret)
 	return 0;
 }
 
-static void
-take_options(const struct cli_args *a, struct graph_ask *ask)
-{
-	for (unsigned i = 0; i < a->given_count; i++)
-		if (strcmp(a->given[i].opt->name, "store") != 0 && strcmp(a->given[i].opt->name, "json") != 0)
-			graph_ask_add(ask, a->given[i].opt->name, a->given[i].value != NULL ? a->given[i].value : "");
-	for (unsigned i = 0; i < a->word_count && i < GRAPH_WORDS_MAX; i++)
-		ask->words[ask->word_count++] = a->words[i];
-}
-
 static int
 print_answer(const struct cli_args *a, const struct graph_reply *r, graph_text_fn *text)
 {
@@ -95,7 +86,7 @@ answer(const struct cli_args *a, graph_fn *fn, graph_text_fn *text, bool write)
 		return cli_args_wrong(a, "out of memory");
 	graph_reply_init(&r);
 	ask->now = clock_wall();
-	take_options(a, ask);
+	cmd_graph_options(a, ask);
 	rc = open_store(a, write, &ask->past);
 	if (rc == 0) {
 		rc = fn(ask, &r);
@@ -118,7 +109,6 @@ answer(const struct cli_args *a, graph_fn *fn, graph_text_fn *text, bool write)
 
 static int import(const struct cli_args *a) { return answer(a, graph_import, graph_text_import, true); }
 static int query(const struct cli_args *a) { return answer(a, graph_query, graph_text_query, false); }
-static int plan(const struct cli_args *a) { return answer(a, graph_plan, graph_text_plan, false); }
 static int lint(const struct cli_args *a) { return answer(a, graph_lint, graph_text_tables, false); }
 static int drift(const struct cli_args *a) { return answer(a, graph_drift, graph_text_tables, false); }
 static int alerts(const struct cli_args *a) { return answer(a, graph_alerts, graph_text_tables, false); }
@@ -129,6 +119,23 @@ static int show(const struct cli_args *a) { return answer(a, graph_show, graph_t
 static int diff(const struct cli_args *a) { return answer(a, graph_diff, graph_text_diff, false); }
 static int blame(const struct cli_args *a) { return answer(a, graph_blame, graph_text_blame, false); }
 static int impact(const struct cli_args *a) { return answer(a, graph_impact, graph_text_impact, false); }
+
+static int
+plan(const struct cli_args *a)
+{
+	static const char *const conducted[] = { "run", "dry-run", "markdown", "html" };
+	struct past *p = NULL;
+	bool paper = false;
+	int code;
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(conducted); i++)
+		paper = paper || cli_args_has(a, conducted[i]);
+	if (!paper)
+		return answer(a, graph_plan, graph_text_plan, false);
+	code = open_store(a, cli_args_has(a, "drill"), &p) == 0 ? cmd_graph_conduct(a, p) : CMD_USAGE;
+	past_close(p);
+	return code;
+}
 
 #define STORE { 0, "store", "FILE", "the map; default $FAULTLINE_GRAPH, else $XDG_STATE_HOME/faultline/map.db" }
 #define VIEW \
@@ -144,7 +151,13 @@ static const struct cli_opt plan_opts[] = { VIEW,
 	{ 0, "assume", "DURATION", "how long those take of whom nobody says; default 30s" },
 	{ 0, "simulate", "RUNS", "draw durations so many times, and say how long it takes then" }, { 0, "seed", "N", "of that; default 1" },
 	{ 0, "shutdown", NULL, "the order in which to stop everything instead" },
-	{ 0, "keep", "SERVICE", "keeps running, with all that it needs; may be repeated" }, { .name = NULL } };
+	{ 0, "keep", "SERVICE", "keeps running, with all that it needs; may be repeated" },
+	{ 0, "run", NULL, "conduct it: commands and checks from the facts recover.command, .check, .precheck, .manual, .timeout" },
+	{ 0, "dry-run", NULL, "say what would be done" }, { 0, "markdown", NULL, "the runbook to print" }, { 0, "html", NULL, "likewise, one page" },
+	{ 0, "journal", "FILE", "note there what is done" }, { 0, "resume", "FILE", "go on from that" },
+	{ 0, "drill", NULL, "keep how long steps take, for later plans" }, { 0, "logs", "FOLDER", "output of commands" },
+	{ 0, "done", "SERVICE", "a person has done that step; may be repeated" },
+	{ 0, "again", "SERVICE", "run that step again; may be repeated" }, { .name = NULL } };
 static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
 	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
 static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
@@ -183,7 +196,8 @@ static const struct cli_verb verbs[] = {
 	    "  faultline graph impact redis\n  faultline graph impact --down zone=a\n  faultline graph impact --spof --top 10\n"
 	    "  faultline graph impact --cuts checkout\n", impact },
 	{ "plan", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "in which order to start everything (or these) again, and when it is back", plan_opts,
-	    "  faultline graph plan\n  faultline graph plan checkout --crews 4\n  faultline graph plan --shutdown --keep orchestrator\n", plan },
+	    "  faultline graph plan\n  faultline graph plan checkout --crews 4\n  faultline graph plan --shutdown --keep orchestrator\n"
+	    "  faultline graph plan --html > runbook.html\n  faultline graph plan --run --journal recovery.jsonl --crews 4\n", plan },
 	{ "lint", NULL, "", 0, 0, "what is wrong before anything fails: backups, objectives, circles, owners", lint_opts, NULL, lint },
 	{ "drift", NULL, "", 0, 0, "what was declared against what was seen", drift_opts, "  faultline graph drift --since 7d\n", drift },
 	{ "query", NULL, "QUESTION...", 1, CLI_WORDS_MAX, "which services or lines something is true of", view_opts,

@@ -58,7 +58,7 @@ drift_run(const struct estate *e, const char *const *names, drift_declares_fn *d
 				ret[i].rule = drift_denied(rules, rule_count, names[l->from], names[l->to]);
 			if (ret[i].rule != ESTATE_NONE)
 				ret[i].state = DRIFT_FORBIDDEN;
-			else if (seen && !declared)
+			else if (seen && !declared && e->nodes[v].kind != SIGHT_USER && e->nodes[v].kind != SIGHT_HOST)
 				ret[i].state = DRIFT_UNDECLARED;
 			else if (!seen)
 				ret[i].state = looked ? DRIFT_STALE : DRIFT_NO_COVERAGE;

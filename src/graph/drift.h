@@ -5,6 +5,7 @@
  * 1. A line that was seen and is denied by a rule (and allowed by none) is forbidden, declared or not.
  * 2. A declared line that was not seen is stale only if somebody looked: a source covered its client for `covered` at least, or saw other
  *    lines of it. Otherwise nobody can say: no coverage.
+ * 3. Users and hosts do not declare what they call: a line of theirs is never undeclared, though it may be forbidden.
  */
 #ifndef GRAPH_DRIFT_H
 #define GRAPH_DRIFT_H

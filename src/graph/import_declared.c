@@ -233,6 +233,28 @@ read_instances(struct reader *r, const struct doc_node *list)
 	}
 }
 
+/* Keys with a dot are facts of whatever name: recover.command. */
+static void
+read_dotted(struct reader *r, const struct doc_node *n)
+{
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++) {
+		if (strchr(n->pairs[i].key->text, '.') != NULL)
+			read_fact(r, n->pairs[i].key->text, n->pairs[i].value, 0);
+	}
+}
+
+/* Complain about keys that are neither known nor have a dot. */
+static void
+read_keys(struct reader *r, const struct doc_node *n, const char *const *known)
+{
+	for (uint32_t i = 0; n->kind == DOC_MAP && i < n->count; i++) {
+		struct doc_node one = { .kind = DOC_MAP, .count = 1, .line = n->line, .column = n->column, .text = "", .pairs = &n->pairs[i] };
+
+		if (strchr(n->pairs[i].key->text, '.') == NULL)
+			doc_keys(r->d, &one, known);
+	}
+}
+
 static void
 read_service(struct reader *r, const struct doc_node *key, const struct doc_node *n)
 {
@@ -246,7 +268,7 @@ read_service(struct reader *r, const struct doc_node *key, const struct doc_node
 	r->space = NULL;
 	if (r->service == NULL || (n->kind != DOC_NULL && !doc_expect(r->d, n, DOC_MAP, "a map: what is declared of this service")))
 		return;
-	doc_keys(r->d, n, keys);
+	read_keys(r, n, keys);
 	if (space != NULL)
 		(void)doc_text(r->d, space, "a namespace", &r->space);
 	s.name = r->service;
@@ -260,6 +282,7 @@ read_service(struct reader *r, const struct doc_node *key, const struct doc_node
 		(void)doc_bool(r->d, doc_get(n, "through"), &s.through);
 	tell(r, &s, key);
 	read_facts(r, n);
+	read_dotted(r, n);
 	read_instances(r, doc_get(n, "instances"));
 	if (needs != NULL && doc_expect(r->d, needs, DOC_LIST, "a list of what the service depends on")) {
 		for (uint32_t i = 0; i < needs->count; i++)

@@ -450,6 +450,9 @@ import_hosts_end(struct import *im, struct import_host *h, const struct import_a
 	else
 		ret->name = service_name(im, o, label != NULL ? label : "", import_addr_is_loopback(a) ? NULL : ip);
 	ret->kind = server ? import_process_kind(ret->process, a->port) : SIGHT_SERVICE;
-	if (server && ret->kind == SIGHT_SERVICE)
+	if (server && ret->kind == SIGHT_SERVICE && ret->process[0] == '\0')
 		ret->kind = import_process_kind("", a->port);
+	/* On a host of several services nobody says whose it was (TIME-WAIT has no process): no line rather than one of the host's. */
+	if (!server && o->label_count > 1 && (label == NULL || label[0] == '\0'))
+		ret->name = NULL;
 }

@@ -64,11 +64,13 @@ is_new(struct import_sockets *all, const struct import_addr *client, const struc
 }
 
 static const char *
-protocol_of(const struct import_addr *server, enum sight_kind kind, bool udp)
+protocol_of(const struct import_addr *server, const struct host_end *to, bool udp)
 {
 	const char *p = import_protocol("", server->port);
+	enum sight_kind kind = to->kind;
 
-	if (p != NULL)
+	/* A service of a known name may listen on a store's port. */
+	if (p != NULL && (to->process[0] == '\0' || kind != SIGHT_SERVICE || strcmp(p, "http") == 0 || strcmp(p, "rpc") == 0))
 		return p;
 	return kind == SIGHT_DATASTORE ? "db" : kind == SIGHT_BROKER ? "messaging" : udp ? "udp" : "tcp";
 }
@@ -92,7 +94,7 @@ tell_connection(struct import *im, struct import_host *h, const struct import_ad
 	s.from_kind = from.kind;
 	s.to = to.name;
 	s.to_kind = to.kind;
-	s.protocol = protocol_of(server, to.kind, udp);
+	s.protocol = protocol_of(server, &to, udp);
 	s.first = when;
 	s.count = 1;
 	s.errors = failed;

@@ -279,7 +279,7 @@ serve(struct collect *c, char *error)
 			(void)write_peer(&c->peers[c->peer_count - 1]);
 		drop_peer(c, c->peer_count - 1);
 	}
-	stream_link_reap(c->pid);
+	(void)stream_link_reap(c->pid);
 	if (c->listener >= 0)
 		close(c->listener);
 	if (rc == 0 || error[0] != '\0')

@@ -217,7 +217,11 @@ graph_import(struct graph_ask *a, struct graph_reply *r)
 	if (dir_absolute(".", t->cwd, sizeof(t->cwd)) != 0)
 		t->cwd[0] = '\0';
 	rc = graph_ask_when(a, r, "time", &t->when);
-	if (rc == 0)
+	if (rc == 0 && a->remote && (a->body == NULL || a->word_count > 0))
+		rc = graph_reply_fail(r, -EINVAL, "expected what to import as the body, and no names of files");
+	if (rc == 0 && a->body != NULL)
+		rc = graph_source_body(&t->files, graph_ask_text(a, "name"), a->body, r);
+	else if (rc == 0)
 		rc = graph_source_read(&t->files, a->words, a->word_count, r);
 	if (rc == 0)
 		rc = run(t);

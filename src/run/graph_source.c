@@ -128,6 +128,19 @@ graph_source_read(struct graph_source *s, const char *const *words, unsigned cou
 	return rc;
 }
 
+int
+graph_source_body(struct graph_source *s, const char *name, const struct buf *body, struct graph_reply *r)
+{
+	struct graph_source_file *f = add(s, name != NULL && name[0] != '\0' ? name : "request");
+	int rc = f == NULL ? -ENOMEM : buf_append(&f->bytes, buf_data(body), buf_len(body));
+
+	if (rc == 0)
+		rc = expand(&f->bytes);
+	if (rc == 0)
+		return 0;
+	return graph_reply_fail(r, rc == -EINVAL ? rc : -ENOMEM, "%s", rc == -EINVAL ? "the compressed body is damaged or cut off" : "out of memory");
+}
+
 void
 graph_source_fini(struct graph_source *s)
 {

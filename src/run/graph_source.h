@@ -17,6 +17,8 @@ struct graph_source {
 
 /* Read them all. 0, or -errno with r->error. graph_source_fini() it in any case. */
 int graph_source_read(struct graph_source *s, const char *const *words, unsigned count, struct graph_reply *r);
+/* The same for bytes that came otherwise. name: NULL is "request". */
+int graph_source_body(struct graph_source *s, const char *name, const struct buf *body, struct graph_reply *r);
 void graph_source_fini(struct graph_source *s);
 
 #endif

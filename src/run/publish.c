@@ -192,7 +192,8 @@ describe_files(const struct experiment *x, const struct rig *rig, struct arena *
 	r->files = files;
 	r->file_count = FL_ARRAY_LEN(always);
 	if (rig->trace != NULL)
-		files[r->file_count++] = (struct result_pair){ "trace.bin", "which messages crossed lines, and which faults hit them: for faultline trace" };
+		files[r->file_count++] = (struct result_pair){ "trace.bin",
+		    "which messages crossed lines, and which faults hit them: for faultline trace" };
 	if (!x->has_load)
 		return 0;
 	if (x->load.type == EXPERIMENT_PROGRAM)

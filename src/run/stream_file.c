@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,26 @@ open_temporary(void)
 	return fd;
 }
 
+/* Emptied only when nobody else writes it: two writers would leave a log of neither. */
+static int
+open_named(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		close(fd);
+		return -EBUSY;
+	}
+	/* What is no file (a pipe, a device) has no length. */
+	if (ftruncate(fd, 0) == 0 || errno == EINVAL)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 int
 stream_writer_open(struct stream_writer *w, const char *path, const struct match_log_head *head)
 {
@@ -82,9 +103,9 @@ stream_writer_open(struct stream_writer *w, const char *path, const struct match
 	if (w->pack == NULL)
 		return w->err = -ENOMEM;
 	match_log_begin(w->pack, 0);
-	w->fd = path == NULL ? open_temporary() : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	w->fd = path == NULL ? open_temporary() : open_named(path);
 	if (w->fd < 0)
-		return w->err = path == NULL ? w->fd : -errno;
+		return w->err = w->fd;
 	match_log_put_head(&w->head, bytes);
 	w->err = write_all(w->fd, bytes, sizeof(bytes));
 	return w->err;

@@ -24,7 +24,7 @@ struct stream_writer {
  * stream_writer_open - create the file, or empty it.
  * path      NULL: a file without a name in the folder for temporary files
  * head      wall_ns, mono and machine are filled in
- * returns   0 or -errno; in any case the struct is fit for stream_writer_close()
+ * returns   0 or -errno (-EBUSY: somebody else is writing it); in any case the struct is fit for stream_writer_close()
  */
 int stream_writer_open(struct stream_writer *w, const char *path, const struct match_log_head *head);
 /* at of the record is a point in time on the monotonic clock. The error so far. */

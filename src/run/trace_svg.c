@@ -15,7 +15,7 @@
 #define TOP 74.0
 #define ROW 34.0
 #define SLOPE 18.0              /* an arrow falls by so much */
-#define RIGHT 240.0             /* room for labels behind the last lifeline */
+#define RIGHT 330.0             /* room for labels behind the last lifeline */
 
 static const char style[] =
     "<style>text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:15px;font-weight:600}.s{font-weight:600}.m{fill:#777;font-size:11px}"
@@ -93,7 +93,7 @@ put_label(struct drawing *d, double x, double y, const char *anchor, const char 
 {
 	const char *s = buf_str(text);
 	char cut[96];
-	const size_t n = chart_text_fit(s, 12, RIGHT + 120);
+	const size_t n = chart_text_fit(s, 12, RIGHT - 20);
 
 	snprintf(cut, sizeof(cut), "%.*s%s", (int)FL_MIN(n, sizeof(cut) - 4), s, s[FL_MIN(n, sizeof(cut) - 4)] != '\0' ? "…" : "");
 	chart_text(d->out, x, y, anchor, css, cut);

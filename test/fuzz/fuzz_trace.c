@@ -120,7 +120,8 @@ frames(const uint8_t *p, size_t n)
 	struct trace_frame *f = malloc(sizeof(*f));
 
 	for (uint8_t framing = 0; f != NULL && framing < TRACE_FRAMINGS; framing++) {
-		const struct trace_frame_conf conf = { .framing = framing, .id = { .kind = (uint8_t)(framing % TRACE_ID_KINDS), .word = 2, .field = "a.b" } };
+		const struct trace_frame_conf conf = { .framing = framing, .id = { .kind = (uint8_t)(framing % TRACE_ID_KINDS), .word = 2,
+		    .field = "a.b" } };
 		uint64_t last = 0;
 
 		trace_frame_init(f, 0);

@@ -25,6 +25,7 @@ static const struct {
 	{ "outlier.svg", draw_outlier },
 	{ "retry.svg", draw_retry },
 	{ "shedder.svg", draw_shedder },
+	{ "tracing.svg", draw_tracing },
 };
 
 const char *

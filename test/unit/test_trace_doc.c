@@ -101,7 +101,8 @@ test_refused(void **state)
 		{ "sideways", "sideways", false }, { "[lines]", "how messages are framed", false }, { "{frames: u33}", "u33", false },
 		{ "{id: path}", "content, stream", false }, { "{id: {header: x}}", "content, stream", false }, { "{id: {word: 0}}", "0", false },
 		{ "{id: {word: 1, field: x}}", "content, stream", false }, { "{id: content, key: content}", "both id and key", false },
-		{ "{from: \"\"}", "1 to 63", false }, { "{fron: x}", "fron", false }, { "{frames: lines}", "frames", true }, { "lines", "lines", true },
+		{ "{from: \"\"}", "1 to 63", false }, { "{fron: x}", "fron", false }, { "{frames: lines}", "frames", true }, { "lines", "lines",
+		    true },
 		{ "{id: [1]}", "content, stream", true }, { "{context: maybe}", "maybe", true },
 	};
 

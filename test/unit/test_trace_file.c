@@ -261,7 +261,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_append), cmocka_unit_test(test_killed), cmocka_unit_test(test_torn_then_appended), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_append), cmocka_unit_test(test_killed), cmocka_unit_test(test_torn_then_appended),
+		    cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_tail), cmocka_unit_test(test_refused), cmocka_unit_test(test_recorder),
 	};
 	return cmocka_run_group_tests(tests, group_up, group_down);

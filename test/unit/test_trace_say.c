@@ -95,7 +95,8 @@ test_findings(void **state)
 	assert_string_equal(findings(&r, "o-7"), "");
 	rig_fini(&r);
 	chain(&r, 12, 7, "lost");
-	assert_string_equal(findings(&r, "o-7"), "lost: orders/1/7 (id o-7) was lost on the line orders, from shop to billing; fault hole: drop of 10 "
+	assert_string_equal(findings(&r, "o-7"),
+	    "lost: orders/1/7 (id o-7) was lost on the line orders, from shop to billing; fault hole: drop of 10 "
 	    "bytes from byte 60 on (client to server) at +0\n");
 	assert_string_equal(findings(&r, "o-8"), "");
 	rig_fini(&r);
@@ -105,11 +106,13 @@ test_findings(void **state)
 	    "time before, because what it came of went out more than once: orders/1/7 (id o-7)\n");
 	rig_fini(&r);
 	chain(&r, 12, 7, "changed");
-	assert_string_equal(findings(&r, "o-7"), "changed: ledger/1/7 (id o-7) was changed: #0000000000000007 (10 bytes) came in, #00000000000003e7 (10 "
+	assert_string_equal(findings(&r, "o-7"),
+	    "changed: ledger/1/7 (id o-7) was changed: #0000000000000007 (10 bytes) came in, #00000000000003e7 (10 "
 	    "bytes) went out on the line ledger, from billing to archive; fault rot: flip of bits 0a in byte 63 (client to server) at +0\n");
 	rig_fini(&r);
 	chain(&r, 12, 7, "swallowed");
-	assert_string_equal(findings(&r, "o-7"), "missing: nothing came of orders/1/7 (id o-7) on the line ledger, though something did of 11 of 12 like "
+	assert_string_equal(findings(&r, "o-7"),
+	    "missing: nothing came of orders/1/7 (id o-7) on the line ledger, though something did of 11 of 12 like "
 	    "it: billing had it and sent nothing on\n");
 	rig_fini(&r);
 }
@@ -132,7 +135,8 @@ test_circumstances(void **state)
 		rig_note(&r, TRACE_NOTE_CLOSE, "orders", conn, conn == 2 ? "server_reset" : "finished");
 	rig_build(&r);
 	assert_string_equal(findings(&r, "orders/1/1"), "lost: orders/1/1 was lost on the line orders; in force on its connection: fault stalled\n");
-	assert_string_equal(findings(&r, "orders/2/1"), "lost: orders/2/1 was lost on the line orders; the fault on at that time: kill-billing (since "
+	assert_string_equal(findings(&r, "orders/2/1"),
+	    "lost: orders/2/1 was lost on the line orders; the fault on at that time: kill-billing (since "
 	    "-1.00 ms); its connection ended: server_reset\n");
 	assert_string_equal(findings(&r, "orders/3/1"), "lost: orders/3/1 was lost on the line orders; no fault is known to have hit it there\n");
 	rig_fini(&r);
@@ -198,7 +202,8 @@ test_pick(void **state)
 	assert_pick(&r, "11111111111111111111111111111111", "front/3/1");
 	assert_pick(&r, "00-11111111111111111111111111111111-000000000000aabb-01", "front/3/1");
 	assert_pick(&r, "000000000000aabb", "front/3/1");
-	static const char *const none[] = { "", "/", "//", "a/b", "a/b/1/8", "a/b/0.1/7", "a/b/x/7", "a/b/1/", "a/b/1/s", "a/b/99999999999999999999/7", "#",
+	static const char *const none[] = { "", "/", "//", "a/b", "a/b/1/8", "a/b/0.1/7", "a/b/x/7", "a/b/1/", "a/b/1/s",
+	    "a/b/99999999999999999999/7", "#",
 		"#00000000000000ff", "22222222222222222222222222222222", "000000000000ffff", "o-9", "a/b/.1/7", "a/b/1./7" };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(none); i++)

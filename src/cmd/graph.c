@@ -162,6 +162,7 @@ static const struct cli_opt import_opts[] = { STORE, { 0, "time", "TIME", "when 
 	{ .name = NULL } };
 static const struct cli_opt view_opts[] = { VIEW, { .name = NULL } };
 static const struct cli_opt plan_opts[] = { VIEW,
+	{ 0, "serving", NULL, "until all serve: wait for what is needed to run, not only to start" },
 	{ 0, "up", "SERVICE", "runs already; may be repeated" }, { 0, "crews", "N", "so many steps at once" },
 	{ 0, "assume", "DURATION", "how long those take of whom nobody says; default 30s" },
 	{ 0, "simulate", "RUNS", "draw durations so many times, and say how long it takes then" }, { 0, "seed", "N", "of that; default 1" },
@@ -173,7 +174,8 @@ static const struct cli_opt plan_opts[] = { VIEW,
 	{ 0, "drill", NULL, "keep how long steps take, for later plans" }, { 0, "logs", "FOLDER", "output of commands" },
 	{ 0, "done", "SERVICE", "a person has done that step; may be repeated" },
 	{ 0, "again", "SERVICE", "run that step again; may be repeated" }, { .name = NULL } };
-static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
+static const struct cli_opt lint_opts[] = { VIEW, { 0, "now", "TIME", "how old things were then" },
+	{ 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
 	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
 static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
 	{ 0, "covered", "DURATION", "a client must have been looked at so long before its line is stale; default 0" }, { .name = NULL } };

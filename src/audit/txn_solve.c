@@ -34,6 +34,7 @@ struct solver {
 	struct arena *mem, *keep;       /* of the search; of what is told */
 	uint32_t vertices;
 	uint32_t *rank;                 /* by vertex: (4) */
+	uint32_t *priority;             /* by vertex: what came first, most likely */
 	struct txn_pair *pairs;
 	struct txn_pruned pruned;       /* what follows without a choice */
 	uint32_t pair_count;
@@ -404,15 +405,13 @@ pop(uint32_t *heap, uint32_t *count, const uint32_t *priority)
 
 /* Take vertices whose predecessors all have a rank, the earliest transaction first: Kahn's order. (4) */
 static void
-rank_vertices(struct solver *s, uint32_t *left, uint32_t *priority, uint32_t *heap)
+rank_vertices(struct solver *s, uint32_t *left, uint32_t *heap)
 {
 	const struct txn_pruned *p = &s->pruned;
+	const uint32_t *priority = s->priority;
 	uint32_t count = 0, rank = 0, y;
 
 	for (uint32_t x = 0; x < s->vertices; x++) {
-		uint32_t base = txn_graph_base(s->g, x);
-
-		priority[x] = base < s->g->n ? 2 * base + (x != base) : 0;        /* a hub as soon as may be */
 		for (uint32_t at = 0; (y = txn_graph_next(s->g, s->view, x, &at)) != TXN_NONE;)
 			left[y]++;
 		for (uint32_t i = p->first[x]; i < p->first[x + 1]; i++)
@@ -440,12 +439,11 @@ static int
 rank_again(struct solver *s)
 {
 	struct arena_mark mark = arena_snapshot(s->mem);
-	uint32_t *left = txn_core_array(s->mem, s->vertices, sizeof(*left)), *priority = txn_core_array(s->mem, s->vertices, sizeof(*priority));
-	uint32_t *heap = txn_core_array(s->mem, s->vertices, sizeof(*heap));
+	uint32_t *left = txn_core_array(s->mem, s->vertices, sizeof(*left)), *heap = txn_core_array(s->mem, s->vertices, sizeof(*heap));
 
 	if (s->mem->overflowed)
 		return -ENOBUFS;
-	rank_vertices(s, left, priority, heap);
+	rank_vertices(s, left, heap);
 	arena_reset(s->mem, mark);
 	for (uint32_t i = 0; i < s->pair_count; i++) {
 		struct txn_pair *p = &s->pairs[i];
@@ -459,18 +457,25 @@ rank_again(struct solver *s)
 static int
 solve(struct solver *s, struct txn_solved *ret)
 {
+	enum txn_order_by by[2];
 	bool fits;
 
 	if (txn_order_chains(s->c, s->mem, &s->chains) != 0)
 		return -ENOBUFS;
 	s->rank = txn_core_array(s->mem, s->vertices, sizeof(uint32_t));
-	if (s->rank == NULL || txn_order_try(s->c, s->g, s->view, &s->chains, true, s->mem, s->rank, &fits) != 0)
+	if (s->rank == NULL)
 		return -ENOBUFS;
-	if (fits) {
-		ret->holds = TXN_HOLDS;
-		return 0;
+	txn_order_best(s->c, by);
+	for (int i = 1; i >= 0; i--) {          /* the better one last: its priorities are used on */
+		if (txn_order_priority(s->c, s->g, s->view, by[i], s->mem, &s->priority) != 0 ||
+		    txn_order_try(s->c, s->g, s->view, &s->chains, s->priority, true, s->mem, s->rank, &fits) != 0)
+			return -ENOBUFS;
+		if (fits) {
+			ret->holds = TXN_HOLDS;
+			return 0;
+		}
 	}
-	if (txn_order_try(s->c, s->g, s->view, &s->chains, false, s->mem, s->rank, &fits) != 0)
+	if (txn_order_try(s->c, s->g, s->view, &s->chains, s->priority, false, s->mem, s->rank, &fits) != 0)
 		return -ENOBUFS;
 	fl_assert(fits);                /* the view has no cycle */
 	if (!make_pairs(s)) {

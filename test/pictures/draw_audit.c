@@ -32,7 +32,13 @@ static const struct {
 const char *
 draw_audit_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : NULL;
+	return all[i].name;
+}
+
+unsigned
+draw_audit_count(void)
+{
+	return (unsigned)FL_ARRAY_LEN(all);
 }
 
 static void

@@ -5,7 +5,8 @@
 
 #include "base/buf.h"
 
-/* The name of history i; NULL: there are no more. */
+unsigned draw_audit_count(void);
+/* The name of history i. */
 const char *draw_audit_name(unsigned i);
 /* Judges it and draws what is wrong with it. The working directory is that of the repository. */
 void draw_audit(unsigned i, struct buf *out);

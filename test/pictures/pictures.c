@@ -25,30 +25,30 @@ static const struct {
 	{ "outlier.svg", draw_outlier },
 	{ "retry.svg", draw_retry },
 	{ "shedder.svg", draw_shedder },
+	{ "tracing.svg", draw_tracing },
 };
-
-static unsigned
-audits_count(void)
-{
-	unsigned n = 0;
-
-	while (draw_audit_name(n) != NULL)
-		n++;
-	return n;
-}
 
 const char *
 pictures_name(unsigned i)
 {
 	static char name[64];
-	unsigned at = i - (unsigned)FL_ARRAY_LEN(all), audits = audits_count();
 
 	if (i < FL_ARRAY_LEN(all))
 		return all[i].name;
-	if (at >= audits)
-		return draw_txn_name(at - audits);
-	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(at));
+	i -= (unsigned)FL_ARRAY_LEN(all);
+	if (i >= draw_audit_count())
+		return draw_txn_name(i - draw_audit_count());
+	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(i));
 	return name;
+}
+
+static void
+draw_rest(unsigned i, struct buf *out)
+{
+	if (i < draw_audit_count())
+		draw_audit(i, out);
+	else
+		draw_txn(i - draw_audit_count(), out);
 }
 
 void
@@ -56,8 +56,6 @@ pictures_draw(unsigned i, struct buf *out)
 {
 	if (i < FL_ARRAY_LEN(all))
 		all[i].draw(out);
-	else if (i < FL_ARRAY_LEN(all) + audits_count())
-		draw_audit(i - (unsigned)FL_ARRAY_LEN(all), out);
 	else
-		draw_txn(i - (unsigned)FL_ARRAY_LEN(all) - audits_count(), out);
+		draw_rest(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

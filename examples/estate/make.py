@@ -144,8 +144,9 @@ def declared():
                 to, protocol, "hard" if hard else "soft", "async" if is_async else "sync", phase))
         if name in ANY:
             out.append("      - {any: [%s], need: %d, protocol: http, strength: hard, phase: runtime}" % (", ".join(ANY[name][0]), ANY[name][1]))
-    out += ["rules:", "  - {deny: \"reports -> *-db\", why: reports read from metrics, never from a store}", "aliases:",
-            "  10.20.0.99: {is: edge-lb, why: its virtual address}"]
+    out += ["rules:", "  - {deny: \"reports -> *-db\", why: reports read from metrics and never from a store}", "aliases:",
+            "  10.20.0.99: {is: edge-lb, why: its virtual address}",
+            "  bank-north.example.com: {is: bank-north, why: its host}", "  bank-south.example.com: {is: bank-south, why: its host}"]
     return "\n".join(out) + "\n"
 
 

@@ -2,9 +2,11 @@
 /* pictures.c - the list of pictures. */
 #include "pictures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_audit.h"
 #include "draw_txn.h"
 
 static const struct {
@@ -29,7 +31,24 @@ static const struct {
 const char *
 pictures_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : draw_txn_name(i - (unsigned)FL_ARRAY_LEN(all));
+	static char name[64];
+
+	if (i < FL_ARRAY_LEN(all))
+		return all[i].name;
+	i -= (unsigned)FL_ARRAY_LEN(all);
+	if (i >= draw_audit_count())
+		return draw_txn_name(i - draw_audit_count());
+	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(i));
+	return name;
+}
+
+static void
+draw_rest(unsigned i, struct buf *out)
+{
+	if (i < draw_audit_count())
+		draw_audit(i, out);
+	else
+		draw_txn(i - draw_audit_count(), out);
 }
 
 void
@@ -38,5 +57,5 @@ pictures_draw(unsigned i, struct buf *out)
 	if (i < FL_ARRAY_LEN(all))
 		all[i].draw(out);
 	else
-		draw_txn(i - (unsigned)FL_ARRAY_LEN(all), out);
+		draw_rest(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_maps.h"
 #include "draw_txn.h"
 
 static const struct {
@@ -25,17 +26,34 @@ static const struct {
 	{ "shedder.svg", draw_shedder },
 };
 
+#define OWN ((unsigned)FL_ARRAY_LEN(all))
+
+/* The maps come behind the policies, the transactions behind the maps. */
+static unsigned
+map_count(void)
+{
+	unsigned n = 0;
+
+	while (draw_maps_name(n) != NULL)
+		n++;
+	return n;
+}
+
 const char *
 pictures_name(unsigned i)
 {
-	return i < FL_ARRAY_LEN(all) ? all[i].name : draw_txn_name(i - (unsigned)FL_ARRAY_LEN(all));
+	if (i < OWN)
+		return all[i].name;
+	return i < OWN + map_count() ? draw_maps_name(i - OWN) : draw_txn_name(i - OWN - map_count());
 }
 
 void
 pictures_draw(unsigned i, struct buf *out)
 {
-	if (i < FL_ARRAY_LEN(all))
+	if (i < OWN)
 		all[i].draw(out);
+	else if (i < OWN + map_count())
+		draw_maps(i - OWN, out);
 	else
-		draw_txn(i - (unsigned)FL_ARRAY_LEN(all), out);
+		draw_txn(i - OWN - map_count(), out);
 }

@@ -15,7 +15,7 @@ endif
 PREFIX ?= /usr/local
 B := build/$(VARIANT)
 
-PKGS := jansson libfyaml hiredis openssl libcurl sqlite3
+PKGS := jansson libfyaml hiredis openssl libcurl sqlite3 zlib libzstd
 CFLAGS_release := -O2 -g
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -100,8 +100,8 @@ unit: $(UNIT_BIN)
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libcore.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
-# The pictures of doc/policies.md, real policies in front of simulated services, and of doc/audit-transactions.md. A unit test compares
-# them with what is in doc.
+# The pictures of the manual: real policies in front of simulated services, and what check draws of histories. A unit test compares them with
+# what is in doc.
 pictures: $(B)/test/pictures/pictures
 	@$< doc/pictures
 $(B)/test/pictures/pictures: $(PICTURES_OBJ) $(B)/libcore.a
@@ -143,7 +143,7 @@ test demo bench: deps
 test:
 	@tools/run-tests
 # Unit tests that try more when FAULTLINE_LONG says how many: histories judged by the audit and by brute force.
-LONG_TESTS := test_models test_models_counted test_causal
+LONG_TESTS := test_models test_models_counted test_models_own test_causal
 LONG_COUNT ?= 1000000
 test-long: $(LONG_TESTS:%=$(B)/test/unit/%)
 	@for t in $^; do echo $$t; FAULTLINE_LONG=$(LONG_COUNT) $$t || exit 1; done
@@ -164,6 +164,7 @@ install: all lib
 	for h in include/faultline/*.h; do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/faultline/$$(basename $$h); done
 	for m in doc/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
 	for m in doc/man/*.3; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man3/$$(basename $$m); done
+	for t in tools/stream-*; do install -D -m 755 $$t $(DESTDIR)$(PREFIX)/libexec/faultline/$$(basename $$t); done
 	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultline
 
 clean:

@@ -34,7 +34,8 @@ struct life {
 	enum object object;
 	uint64_t seed, rolled;
 	struct client clients[CLIENTS_MAX];
-	unsigned client_count, lost_in;         /* one answer in lost_in never comes; 0: all do */
+	unsigned client_count;
+	uint32_t lost_from, lost_to, lost_in;   /* between these operations one answer in lost_in never comes */
 	int64_t *pile;                  /* of a queue and a stack; of a set: is an element in it? */
 	size_t first, end;
 	int64_t now, fresh, process_next;
@@ -79,12 +80,12 @@ value_of(int64_t v)
 }
 
 static void
-live_init(struct life *l, struct tape *t, enum object object, uint64_t seed, unsigned clients, unsigned lost_in, uint32_t ops)
+live_init(struct life *l, struct tape *t, enum object object, uint64_t seed, unsigned clients, uint32_t ops)
 {
 	static const char letters[] = "rwcptadh";
 	static const char *const names[] = { "read", "write", "cas", "enqueue", "dequeue", "add", "remove", "contains" };
 
-	*l = (struct life){ .tape = t, .object = object, .seed = seed, .client_count = clients, .lost_in = lost_in, .now = NONE, .fresh = 1 };
+	*l = (struct life){ .tape = t, .object = object, .seed = seed, .client_count = clients, .now = NONE, .fresh = 1 };
 	l->pile = calloc((size_t)ops + 64, sizeof(l->pile[0]));
 	if (l->pile == NULL)
 		die("no memory");
@@ -145,7 +146,8 @@ act(struct life *l, struct client *c)
 static void
 answer(struct life *l, struct client *c)
 {
-	bool lost = l->lost_in > 0 && roll(l, l->lost_in) == 0, set = l->object == SET;
+	bool cut = l->tape->count >= l->lost_from && l->tape->count < l->lost_to;
+	bool lost = cut && roll(l, l->lost_in) == 0, set = l->object == SET;
 	struct tape_answer a = { .outcome = lost ? TAPE_INFO : c->refused ? TAPE_FAIL : TAPE_OK, .has_value = !lost, .error = TAPE_NONE,
 		.at = (fl_ns)l->rolled * 1000 };
 
@@ -198,6 +200,8 @@ live(struct life *l, uint32_t ops)
 	while (l->tape->count < ops) {
 		struct client *c = &l->clients[roll(l, l->client_count)];
 
+		if (c->phase == IDLE && l->lost_in > 0 && roll(l, 4) != 0)
+			continue;       /* they think for a while */
 		if (c->phase == IDLE) {
 			ask(l, c);
 			fill_in(l, c);
@@ -223,7 +227,6 @@ say(struct life *l, char f, int64_t a, int64_t got)
 
 	invoke(l, c, f, a, NONE);
 	c->got = got;
-	l->lost_in = 0;
 	answer(l, c);
 }
 
@@ -275,7 +278,7 @@ one_kind(const char *model, enum object object, uint32_t ops, bool broken)
 	struct life l;
 
 	tape_init(&t, (size_t)16 << 30);
-	live_init(&l, &t, object, 11, 10, 0, ops);
+	live_init(&l, &t, object, 11, 10, ops);
 	live(&l, ops);
 	if (broken)
 		break_it(&l);
@@ -286,7 +289,8 @@ one_kind(const char *model, enum object object, uint32_t ops, bool broken)
 	tape_fini(&t);
 }
 
-/* Like those of etcd that Jepsen recorded in 2014: five clients, five values, time-outs; every second with one answer changed. */
+/* Like those of etcd that Jepsen recorded in 2014: five clients, five values, and for a while a third of the answers do not come; every
+ * second one has an answer changed. */
 static void
 etcd(void)
 {
@@ -297,7 +301,10 @@ etcd(void)
 		struct life l;
 
 		tape_init(&t, (size_t)1 << 30);
-		live_init(&l, &t, CAS, seed, 5, 8, 200);
+		live_init(&l, &t, CAS, seed, 5, 200);
+		l.lost_from = 25;
+		l.lost_to = 55;
+		l.lost_in = 3;
 		live(&l, 80 + (uint32_t)(seed % 20));
 		for (uint32_t i = t.count / 2; i < t.count && seed % 2 == 1; i++)
 			if (t.ops[i].f == l.f['r'] && t.ops[i].outcome == TAPE_OK) {
@@ -306,6 +313,12 @@ etcd(void)
 			}
 		double took = judge(&t, "cas-register", VERDICT_UNKNOWN);
 
+		/* The best of some: the first finds nothing in the processor's memory. */
+		for (int again = 0; again < 4; again++) {
+			double more = judge(&t, "cas-register", VERDICT_UNKNOWN);
+
+			took = more < took ? more : took;
+		}
 		all += took;
 		worst = took > worst ? took : worst;
 		free(l.pile);
@@ -364,7 +377,7 @@ parse(bool edn, uint32_t ops)
 	double best = 0;
 
 	tape_init(&t, (size_t)4 << 30);
-	live_init(&l, &t, CAS, 5, 10, 0, ops);
+	live_init(&l, &t, CAS, 5, 10, ops);
 	live(&l, ops);
 	buf_init(&text, (size_t)2 << 30);
 	write_all(&text, &t, edn);

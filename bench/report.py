@@ -65,8 +65,23 @@ def brief(measure, r):
         return "p50 %.0f p99 %.0f us late" % (r["epoll_p50_us"], r["epoll_p99_us"])
     if measure.startswith("bandwidth"):
         return "%+.2f %%, worst 10 ms x%.2f, burst %.1f ms" % (100 * r["mean_error"], r["worst_10ms"], r["burst_ms"])
+    if measure == "check_etcd":
+        return "all %.1f ms, worst %.2f ms" % (r["all_ms"], r["worst_ms"])
+    if measure in ("check_json", "check_edn"):
+        return "%.0f MB/s" % r["mb_per_s"]
+    if measure.startswith("check"):
+        return "%.3f s, %.0f MiB" % (r["cpu_s"], r["peak_mib"])
+    if measure == "trace":
+        return "written %.1f M/s, read %.1f M/s, one found in %.2f ms, %.0f B an event" % (
+            r["events"] / r["write_s"] / 1e6, r["events"] / r["read_s"] / 1e6, r["find_s"] * 1e3, r["bytes"] / r["events"])
     if measure.startswith("txn"):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
+    if measure == "match":
+        return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
+    if measure == "spans":
+        return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
+    if measure == "past":
+        return "diff %.1f ms CPU, %.0f MB, %.2f B an episode" % (r["diff_ms"], r["bytes"] / 1e6, r["bytes_per_episode"])
     if measure == "policy":
         return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
             r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
@@ -177,6 +192,42 @@ POLICY_MEASURES = (
 )
 
 
+# Measure of bench/check.c and its flags.
+CHECKS = [("etcd", ("--kind", "etcd")), ("cas10k", ("--kind", "cas", "--ops", 10000)), ("cas100k", ("--kind", "cas", "--ops", 100000)),
+          ("json", ("--kind", "json", "--ops", 500000)), ("edn", ("--kind", "edn", "--ops", 500000))]
+CHECKS += [("%s%s" % (k, "_broken" if b else ""), ("--kind", k, "--ops", 1000000, "--broken", b))
+           for k in ("register", "queue", "set", "stack") for b in (0, 1)]
+# Name in the table, what is to be reached, and the measure.
+CHECK_SECONDS = (("cas-register, one key, 10,000 operations", 0.06, "cas10k"), ("the same, 100,000 operations", 0.6, "cas100k"),
+                 ("a register, 1,000,000 operations, values unique", 0.4, "register"), ("the same, broken at the end", 0.4, "register_broken"),
+                 ("a queue, 1,000,000 operations", 0.8, "queue"), ("the same, broken at the end", 0.8, "queue_broken"),
+                 ("a set, 1,000,000 operations", 0.8, "set"), ("the same, broken at the end", 0.8, "set_broken"),
+                 ("a stack, 1,000,000 operations", 3, "stack"), ("the same, broken at the end", 3, "stack_broken"))
+
+
+def check_rows(bench):
+    out = [alone(bench, "audit of 222 cas-register histories with time-outs: CPU time", "<= 20 ms", 20, False, "check_etcd", lambda r: r["all_ms"],
+                 "%.1f ms", 1)]
+    for text, limit, m in CHECK_SECONDS:
+        out.append(alone(bench, "audit of %s: CPU time" % text, "<= %g s" % limit, limit, False, "check_" + m, lambda r: r["cpu_s"], "%.3f s", 1))
+    out.append(alone(bench, "memory, 100,000 operations of a cas-register", "<= 50 MiB", 50, False, "check_cas100k", lambda r: r["peak_mib"],
+                     "%.0f MiB", 1))
+    out.append(alone(bench, "memory, 1,000,000 operations of a register", "<= 1 GiB", 1024, False, "check_register", lambda r: r["peak_mib"],
+                     "%.0f MiB", 1))
+    out.append(alone(bench, "reading a history of JSON lines", ">= 400 MB/s", 400, True, "check_json", lambda r: r["mb_per_s"], "%.0f MB/s", 1))
+    out.append(alone(bench, "reading a history of EDN", ">= 200 MB/s", 200, True, "check_edn", lambda r: r["mb_per_s"], "%.0f MB/s", 1))
+    return out
+
+
+def span_rows(bench):
+    return [
+        alone(bench, "spans to lines, OTLP in protobuf, one core", ">= 1,000,000/s", 1e6, True, "spans", lambda r: r["pb_per_s"], "%.0f/s", 1),
+        alone(bench, "spans to lines, OTLP in JSON, one core", ">= 300,000/s", 3e5, True, "spans", lambda r: r["json_per_s"], "%.0f/s", 1),
+        alone(bench, "the same: memory of the engine, of 128 MiB allowed", "<= 128 MiB", 128, False, "spans", lambda r: r["peak_mib"],
+              "%.0f MiB", 1),
+    ]
+
+
 def policy_rows(bench):
     out = []
     for name, limit, measure, threads in POLICIES:
@@ -262,7 +313,18 @@ def rows(bench):
                              ("check_s", "snapshot isolation", 4)):
         out.append(alone(bench, "audit of 320,000 TPC-C operations, %s: CPU time" % text, "<= %.2f s" % limit, limit, False, "txn_tpcc",
                          lambda r, key=key: r[key], "%.3f s", 1))
-    return out + policy_rows(bench)
+    out.append(alone(bench, "match of 100,000,000 messages: CPU time", "<= 60 s", 60, False, "match", lambda r: r["cpu_s"], "%.1f s", 1))
+    out.append(alone(bench, "the same, memory", "<= 2 GiB", 2048, False, "match", lambda r: r["peak_mib"], "%.0f MiB", 1))
+    out.append(alone(bench, "trace store: events written, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / r["write_s"], "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: events read, a core", ">= 5 M/s", 5e6, True, "trace", lambda r: r["events"] / (r["open_s"] + r["read_s"]),
+                     "%.1f M/s", 1e-6))
+    out.append(alone(bench, "trace store: one message found in 5,000,000 events by its id", "<= 10 ms", 0.01, False, "trace", lambda r: r["find_s"],
+                     "%.2f ms", 1e3))
+    out.append(alone(bench, "map: two dates of a year of 12,000 services and 30,000 lines compared, CPU time", "<= 50 ms", 50, False, "past",
+                     lambda r: r["diff_ms"], "%.1f ms", 1))
+    out.append(alone(bench, "map: store of that year, 10 episodes a line and day", "<= 400 MB", 400e6, False, "past", lambda r: r["bytes"], "%.0f MB",
+                     1e-6))
+    return out + span_rows(bench) + check_rows(bench) + policy_rows(bench)
 
 
 def markdown(head, lines):

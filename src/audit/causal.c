@@ -564,19 +564,16 @@ struct shrink {
 	bool spent;
 };
 
-/* What is kept, without [from, to) of the calls and without those that read from what is gone. true: it is illegal still. */
-static bool
-still_illegal(struct shrink *s, uint32_t from, uint32_t to, uint32_t *ret_count)
+/*
+ * Whatever reads from what is gone goes, and so does what happened only because somebody read it who is gone. needed is scratch, all
+ * false.
+ */
+static void
+settle(const struct shrink *s, bool *gone, bool *needed)
 {
 	const struct chosen *h = s->h;
-	enum causal_answer answer = CAUSAL_LEGAL;
-	bool *gone = calloc((size_t)s->calls->count + 1, sizeof(gone[0])), changed = gone != NULL;
-	const char *say;
-	uint32_t call, n = 0;
 
-	for (uint32_t i = 0; changed && i < h->count; i++)
-		gone[h->list[i]] = !s->kept[h->list[i]] || (i >= from && i < to);
-	while (changed) {
+	for (bool changed = true; changed;) {
 		changed = false;
 		for (uint32_t i = 0; i < h->count; i++) {
 			uint32_t source = h->sources[h->list[i]];
@@ -587,6 +584,28 @@ still_illegal(struct shrink *s, uint32_t from, uint32_t to, uint32_t *ret_count)
 			changed = true;
 		}
 	}
+	for (uint32_t i = 0; i < h->count; i++)
+		if (!gone[h->list[i]] && calls_required(&s->calls->at[h->list[i]]))
+			for (uint32_t call = h->list[i]; call != NONE && !needed[call]; call = h->sources[call])
+				needed[call] = true;
+	for (uint32_t i = 0; i < h->count; i++)
+		gone[h->list[i]] |= !needed[h->list[i]];
+}
+
+/* What is kept, without [from, to) of the calls. true: it is illegal still. */
+static bool
+still_illegal(struct shrink *s, uint32_t from, uint32_t to, uint32_t *ret_count)
+{
+	const struct chosen *h = s->h;
+	enum causal_answer answer = CAUSAL_LEGAL;
+	bool *gone = calloc((size_t)s->calls->count + 1, 2 * sizeof(gone[0]));
+	const char *say;
+	uint32_t call, n = 0;
+
+	for (uint32_t i = 0; gone != NULL && i < h->count; i++)
+		gone[h->list[i]] = !s->kept[h->list[i]] || (i >= from && i < to);
+	if (gone != NULL)
+		settle(s, gone, gone + s->calls->count);
 	for (uint32_t i = 0; gone != NULL && i < h->count; i++)
 		if (!gone[h->list[i]])
 			s->try_list[n++] = h->list[i];

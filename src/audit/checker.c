@@ -23,6 +23,7 @@
 #define STALE_MAX_DEFAULT 64
 #define SAY_MAX 16384
 #define PARTS_OPS_MIN 5000
+#define FIRST_CONFIGS_MAX UINT64_C(20000000)
 #define SHARE_MIN UINT64_C(1000000)     /* of the configurations, for one object */
 
 struct check {
@@ -38,7 +39,8 @@ struct check {
 };
 
 static const char *const order_names[] = { [CHECKER_LINEARIZABLE] = "linearizable", [CHECKER_SEQUENTIAL] = "sequentially consistent",
-	[CHECKER_STALE] = "of bounded staleness", [CHECKER_CONVERGENT] = "causally convergent", [CHECKER_CAUSAL] = "causally consistent" };
+	[CHECKER_STALE] = "of any staleness k that was tried", [CHECKER_CONVERGENT] = "causally convergent",
+	[CHECKER_CAUSAL] = "causally consistent" };
 
 static void
 put_key(const struct check *c, const struct deeds_object *o, struct buf *out)
@@ -331,6 +333,8 @@ all_calls(struct check *c, struct calls *calls)
 {
 	int rc = 0;
 
+	c->r->ops = c->r->unknown_ops = 0;
+
 	for (uint32_t k = 0; rc == 0 && k < c->deeds.object_count; k++) {
 		uint32_t before = calls->count;
 
@@ -344,6 +348,64 @@ all_calls(struct check *c, struct calls *calls)
 	if (rc == 0 && calls->count > 0)
 		qsort(calls->at, calls->count, sizeof(calls->at[0]), compare_calls);
 	return rc;
+}
+
+/* What causal_check() says of all calls. */
+static int
+judge_by_clocks(struct check *c, const struct calls *calls, enum causal_kind kind, enum causal_answer *ret)
+{
+	struct frontier_budget budget = c->budget;
+	struct object_result shown = { .answer = OBJECT_ILLEGAL };
+	struct causal_result res;
+	int rc = causal_check(calls, kind, &budget, &res);
+
+	if (rc != 0)
+		return rc;
+	c->r->configs += c->budget.configs - FL_MIN(c->budget.configs, budget.configs);
+	if (res.answer == CAUSAL_ILLEGAL) {
+		shown.say = res.say;
+		shown.calls = res.calls;
+		shown.call_count = res.call_count;
+		shown.culprit = res.culprit;
+		shown.minimal = res.minimal;
+		c->r->keys_invalid = 1;
+		rc = add_evidence(c, &no_key, calls, &shown);
+	} else if (res.answer != CAUSAL_LEGAL) {
+		(void)buf_puts(&c->unknown, res.answer == CAUSAL_SPENT ? "the budget was spent" : res.say);
+	}
+	object_fini(&shown);
+	*ret = res.answer;
+	return rc;
+}
+
+/* Causality is not local. */
+static int
+judge_causal(struct check *c)
+{
+	enum causal_answer answer = CAUSAL_LEGAL;
+	struct calls calls = { 0 };
+	int rc = all_calls(c, &calls);
+
+	if (rc == 0)
+		rc = judge_by_clocks(c, &calls, c->opt.order == CHECKER_CAUSAL ? CAUSAL_MEMORY : CAUSAL_CONVERGENCE, &answer);
+	c->r->keys_unknown = answer == CAUSAL_UNSURE || answer == CAUSAL_SPENT;
+	calls_fini(&calls);
+	return rc;
+}
+
+/* What is not causally convergent is not sequential, and that is soon found. */
+static bool
+refuted(struct check *c, const struct calls *calls)
+{
+	enum causal_answer answer = CAUSAL_LEGAL;
+
+	if (c->opt.order != CHECKER_SEQUENTIAL || !c->model->registers || c->opt.depth_first)
+		return false;
+	bool illegal = judge_by_clocks(c, calls, CAUSAL_CONVERGENCE, &answer) == 0 && answer == CAUSAL_ILLEGAL;
+
+	if (!illegal)
+		buf_clear(&c->unknown);
+	return illegal;
 }
 
 /* Sequential consistency is not local: all objects are judged as one. */
@@ -360,7 +422,7 @@ judge_together(struct check *c)
 		rc = all_calls(c, &calls);
 	model.start = product.start;
 	model.start_count = product.start_count;
-	if (rc == 0) {
+	if (rc == 0 && !refuted(c, &calls)) {
 		struct object_ask ask = { .model = &model, .step = product_step, .self = &product,
 			.sequential = c->opt.order == CHECKER_SEQUENTIAL };
 
@@ -369,34 +431,6 @@ judge_together(struct check *c)
 	c->r->keys_invalid += answer == OBJECT_ILLEGAL;
 	calls_fini(&calls);
 	product_fini(&product);
-	return rc;
-}
-
-/* Causality is not local either. */
-static int
-judge_causal(struct check *c)
-{
-	struct frontier_budget budget = c->budget;
-	struct object_result shown = { .answer = OBJECT_LEGAL };
-	struct causal_result res;
-	struct calls calls = { 0 };
-	int rc = all_calls(c, &calls);
-
-	if (rc == 0)
-		rc = causal_check(&calls, c->opt.order == CHECKER_CAUSAL ? CAUSAL_MEMORY : CAUSAL_CONVERGENCE, &budget, &res);
-	if (rc == 0) {
-		shown = (struct object_result){ .say = res.say, .calls = res.calls, .call_count = res.call_count, .culprit = res.culprit,
-			.minimal = res.minimal };
-		c->r->configs = c->budget.configs - FL_MIN(c->budget.configs, budget.configs);
-		c->r->keys_invalid = res.answer == CAUSAL_ILLEGAL;
-		c->r->keys_unknown = res.answer == CAUSAL_UNSURE || res.answer == CAUSAL_SPENT;
-		if (res.answer == CAUSAL_ILLEGAL)
-			rc = add_evidence(c, &no_key, &calls, &shown);
-		else if (res.answer != CAUSAL_LEGAL)
-			(void)buf_puts(&c->unknown, res.answer == CAUSAL_SPENT ? "the budget was spent" : res.say);
-	}
-	object_fini(&shown);
-	calls_fini(&calls);
 	return rc;
 }
 
@@ -412,6 +446,9 @@ judge_stale(struct check *c, const struct deeds_object *o)
 
 	model.start = nil;
 	model.start_count = 1;
+	/* What was written and all that read it may be left out together. */
+	for (uint32_t i = 0; i < calls.count; i++)
+		calls.at[i].group = (uint32_t)calls.at[i].a;
 	for (uint32_t i = 0; rc == 0 && i < calls.count; i++)
 		if (calls.at[i].kind != MODEL_REGISTER_READ && calls.at[i].kind != MODEL_REGISTER_WRITE) {
 			c->deeds.line = c->tape->ops[calls.at[i].id].line;
@@ -456,8 +493,8 @@ conclude(struct ruling *r, const struct model *m, enum checker_order order)
 		r->bound = 0;
 	if (r->keys_invalid > 0)
 		r->reason = r->keys == 1 || together ? arena_printf(&r->mem, "it is %s; %s", r->is_not, say) :
-			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " keys %s no %s; %s", r->keys_invalid, r->keys,
-				     r->keys_invalid == 1 ? "is" : "are", r->is, say);
+			arena_printf(&r->mem, "%" PRIu32 " of %" PRIu32 " keys %s %s; %s", r->keys_invalid, r->keys,
+				     r->keys_invalid == 1 ? "is" : "are", r->is_not, say);
 	else if (r->keys_unknown > 0 && together)
 		r->reason = arena_printf(&r->mem, "whether it is %s could not be judged; %s", kind, unknown);
 	else if (r->keys_unknown > 0)
@@ -588,6 +625,62 @@ checker_merge(const struct ruling *parts, uint32_t n, const struct model *m, con
 	conclude(ret, m, opt->order);
 }
 
+struct by_process {
+	int64_t process;
+	uint32_t op;
+};
+
+static int
+compare_processes(const void *pa, const void *pb)
+{
+	const struct by_process *a = pa, *b = pb;
+
+	if (a->process != b->process)
+		return a->process < b->process ? -1 : 1;
+	return (a->op > b->op) - (a->op < b->op);
+}
+
+/* Is an operation of unknown outcome the last of its process? Where it is not, it may take effect after what its process did next. */
+static bool
+unknown_are_last(const struct tape *t)
+{
+	struct by_process *list = malloc(((size_t)t->count + 1) * sizeof(list[0]));
+	bool last = list != NULL;
+
+	for (uint32_t i = 0; last && i < t->count; i++)
+		list[i] = (struct by_process){ t->ops[i].process, i };
+	if (last)
+		qsort(list, t->count, sizeof(list[0]), compare_processes);
+	for (uint32_t i = 0; last && i + 1 < t->count; i++)
+		last = list[i].process != list[i + 1].process || t->ops[list[i].op].outcome != TAPE_INFO;
+	free(list);
+	return last;
+}
+
+/* What is linearizable is sequential, and causal: that is soon found, each key alone. true: it is. */
+static bool
+is_linearizable(struct check *c)
+{
+	struct checker_options opt = { .configs_max = FL_MIN(c->opt.configs_max / 4, FIRST_CONFIGS_MAX), .minimise_configs_max = 1,
+		.memory_bytes_max = c->opt.memory_bytes_max };
+	struct ruling r;
+
+	if (c->opt.order == CHECKER_LINEARIZABLE || c->opt.order == CHECKER_STALE || c->opt.depth_first || c->model->step == NULL ||
+	    !unknown_are_last(c->tape))
+		return false;
+	int rc = checker_run(c->tape, c->model, &opt, &r);
+	bool valid = rc == 0 && r.verdict == VERDICT_VALID;
+
+	c->r->configs += r.configs;
+	c->r->keys = r.keys;
+	if (valid) {
+		c->r->ops = r.ops;
+		c->r->unknown_ops = r.unknown_ops;
+	}
+	ruling_fini(&r);
+	return valid;
+}
+
 int
 checker_run(const struct tape *t, const struct model *m, const struct checker_options *opt, struct ruling *ret)
 {
@@ -597,8 +690,8 @@ checker_run(const struct tape *t, const struct model *m, const struct checker_op
 	ruling_init(ret, t);
 	ret->model = m->name;
 	ret->is = m->is;
-	ret->is_not = arena_printf(&ret->mem, c.opt.order == CHECKER_LINEARIZABLE || c.opt.order == CHECKER_STALE ? "no %s" : "not %s",
-				   c.opt.order == CHECKER_LINEARIZABLE || c.opt.order == CHECKER_STALE ? m->is : order_names[c.opt.order]);
+	ret->is_not = arena_printf(&ret->mem, c.opt.order == CHECKER_LINEARIZABLE ? "no %s" : "not %s",
+				   c.opt.order == CHECKER_LINEARIZABLE ? m->is : order_names[c.opt.order]);
 	if (ret->is_not == NULL)
 		ret->is_not = "not that";
 	c.budget = (struct frontier_budget){ c.opt.configs_max, c.opt.memory_bytes_max };
@@ -609,7 +702,7 @@ checker_run(const struct tape *t, const struct model *m, const struct checker_op
 		rc = deeds_init(&c.deeds, t, m, &c.values, false);
 	if (rc == 0)
 		sort_objects(&c);
-	if (rc == 0)
+	if (rc == 0 && !is_linearizable(&c))
 		rc = plain_registers(&c) ? tape_register_check(&c.deeds, &c.opt, ret) : check_objects(&c);
 	if (rc == 0) {
 		ret->unknown = buf_len(&c.unknown) == 0 ? ret->unknown : arena_strdup(&ret->mem, buf_str(&c.unknown));

@@ -113,7 +113,7 @@ lineage_find_id(const struct lineage *l, struct trace_text id, uint32_t *ret_cou
 	uint32_t best = LINEAGE_NONE, count = 0;
 	bool wrong = false;
 
-	for (uint32_t i = 0; i < l->count; i++) {
+	for (uint32_t i = 0; i < l->count && id.n > 0; i++) {
 		const struct lineage_call *c = &l->calls[i];
 		const bool is_wrong = lineage_bad(c) || c->doubles > 0 || c->copies > 0;
 

@@ -117,6 +117,8 @@ doubt(const struct match_result *r, const struct match_expect *e, uint32_t count
 		return "nothing was promised: not one message was acknowledged, so nothing has been put to the test";
 	if (e->late_blind)
 		return "there is a bound on latency, but the clocks of the two sides cannot be compared";
+	if (e->sent_doubt && r->defects[MATCH_DEFECT_LOST] > 0 && (counted & MATCH_BIT(LOST)) != 0)
+		return "the sender's log was cut off, and nothing was acknowledged: what is missing may never have been sent";
 	if (e->received_cut && r->defects[MATCH_DEFECT_LOST] > 0 && (counted & MATCH_BIT(LOST)) != 0)
 		return "the receiver's log was cut off: what is missing may have arrived after its last block";
 	if (r->keys_overflowed && (counted & MATCH_BIT(REORDERED)) != 0)
@@ -134,7 +136,7 @@ match_result_judge(const struct match_result *r, const struct match_expect *e, u
 	const char *why = doubt(r, e, counted);
 	bool fired;
 
-	if (e->received_cut)
+	if (e->received_cut || e->sent_doubt)
 		findings &= ~MATCH_BIT(LOST);
 	fired = e->nomatch ? findings == 0 || (findings & e->these) != e->these : findings != 0;
 	*ret_findings = findings;

@@ -91,9 +91,9 @@ translate(struct model_input *in, const struct model_deed *d)
 
 	if (d->kind == LOG_OTHER)
 		return 0;
-	/* A poll that failed, or of which nothing was heard, leaves the client nobody knows where. */
+	/* A poll that failed, or of which nothing was heard, leaves the client nobody knows where; a subscription may have begun. */
 	if (!known && d->kind != LOG_SEND) {
-		one.kind = CALL_ASTRAY;
+		one.kind = d->kind == LOG_SUBSCRIBE && d->outcome == TAPE_INFO ? CALL_SUBSCRIBED : CALL_ASTRAY;
 		rc = calls_add(in->calls, &one);
 	}
 	if (d->outcome == TAPE_FAIL || rc != 0)

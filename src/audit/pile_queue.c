@@ -2,6 +2,7 @@
 /* pile_queue.c - see pile_queue.h. */
 #include "audit/pile_queue.h"
 
+#include "audit/model_pile.h"
 #include "audit/pile_items.h"
 
 #include <errno.h>
@@ -121,6 +122,137 @@ judge(struct queue *q, bool open)
 	return in_order(q) && empties(q, open);
 }
 
+/* Something that shows by when whatever was put on before `at` was gone: a later value that was taken, or an empty queue. */
+struct limit {
+	uint32_t at, deadline;
+	uint32_t add, take;             /* calls; of an empty queue add is CALLS_NONE */
+};
+
+/* An item that nobody surely took, and by when it must be gone. */
+struct due {
+	uint32_t deadline, item, limit;
+};
+
+static int
+compare_limits(const void *pa, const void *pb)
+{
+	const struct limit *a = pa, *b = pb;
+
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+static int
+compare_dues(const void *pa, const void *pb)
+{
+	const struct due *a = pa, *b = pb;
+
+	if (a->deadline != b->deadline)
+		return a->deadline < b->deadline ? -1 : 1;
+	return (a->item > b->item) - (a->item < b->item);
+}
+
+/* All limits, each with the earliest deadline from it on. */
+static uint32_t
+find_limits(const struct queue *q, struct limit *limits)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < q->items.count; i++) {
+		const struct pile_items_one *b = &q->items.at[i];
+
+		if (b->take != CALLS_NONE)
+			limits[n++] = (struct limit){ q->calls->at[b->add].inv, q->calls->at[b->take].ret, b->add, b->take };
+	}
+	for (uint32_t i = 0; i < q->calls->count; i++)
+		if (q->calls->at[i].kind == MODEL_PILE_EMPTY)
+			limits[n++] = (struct limit){ q->calls->at[i].inv, q->calls->at[i].ret, CALLS_NONE, i };
+	qsort(limits, n, sizeof(limits[0]), compare_limits);
+	for (uint32_t i = n; i-- > 1;)
+		if (limits[i].deadline < limits[i - 1].deadline) {
+			uint32_t at = limits[i - 1].at;
+
+			limits[i - 1] = limits[i];
+			limits[i - 1].at = at;
+		}
+	return n;
+}
+
+/* The items that must be gone though nobody surely took them, the most urgent first. */
+static uint32_t
+find_dues(const struct queue *q, const struct limit *limits, uint32_t limit_count, struct due *dues)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < q->items.count; i++) {
+		const struct pile_items_one *a = &q->items.at[i];
+		uint32_t lo = 0, hi = limit_count;
+
+		if (a->take != CALLS_NONE || !calls_required(&q->calls->at[a->add]))
+			continue;
+		while (lo < hi) {
+			uint32_t mid = lo + (hi - lo) / 2;
+
+			if (limits[mid].at <= q->calls->at[a->add].ret)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (lo < limit_count)
+			dues[n++] = (struct due){ limits[lo].deadline, i, lo };
+	}
+	qsort(dues, n, sizeof(dues[0]), compare_dues);
+	return n;
+}
+
+/*
+ * Give each item that must be gone a take of which nobody knows what it took. Such a take may be as late as it likes, so all that
+ * counts is when it began: the most urgent item gets the first. False: there is not one for each, so no order exists.
+ */
+static bool
+give_out(struct queue *q, const struct limit *limits, const struct due *dues, uint32_t due_count)
+{
+	uint32_t call = 0;
+
+	for (uint32_t i = 0; i < due_count; i++, call++) {
+		const struct limit *l = &limits[dues[i].limit];
+
+		while (call < q->calls->count && !q->calls->at[call].any_result)
+			call++;
+		if (call == q->calls->count || q->calls->at[call].inv > dues[i].deadline) {
+			(void)pile_items_illegal(q->finding, l->add == CALLS_NONE ?
+						 "it was said to be empty, but this was on it, and no take of unknown outcome can have taken it" :
+						 "the later of two values was taken, and no take of unknown outcome can have taken the earlier",
+						 (uint32_t[]){ q->items.at[dues[i].item].add, l->add, l->take }, 3);
+			q->finding->enough = false;
+			return false;
+		}
+		q->items.at[dues[i].item].take = call;
+	}
+	return true;
+}
+
+/* Takes of which nobody knows what they took may be why it does not fit: 0 or -ENOMEM. */
+static int
+judge_wild(struct queue *q)
+{
+	uint32_t room = q->items.count + q->items.empties + 1;
+	struct limit *limits = malloc((size_t)room * sizeof(limits[0]));
+	struct due *dues = malloc((size_t)room * sizeof(dues[0]));
+	int rc = limits == NULL || dues == NULL ? -ENOMEM : 0;
+
+	if (rc == 0) {
+		uint32_t n = find_limits(q, limits);
+
+		q->finding->answer = MODEL_UNSURE;
+		/* Where it still does not fit, several together are on the queue while it is said to be empty: a search has to tell. */
+		if (give_out(q, limits, dues, find_dues(q, limits, n, dues)))
+			*q->finding = (struct model_finding){ .answer = judge(q, true) ? MODEL_LEGAL : MODEL_UNSURE };
+	}
+	free(limits);
+	free(dues);
+	return rc;
+}
+
 int
 pile_queue_check(const struct calls *calls, struct model_finding *ret)
 {
@@ -137,12 +269,8 @@ pile_queue_check(const struct calls *calls, struct model_finding *ret)
 		q.by_ret = q.by_inv + q.items.count + 1;
 		if (judge(&q, true))
 			finding.answer = MODEL_LEGAL;
-		else if (q.items.wild > 0) {
-			/* Takes of which nobody knows what they took may be why: look again without what they may have taken. */
-			finding.answer = MODEL_UNSURE;
-			if (judge(&q, false))
-				finding.answer = MODEL_UNSURE;
-		}
+		else if (q.items.wild > 0 && judge(&q, false))
+			rc = judge_wild(&q);
 	}
 	if (rc == 0)
 		*ret = finding;

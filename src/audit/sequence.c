@@ -8,11 +8,12 @@
 
 /*
  * A configuration is a row of numbers in `seen`: how far each process has come, then the state's number. The stack holds those
- * on the way, each with the process that is tried next.
+ * on the way, each with the call that was tried last. Calls are tried in order of their return: most histories nearly keep real time.
  */
 struct level {
 	uint32_t config;
-	uint32_t next;                  /* what is tried next: twice the process, and 1 for leaving its call out */
+	uint64_t tried;                 /* return and process of what was tried last, from 1; 0: nothing */
+	bool leave_out;                 /* next is the same call again, left out */
 	uint32_t done, required;        /* calls in the order when it was made, and those that must be there */
 };
 struct search {
@@ -169,7 +170,7 @@ enter(struct search *s)
 		s->stack = more;
 		s->depth_cap = cap;
 	}
-	s->stack[s->depth++] = (struct level){ config, 0, s->done, s->required_done };
+	s->stack[s->depth++] = (struct level){ config, 0, false, s->done, s->required_done };
 	return 0;
 }
 
@@ -185,27 +186,49 @@ recall(struct search *s)
 	s->required_done = s->stack[s->depth - 1].required;
 }
 
-/* Try the next process of the top of the stack. 1: everything is done. */
+/* The process whose next call returns first, of those behind the one that was tried last. CALLS_NONE: all were. */
+static uint32_t
+choose(struct search *s, struct level *top)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t p = 0; p < s->processes; p++) {
+		uint32_t call = next_call(s, p);
+
+		if (call == CALLS_NONE || s->ask->calls->at[call].looks)
+			continue;
+		uint64_t place = ((uint64_t)s->ask->calls->at[call].ret << 32 | p) + 1;
+
+		if (place > top->tried && place < least)
+			least = place;
+	}
+	if (least == UINT64_MAX)
+		return CALLS_NONE;
+	top->tried = least;
+	return (uint32_t)(least - 1);
+}
+
+/* Try the next call of the top of the stack. 1: everything is done. */
 static int
 advance(struct search *s)
 {
 	struct level *top = &s->stack[s->depth - 1];
-	bool leave_out = (top->next & 1) != 0;
-	uint32_t p = top->next++ / 2, state;
+	uint32_t p, state;
 
-	if (p == s->processes) {
+	recall(s);
+	if (top->leave_out) {
+		top->leave_out = false;
+		s->row[(uint32_t)(top->tried - 1)]++;
+		return enter(s);
+	}
+	p = choose(s, top);
+	if (p == CALLS_NONE) {
 		s->depth--;
 		return 0;
 	}
-	recall(s);
 	uint32_t call = next_call(s, p);
 
-	if (call == CALLS_NONE || s->ask->calls->at[call].looks || (leave_out && calls_required(&s->ask->calls->at[call])))
-		return 0;
-	if (leave_out) {
-		s->row[p]++;
-		return enter(s);
-	}
+	top->leave_out = !calls_required(&s->ask->calls->at[call]);
 	int rc = try_call(s, call);
 
 	if (rc <= 0 || (rc = states_put(&s->states, s->made.at, s->made.count, &state)) != 0)
@@ -228,7 +251,7 @@ run(struct search *s)
 	while (rc == 0 && s->depth > 0) {
 		if (s->budget->configs == 0)
 			return -EAGAIN;
-		s->budget->configs--;
+		s->budget->configs -= FL_MIN(s->budget->configs, 1 + (uint64_t)s->processes / 8);
 		rc = advance(s);
 	}
 	return rc;

@@ -195,6 +195,11 @@ dispatch(struct tape_lex *l, struct tape_value *ret)
 	}
 	if (l->p[1] == '#')
 		return strange_number(l, ret);
+	/* A pattern: a text. */
+	if (l->p[1] == '"') {
+		l->p++;
+		return text(l, ret);
+	}
 	const char *stop = token_end(l->p + 1, l->end);
 
 	if (stop == l->end)
@@ -211,10 +216,33 @@ dispatch(struct tape_lex *l, struct tape_value *ret)
 	return ok;
 }
 
+/* 0x12, as objects print where they are. A long one stays what it is called. */
+static bool
+hexadecimal(struct tape_lex *l, struct tape_value *ret)
+{
+	const char *from = l->p, *stop = token_end(from, l->end);
+	int64_t n = 0;
+
+	if (stop == l->end)
+		return tape_lex_ended(l);
+	for (l->p = from + 2; l->p < stop; l->p++) {
+		int c = *l->p | 0x20, digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+
+		if (digit < 0)
+			return tape_lex_fail(l, "this is no number");
+		n = stop - from > 17 ? 0 : n * 16 + digit;
+	}
+	*ret = tape_int(n);
+	return stop - from <= 17 || tape_lex_text(l, from, (size_t)(stop - from), ret);
+}
+
 static bool
 number(struct tape_lex *l, struct tape_value *ret)
 {
 	const char *from = l->p;
+
+	if (l->end - from > 3 && from[0] == '0' && (from[1] | 0x20) == 'x')
+		return hexadecimal(l, ret);
 
 	if (!tape_lex_number(l, ret))
 		return false;

@@ -307,7 +307,7 @@ trace_block_put(struct trace_block *b, const struct trace_event *e)
 	}
 	if (e->id.n > 0)
 		p = put_id(b, p, e->id);
-	start[0] = (uint8_t)(e->kind | e->dir << 4 | (e->id.n > 0 ? HAS_ID : 0));
+	start[0] = (uint8_t)((unsigned)e->kind | (unsigned)e->dir << 4 | (e->id.n > 0 ? (unsigned)HAS_ID : 0u));
 	start[1] = (uint8_t)has;
 	start[2] = (uint8_t)(has >> 8);
 	b->bytes = (uint32_t)(p - (b->out + BODY));

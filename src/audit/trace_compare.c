@@ -8,7 +8,7 @@
 
 static const char *const say[TRACE_COMPARE_KINDS] = {
 	[TRACE_COMPARE_REQUEST] = "another request", [TRACE_COMPARE_MISSING] = "a call that is missing", [TRACE_COMPARE_EXTRA] = "one call more",
-	[TRACE_COMPARE_STATUS] = "another outcome", [TRACE_COMPARE_BODY] = "another answer", [TRACE_COMPARE_ATTEMPTS] = "other attempts",
+	[TRACE_COMPARE_STATUS] = "another outcome", [TRACE_COMPARE_BODY] = "another answer", [TRACE_COMPARE_ATTEMPTS] = "another number of times",
 };
 
 const char *

@@ -46,18 +46,19 @@ static const char usage[] =
 	"      --first N        number of the first message (default 1), to go on where another run ended\n"
 	"      --size BYTES     of a message (default 64)\n"
 	"      --seed N         of keys, values and padding (default 1)\n"
-	"      --frame WHAT     of tcp: lines (default) or length (32 bits, big-endian)\n"
+	"      --frame WHAT     of tcp and exec: lines (default) or length (32 bits, big-endian)\n"
 	"      --no-acks        expect no answers; what was sent counts as promised\n"
 	"      --attempts N     how often a message is sent at most (default 10; 0: no bound)\n"
 	"      --timeout DURATION  without an answer for so long the connection is given up (default 5s)\n"
-	"      --drain DURATION how long to wait for the last answers (default 10s)\n"
+	"      --drain DURATION how long to wait for the last answers, and while nothing moves at all (default 10s)\n"
 	"      --connections N  messages of one key keep to one of them (default 1)\n"
 	"      --window N       messages under way on a connection (default 10000)\n"
 	"      --json           one JSON document on standard output\n"
 	"  -q, --quiet          no progress\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"exit code: 0 all sent (acknowledged or not), 2 usage or the log cannot be written, 4 nothing could be sent, or interrupted\n"
+	"exit code: 0 all sent (acknowledged or not), 2 usage or the log cannot be written, 4 nothing could be sent, it could not go on, or\n"
+	"interrupted\n"
 	"\n"
 	"examples:\n"
 	"  faultline feed tcp://127.0.0.1:9000 --log sent.log --rate 5000 --count 100000\n"
@@ -279,6 +280,7 @@ print_json(const struct feed_cmd *f)
 	jsonw_num(&w, "behind_ns", s->behind_max);
 	jsonw_num(&w, "took_ns", s->took);
 	jsonw_flag(&w, "interrupted", s->stopped);
+	jsonw_flag(&w, "stalled", s->stalled);
 	jsonw_num(&w, "seed", (int64_t)f->conf.seed);
 	jsonw_num(&w, "flow", f->conf.flow);
 	jsonw_str(&w, "log", f->conf.log);
@@ -305,7 +307,7 @@ print_text(const struct feed_cmd *f)
 		printf("; %" PRIu64 " answers to nothing", s->odd);
 	if (s->behind_max > 100 * FL_MS)
 		printf("; up to %s behind its schedule", units_duration(behind, sizeof(behind), s->behind_max));
-	printf("%s\n", s->stopped ? "; interrupted" : "");
+	printf("%s\n", s->stopped ? "; interrupted" : s->stalled ? "; then it could not go on" : "");
 }
 
 static int
@@ -323,7 +325,7 @@ finish(struct feed_cmd *f, int rc)
 		fprintf(stderr, "faultline feed: nothing could be sent: %s\n", f->stats.link_err != 0 ? strerror(-f->stats.link_err) : "interrupted");
 	if (rc != 0 || fflush(stdout) != 0)
 		return CMD_USAGE;
-	return f->stats.sent == 0 || f->stats.stopped ? CMD_UNKNOWN : CMD_HELD;
+	return f->stats.sent == 0 || f->stats.stopped || f->stats.stalled ? CMD_UNKNOWN : CMD_HELD;
 }
 
 int

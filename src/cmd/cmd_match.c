@@ -310,6 +310,7 @@ report(struct match_cmd *c)
 	}
 	c->expect.late_blind = c->late != FL_NEVER && !c->matcher.clocks;
 	c->expect.values = c->values;
+	c->expect.sent_doubt = c->expect.sent_cut && (c->promised_sent || !m.acks);
 	m.verdict = match_result_judge(&c->result, &c->expect, &m.findings, &m.why);
 	return print(c, &m) != 0 ? CMD_USAGE : codes[m.verdict];
 }

@@ -66,9 +66,13 @@ ask_daemon(const struct cli_args *a, struct source *s)
 		return CLI_USAGE;
 	s->asked = true;
 	rc = http_client_call(&c, "GET", "/v1/trace", NULL, 0, &s->answer);
-	if (rc != 0 || s->answer.status != 200)
-		return cli_args_wrong(a, "no trace was given, and the daemon at %s:%s tells none: %s; expected a run's directory or its trace.bin",
-		    c.server.host, c.server.port, rc != 0 ? s->answer.error : "it answered otherwise");
+	if (rc != 0 || s->answer.status != 200) {
+		struct cli_answer wrong = { .http = s->answer };
+
+		snprintf(wrong.error, sizeof(wrong.error), "%s", rc != 0 ? s->answer.error : "it does not know /v1/trace");
+		fprintf(stderr, "faultline %s: no trace was given, so the daemon is asked\n", a->command);
+		return cli_api_failed(a, &c, &wrong);
+	}
 	if (buf_len(&s->answer.body) == 0) {
 		fprintf(stderr, "faultline %s: the daemon has recorded no messages: no line of it has a trace:\n", a->command);
 		return CLI_UNKNOWN;

@@ -5,6 +5,8 @@
 #include "cmd/args.h"
 #include "cmd/cmd.h"
 #include "control/daemon.h"
+#include "control/span_receiver.h"
+#include "run/alert_send.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,11 @@ static const char help[] =
     "  --state FILE         keep lines and toxics there, and take them up again at start\n"
     "  --events FILE        append what faults did, as JSON lines\n"
     "  --trace FILE         append which messages crossed lines, for faultline trace\n"
+    "  --graph FILE         keep the map there, and answer /v1/graph (doc/graph.md)\n"
+    "  --otlp-port PORT     take OTLP traces for the map (4318 with --graph; -1: do not)\n"
+    "  --zipkin-port PORT   take Zipkin v2 spans for the map (9411 with --graph; -1: do not)\n"
+    "  --alert TARGET       tell alerts of the map: webhook=URL, alertmanager=URL, command=TEXT,\n"
+    "                       syslog[=HOST:PORT]; may be repeated\n"
     "  --seed N             seed of all random decisions (random; the log tells it)\n"
     "  --workers N          threads that relay (as many as cores, at most 4)\n"
     "  --conns-max N        connections at once (what the limit of descriptors allows)\n"
@@ -43,6 +50,8 @@ static const char help[] =
 
 struct flags {
 	const char *host, *port, *token, *config, *state, *events, *trace, *seed, *workers, *conns_max, *buffer, *pipe_buffer, *drain, *log_level;
+	const char *graph, *otlp_port, *zipkin_port;
+	struct args_list alerts;
 	bool proxy_metrics, runtime_metrics, version, help;
 };
 
@@ -128,6 +137,35 @@ environment(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
+/* What belongs to the map; without --graph none is kept, unless ports of receivers ask for it. */
+static bool
+merge_graph(const struct flags *f, struct alert_target *targets, struct daemon_opts *o)
+{
+	long long otlp = SPAN_RECEIVER_OTLP_PORT, zipkin = SPAN_RECEIVER_ZIPKIN_PORT;
+	char error[ALERT_ERROR_MAX], message[ALERT_ERROR_MAX + 32];
+
+	if (!read_number(o->program, "otlp-port", f->otlp_port, -1, 65535, &otlp) ||
+	    !read_number(o->program, "zipkin-port", f->zipkin_port, -1, 65535, &zipkin))
+		return false;
+	o->graph_path = f->graph;
+	o->otlp_port = (int)otlp;
+	o->zipkin_port = (int)zipkin;
+	o->alert_targets = targets;
+	if (f->graph == NULL && (f->otlp_port != NULL || f->zipkin_port != NULL || f->alerts.count > 0)) {
+		complain(o->program, "--otlp-port, --zipkin-port and --alert need --graph FILE");
+		return false;
+	}
+	for (unsigned i = 0; i < f->alerts.count; i++) {
+		if (alert_send_parse(f->alerts.items[i], &targets[i], error) != 0) {
+			snprintf(message, sizeof(message), "--alert: %s", error);
+			complain(o->program, message);
+			return false;
+		}
+		o->alert_target_count++;
+	}
+	return true;
+}
+
 static bool
 merge(const struct flags *f, const struct config *c, char *port, size_t port_bytes, struct daemon_opts *o)
 {
@@ -195,10 +233,13 @@ cmd_serve(int argc, char **argv)
 		{ "pipe-buffer", ARGS_TEXT, { .text = &f.pipe_buffer } }, { "drain", ARGS_TEXT, { .text = &f.drain } },
 		{ "log-level", ARGS_TEXT, { .text = &f.log_level } }, { "proxy-metrics", ARGS_FLAG, { .flag = &f.proxy_metrics } },
 		{ "runtime-metrics", ARGS_FLAG, { .flag = &f.runtime_metrics } }, { "version", ARGS_FLAG, { .flag = &f.version } },
+		{ "graph", ARGS_TEXT, { .text = &f.graph } }, { "otlp-port", ARGS_TEXT, { .text = &f.otlp_port } },
+		{ "zipkin-port", ARGS_TEXT, { .text = &f.zipkin_port } }, { "alert", ARGS_LIST, { .list = &f.alerts } },
 		{ "help h", ARGS_FLAG, { .flag = &f.help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
 	bool toxiproxy = strcmp(argv[0], "toxiproxy-server") == 0;
 	struct daemon_opts o = { .program = toxiproxy ? "toxiproxy-server" : "faultline serve", .toxiproxy = toxiproxy };
+	struct alert_target targets[ARGS_LIST_MAX];
 	struct args args;
 	char port[16];
 	int rc;
@@ -218,7 +259,7 @@ cmd_serve(int argc, char **argv)
 	o.config_path = f.config;
 	rc = read_config(&o);
 	if (rc == 0)
-		rc = merge(&f, o.config, port, sizeof(port), &o) ? daemon_run(&o) : CMD_USAGE;
+		rc = merge(&f, o.config, port, sizeof(port), &o) && merge_graph(&f, targets, &o) ? daemon_run(&o) : CMD_USAGE;
 	config_free(o.config);
 	return rc;
 }

@@ -10,6 +10,7 @@
 
 struct call_tail;
 struct event_tail;
+struct graph_service;
 struct news_tail;
 struct trace_tail;
 
@@ -22,6 +23,7 @@ struct api_env {
 	struct call_tail *calls;
 	struct news_tail *news;
 	struct trace_tail *trace;
+	struct graph_service *graph;    /* NULL: no map is kept */
 	const char *token;              /* NULL: none is asked for */
 	bool proxy_metrics, runtime_metrics;
 	bool toxiproxy;                 /* invoked under Toxiproxy's name */

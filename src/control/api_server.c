@@ -212,8 +212,9 @@ status_text(unsigned status)
 	static const struct { unsigned status; const char *text; } texts[] = {
 		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" }, { 301, "Moved Permanently" },
 		{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 409, "Conflict" }, { 413, "Request Entity Too Large" }, { 417, "Expectation Failed" },
-		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
+		{ 409, "Conflict" }, { 413, "Request Entity Too Large" }, { 415, "Unsupported Media Type" },
+		{ 417, "Expectation Failed" }, { 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
 		{ 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
 	};
 

@@ -11,6 +11,8 @@
 #include "control/api_server.h"
 #include "control/call_tail.h"
 #include "control/event_tail.h"
+#include "control/graph_service.h"
+#include "control/span_receiver.h"
 #include "control/news_tail.h"
 #include "control/state.h"
 #include "control/trace_tail.h"
@@ -53,6 +55,8 @@ struct daemon {
 	struct news_tail news;
 	struct trace_tail trace;
 	struct state *state;
+	struct graph_service *graph;
+	struct span_receiver *receiver;
 	struct api_env env;
 	struct api_server *server;
 	uint32_t api_conns;             /* connections of the API at once */
@@ -415,6 +419,44 @@ loop(struct daemon *d)
 	}
 }
 
+/* ---- the map ---- */
+
+/* From the map's threads: the log is the control loop's, so what they say goes to standard error. */
+static void
+on_map_said(void *ud, bool alarm, const char *text)
+{
+	const struct daemon *d = ud;
+
+	fprintf(stderr, "%s: map: %s%s\n", d->opts->program, alarm ? "ALARM: " : "", text);
+}
+
+static int
+start_graph(struct daemon *d)
+{
+	const struct daemon_opts *o = d->opts;
+	const struct graph_service_opts so = { .store = o->graph_path, .targets = o->alert_targets, .target_count = o->alert_target_count,
+		.ready = on_looked_up, .say = on_map_said, .ud = d };
+	const struct span_receiver_opts ro = { .otlp_port = o->otlp_port, .zipkin_port = o->zipkin_port, .store = o->graph_path,
+		.say = on_map_said, .arg = d };
+	char error[SPAN_RECEIVER_ERROR], port[16];
+
+	if (o->graph_path == NULL)
+		return 0;
+	if (graph_service_start(&so, error, &d->graph) != 0)
+		return complain(d, "the map: %s", error);
+	if (o->otlp_port < 0 && o->zipkin_port < 0)
+		return 0;
+	if (span_receiver_start(&ro, error, &d->receiver) != 0)
+		return complain(d, "spans: %s", error);
+	snprintf(port, sizeof(port), "%d", span_receiver_otlp_port(d->receiver));
+	if (o->otlp_port >= 0)
+		log_event(&d->log, LOG_INFO, "receiving spans", "otlp_port", port, NULL);
+	snprintf(port, sizeof(port), "%d", span_receiver_zipkin_port(d->receiver));
+	if (o->zipkin_port >= 0)
+		log_event(&d->log, LOG_INFO, "receiving spans", "zipkin_port", port, NULL);
+	return 0;
+}
+
 static int
 start(struct daemon *d, struct doc **ret_state)
 {
@@ -435,10 +477,10 @@ start(struct daemon *d, struct doc **ret_state)
 		rc = 0;
 	buf_fini(&complaint);
 	if (rc != 0 || (rc = start_proxy(d)) != 0 || (rc = start_lines(d, *ret_state)) != 0 || (rc = bind_api(d)) != 0 ||
-	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0)
+	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0 || (rc = start_graph(d)) != 0)
 		return rc;
 	d->env = (struct api_env){ .lines = &d->lines, .proxy = d->proxy, .io = d->io, .log = &d->log, .events = &d->events,
-		.calls = &d->calls, .news = &d->news, .trace = &d->trace,
+		.calls = &d->calls, .news = &d->news, .graph = d->graph, .trace = &d->trace,
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;
@@ -466,6 +508,8 @@ finish(struct daemon *d)
 		state_save(d->state, &d->lines, io_clock(d->io));
 	state_free(d->state);
 	api_server_free(d->server);
+	span_receiver_stop(d->receiver);
+	graph_service_stop(d->graph);
 	if (d->api_token >= 0)
 		io_discard(d->api_token, false);
 	resolver_stop(d->resolver);

@@ -6,6 +6,8 @@
 #include "control/config.h"
 #include "control/log.h"
 
+struct alert_target;
+
 struct daemon_opts {
 	const char *program;            /* "faultline serve", "toxiproxy-server": for messages */
 	bool toxiproxy;                 /* behave as toxiproxy-server where the two differ */
@@ -14,6 +16,10 @@ struct daemon_opts {
 	const char *config_path;        /* NULL: none */
 	struct config *config;          /* read from it; NULL when there is none or it is wrong (toxiproxy) */
 	const char *state_path, *events_path, *trace_path;   /* NULL: none */
+	const char *graph_path;         /* the map's store; NULL: none is kept */
+	int otlp_port, zipkin_port;     /* receivers of spans for it; -1: none */
+	const struct alert_target *alert_targets;       /* borrowed */
+	unsigned alert_target_count;
 	bool has_seed;
 	uint64_t seed;
 	bool proxy_metrics, runtime_metrics;

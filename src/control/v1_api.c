@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "control/call_tail.h"
 #include "control/event_tail.h"
+#include "control/graph_service.h"
 #include "control/line_json.h"
 #include "control/trace_tail.h"
 #include "control/v1_call.h"
@@ -457,6 +458,24 @@ matches(const struct route *route, const struct url_path *p)
 	return true;
 }
 
+/* Everything about the map is answered by its own thread. */
+static int
+graph_route(struct api_env *env, const struct api_request *q, struct api_reply *r)
+{
+	int rc;
+
+	if (env->graph == NULL) {
+		api_env_error_json(r, 404, "this daemon keeps no map; start it with --graph FILE");
+		return 0;
+	}
+	rc = graph_service_answer(env->graph, q, r);
+	if (rc == 1) {
+		api_env_error_json(r, 404, "no such path under /v1/graph");
+		return 0;
+	}
+	return rc;
+}
+
 int
 v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply *r)
 {
@@ -465,6 +484,8 @@ v1_api_route(struct api_env *env, const struct api_request *q, struct api_reply 
 
 	if (q->path->count < 2 || strcmp(q->path->segments[0], "v1") != 0)
 		return 1;
+	if (strcmp(q->path->segments[1], "graph") == 0)
+		return graph_route(env, q, r);
 	jsonw_init(&c.w, &r->body);
 	for (size_t i = 0; i < FL_ARRAY_LEN(routes); i++) {
 		if (!matches(&routes[i], q->path))

@@ -6,6 +6,7 @@
 #include "graph/cron.h"
 #include "graph/moment.h"
 #include "graph/needs.h"
+#include "graph/rto.h"
 #include "graph/scc.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #define UNTESTED_AFTER (90 * DAY)
 #define SKEW_MAX (3600 * FL_SEC)
 #define CIRCLE_NAMES 12u
+#define INVERSIONS_MAX 10000
 
 struct linting {
 	const struct estate *e;
@@ -163,7 +165,10 @@ lint_backup(struct linting *l, uint32_t v)
 	}
 	lint_schedule(l, v, rpo);
 	if (l->point[v] == 0) {
-		found(l, LINT_NEVER_RAN, v, ESTATE_NONE, name, "a backup is configured and never ran");
+		if (failed != 0 || is_false(estate_node_text(e, v, "backup.ok")))
+			found(l, LINT_FAILED, v, ESTATE_NONE, name, "its last backup failed, and no good one is known");
+		else
+			found(l, LINT_NEVER_RAN, v, ESTATE_NONE, name, "a backup is configured and never ran");
 		return;
 	}
 	if (is_true(estate_node_text(e, v, "backup.paused")))
@@ -282,13 +287,7 @@ lint_line(struct linting *l, const struct estate_line *line)
 	const struct estate *e = l->e;
 	const char *assumed = (line->assumed & ESTATE_ASSUMED_STRENGTH) != 0 ? " (hard is assumed)" : "", *to = name_of(l, line->to);
 	int64_t tier[2];
-	fl_ns rto[2];
-	char a[40], b[40];
 
-	if (estate_node_ns(e, line->from, ESTATE_FACT_RTO, &rto[0]) == 0 && estate_node_ns(e, line->to, ESTATE_FACT_RTO, &rto[1]) == 0 &&
-	    rto[0] < rto[1])
-		found(l, LINT_RTO, line->from, line->to, name_of(l, line->from),
-		    "its RTO of %s cannot be met: it needs %.100s, whose RTO is %s%s", say(a, rto[0]), to, say(b, rto[1]), assumed);
 	if (estate_node_number(e, line->from, ESTATE_FACT_TIER, &tier[0]) == 0 && estate_node_number(e, line->to, ESTATE_FACT_TIER, &tier[1]) == 0 &&
 	    tier[0] < tier[1])
 		found(l, LINT_TIER, line->from, line->to, name_of(l, line->from), "tier %lld leans hard on %.100s of tier %lld%s",
@@ -304,6 +303,27 @@ lint_lines(struct linting *l)
 		if (!line->grouped && line->strength == SIGHT_HARD && line->from != line->to)
 			lint_line(l, line);
 	}
+}
+
+static int
+lint_objectives(struct linting *l)
+{
+	const struct needs_view view = { .phase = SIGHT_STARTUP, .hard_only = true };
+	struct rto_inversion *all = arena_alloc(l->scratch, INVERSIONS_MAX * sizeof(*all));
+	struct needs *n;
+	int64_t count;
+	int rc = needs_of_estate(l->e, &view, l->scratch, l->scratch, &n);
+
+	if (rc != 0 || all == NULL)
+		return rc != 0 ? rc : -ENOMEM;
+	count = rto_inversions(l->e, n, l->scratch, all, INVERSIONS_MAX);
+	for (int64_t i = 0; i < FL_MIN(count, INVERSIONS_MAX); i++) {
+		char a[40], b[40];
+
+		found(l, LINT_RTO, all[i].node, all[i].need, name_of(l, all[i].node), "its RTO of %s cannot be met: it needs %.100s, whose RTO is %s",
+		    say(a, all[i].rto), name_of(l, all[i].need), say(b, all[i].promise));
+	}
+	return count < 0 ? (int)count : 0;
 }
 
 static int
@@ -392,6 +412,8 @@ gather(struct linting *l, struct lint *ret)
 		if (l->stateful[v])
 			lint_backup(l, v);
 	rc = lint_functions(l, ret);
+	if (rc == 0)
+		rc = lint_objectives(l);
 	if (rc == 0)
 		rc = lint_circles(l);
 	lint_lines(l);

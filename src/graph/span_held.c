@@ -197,7 +197,7 @@ span_held_change(struct span_held *h)
 			while (old->index[at & h->index_mask] != 0)
 				old->index[at++ & h->index_mask] = 0;
 		}
-	old->count = old->indexed = old->related = old->link_count = 0;
+	old->count = old->indexed = old->related = old->waited = old->link_count = 0;
 	h->young ^= 1;
 	h->changes++;
 }

@@ -32,6 +32,7 @@ enum span_bits {
 	SPAN_MESSAGING = 1 << 13,
 	SPAN_TYPED = 1 << 14,           /* a call of a database or a broker */
 	SPAN_CALLER = 1 << 15,          /* of a server: peer is who called, by name */
+	SPAN_COUNTED = 1 << 16,         /* what it says alone, without relatives, was counted */
 };
 
 struct span_rec {
@@ -44,14 +45,14 @@ struct span_rec {
 	uint8_t link_count;
 	uint8_t source : 4, protocol : 4;
 	uint8_t kind;
-	uint16_t bits;
+	uint32_t bits;
 };
 
 struct span_half {
 	struct span_rec *recs;
 	uint64_t *index;                /* upper half of the hash, record + 1 */
 	struct span_link *links;        /* id 0: done with */
-	uint32_t count, indexed, related, link_count;
+	uint32_t count, indexed, related, waited, link_count;  /* waited: how many had the time of grace */
 };
 
 struct span_held {

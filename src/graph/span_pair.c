@@ -206,9 +206,9 @@ nest(struct spans *s, struct span_rec *outer, struct span_rec *r)
 
 /* First what is between a client and a server, then clients in clients: the second reads what the first found. */
 static void
-look_inside(struct spans *s, struct span_half *f, bool clients)
+look_inside(struct spans *s, struct span_half *f, uint32_t from, uint32_t to, bool clients)
 {
-	for (uint32_t i = 0; i < f->indexed; i++) {
+	for (uint32_t i = from; i < to; i++) {
 		struct span_rec *r = &f->recs[i], *above;
 		bool is_client = (r->bits & SPAN_CLIENTISH) != 0;
 
@@ -268,7 +268,7 @@ settle_client(struct spans *s, const struct span_rec *r)
 static void
 settle_one(struct spans *s, const struct span_rec *r)
 {
-	if ((r->bits & SPAN_DEAD) != 0)
+	if ((r->bits & (SPAN_DEAD | SPAN_COUNTED)) != 0)
 		return;
 	if (r->service == 0) {
 		s->counts.nameless++;
@@ -278,6 +278,38 @@ settle_one(struct spans *s, const struct span_rec *r)
 		settle_server(s, r);
 	if ((r->bits & (SPAN_CLIENTISH | SPAN_MESSAGING)) != 0)
 		settle_client(s, r);
+}
+
+/* Is what it says alone as good as certain? waited: or likely. */
+static bool
+is_early(const struct spans *s, const struct span_rec *r, bool waited)
+{
+	bool root = r->kind == SPAN_SERVER && r->parent == 0 && (r->bits & (SPAN_SHARED | SPAN_TWIN | SPAN_CALLER)) == 0 &&
+	    span_intern_find(&s->pods, &r->peer, sizeof(r->peer)) == 0;
+
+	if (r->service == 0 || (r->bits & (SPAN_DEAD | SPAN_COUNTED | SPAN_COVERED)) != 0)
+		return false;
+	if ((r->bits & SPAN_SERVERISH) != 0 && (r->bits & SPAN_MESSAGING) == 0)
+		return root || (waited && r->kind == SPAN_SERVER && r->parent == 0);
+	if ((r->bits & (SPAN_CLIENTISH | SPAN_MESSAGING)) == 0 || r->peer == 0)
+		return false;
+	return has_address(s, r) && (waited || (r->bits & SPAN_TYPED) != 0);
+}
+
+void
+span_pair_early(struct spans *s, struct span_half *f, uint32_t from, uint32_t to, bool waited)
+{
+	fl_assert(to <= f->indexed);
+	look_inside(s, f, from, to, false);
+	look_inside(s, f, from, to, true);
+	for (uint32_t i = from; i < to; i++) {
+		struct span_rec *r = &f->recs[i];
+
+		if (!is_early(s, r, waited) || ((r->bits & SPAN_PAIRED) != 0 && (r->bits & SPAN_MESSAGING) == 0))
+			continue;
+		settle_one(s, r);
+		r->bits |= SPAN_COUNTED;
+	}
 }
 
 void
@@ -290,8 +322,8 @@ span_pair_settle(struct spans *s)
 		relate_from(s, young, 0, false);
 		relate_from(s, old, 0, true);
 		for (int clients = 0; clients < 2; clients++) {
-			look_inside(s, old, clients != 0);
-			look_inside(s, young, clients != 0);
+			look_inside(s, old, 0, old->indexed, clients != 0);
+			look_inside(s, young, 0, young->indexed, clients != 0);
 		}
 		for (uint32_t i = 0; i < old->indexed; i++)
 			settle_one(s, &old->recs[i]);

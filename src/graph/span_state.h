@@ -68,6 +68,10 @@ struct spans {
 	struct span_peer scratch;
 	char key[2048];                 /* scratch for keys */
 	fl_ns now, changed;             /* changed: when the halves last changed places */
+	fl_ns looked;                   /* when those were last counted that had their time of grace */
+	uint32_t look_count;            /* how many there were then, in the half that was young */
+	uint64_t look_changes;
+	bool graces;
 	uint32_t mark, mark_links;      /* where the batch began in the young half */
 	uint64_t mark_changes;
 	const struct span_attrs *resource;

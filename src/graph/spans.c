@@ -16,6 +16,7 @@
 /* Valid times: 1990 to 2200. Outside, a sender's clock is broken, and the call has no time. */
 #define TIME_MIN (INT64_C(631152000) * FL_SEC)
 #define TIME_MAX (INT64_C(7258118400) * FL_SEC)
+#define GRACE_PARTS 10          /* of the hold */
 #define LATENCY_MAX (INT64_C(86400) * FL_SEC)   /* of one call; longer ones are broken clocks */
 
 int
@@ -33,6 +34,7 @@ spans_new(const struct spans_opts *opts, struct spans **ret_spans)
 	s->opts = *opts;
 	s->opts.memory_bytes = memory;
 	s->opts.hold = opts->hold != 0 ? opts->hold : SPANS_HOLD;
+	s->graces = s->opts.hold != FL_NEVER;
 	snprintf(s->where, sizeof(s->where), "%s", opts->where != NULL ? opts->where : "");
 	rc = span_names_init(s, opts->seed);
 	if (rc == 0)
@@ -88,7 +90,7 @@ spans_resource(void *spans, const struct span_attrs *resource)
 	return 0;
 }
 
-static uint16_t
+static uint32_t
 bits_of(const struct span *span, enum span_kind kind, enum span_protocol protocol)
 {
 	bool named = span_has(&span->attrs, SPAN_KEY_PEER_NAME) || span_has(&span->attrs, SPAN_KEY_PEER_SERVICE);
@@ -105,7 +107,7 @@ bits_of(const struct span *span, enum span_kind kind, enum span_protocol protoco
 		bits |= SPAN_MESSAGING;
 	if (protocol == SPAN_PROTO_DB || protocol == SPAN_PROTO_MESSAGING)
 		bits |= SPAN_TYPED;
-	return (uint16_t)bits;
+	return bits;
 }
 
 /* What a server span says of itself and of its caller. */
@@ -222,7 +224,12 @@ spans_add(void *spans, const struct span *span)
 void
 spans_commit(struct spans *s)
 {
+	struct span_half *young = span_held_young(&s->held);
+	uint32_t from = s->held.changes == s->mark_changes ? s->mark : 0;
+
 	span_pair_new(s);
+	if (s->graces)
+		span_pair_early(s, young, from, young->indexed, false);
 	if (s->full)
 		spans_finish(s);
 }
@@ -241,13 +248,33 @@ spans_rollback(struct spans *s)
 
 /* ---- time ---- */
 
+/* What had its time of grace: between two looks at least half of it passes, so a span waits for once to twice that. */
+static void
+look_early(struct spans *s)
+{
+	struct span_half *young = span_held_young(&s->held);
+
+	if (!s->graces || s->now - s->looked < s->opts.hold / GRACE_PARTS)
+		return;
+	s->looked = s->now;
+	if (s->look_changes == s->held.changes) {
+		span_pair_early(s, young, young->waited, s->look_count, true);
+		young->waited = FL_MAX(young->waited, s->look_count);
+	}
+	s->look_count = young->indexed;
+	s->look_changes = s->held.changes;
+}
+
 void
 spans_tick(struct spans *s, fl_ns now)
 {
 	s->now = now;
 	if (s->changed == FL_NEVER)
-		s->changed = now;
-	if (s->opts.hold == FL_NEVER || now - s->changed < s->opts.hold)
+		s->changed = s->looked = now;
+	if (s->opts.hold == FL_NEVER)
+		return;
+	look_early(s);
+	if (now - s->changed < s->opts.hold)
 		return;
 	span_pair_new(s);
 	span_pair_settle(s);
@@ -257,9 +284,22 @@ spans_tick(struct spans *s, fl_ns now)
 fl_ns
 spans_next(const struct spans *s)
 {
+	const struct span_half *young = &s->held.half[s->held.young];
 	bool idle = s->held.half[0].count == 0 && s->held.half[1].count == 0;
+	fl_ns at;
 
-	return idle || s->opts.hold == FL_NEVER || s->changed == FL_NEVER ? FL_NEVER : s->changed + s->opts.hold;
+	if (idle || s->opts.hold == FL_NEVER || s->changed == FL_NEVER)
+		return FL_NEVER;
+	at = s->changed + s->opts.hold;
+	return young->waited < young->count ? FL_MIN(at, s->looked + s->opts.hold / GRACE_PARTS) : at;
+}
+
+void
+spans_change(struct spans *s)
+{
+	span_pair_new(s);
+	span_pair_settle(s);
+	s->changed = s->now;
 }
 
 void
@@ -287,6 +327,26 @@ spans_told(struct spans *s)
 		return;
 	span_names_clear(s);
 	s->full = false;
+}
+
+static int
+tell_nobody(void *arg, const struct sight *s)
+{
+	(void)arg, (void)s;
+	return 0;
+}
+
+int
+spans_discard(struct spans *s)
+{
+	sight_fn *tell = s->opts.tell;
+	int rc;
+
+	s->opts.tell = tell_nobody;
+	rc = spans_tell(s);
+	s->opts.tell = tell;
+	spans_told(s);
+	return rc;
 }
 
 uint64_t

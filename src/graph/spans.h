@@ -71,6 +71,8 @@ void spans_rollback(struct spans *s);
 /* Settle what was held long enough. */
 void spans_tick(struct spans *s, fl_ns now);
 fl_ns spans_next(const struct spans *s);
+/* Settle what is held longest now, and let what came since take its place: when there is no room for more. */
+void spans_change(struct spans *s);
 /* Settle all: there is no more to come. */
 void spans_finish(struct spans *s);
 
@@ -78,10 +80,10 @@ void spans_finish(struct spans *s);
 int spans_tell(struct spans *s);
 void spans_told(struct spans *s);
 
-/*
- * How many times the halves changed places: what was committed when it was N is settled for good when it is N + 2. Whoever keeps batches
- * so that a crash loses nothing may forget them then.
- */
+/* As if all were told and kept: after a crash, for what the store has already. 0, or -errno. */
+int spans_discard(struct spans *s);
+
+/* How many times the halves changed places: what was committed when it was N is settled for good when it is N + 2. */
 uint64_t spans_generation(const struct spans *s);
 struct spans_counts spans_count(const struct spans *s);
 

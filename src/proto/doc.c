@@ -34,7 +34,7 @@ doc_complain(struct doc_diag *d, const struct doc_node *n, const char *fmt, ...)
 	if (d->text.end > d->text.start)
 		buf_putc(&d->text, '\n');
 	if (d->name != NULL && n != NULL && n->line != 0)
-		buf_printf(&d->text, "%s:%u:%u: ", d->name, n->line, n->column);
+		buf_printf(&d->text, "%s:%u:%u: ", d->name, n->line + d->line_base, n->column);
 	else if (d->name != NULL)
 		buf_printf(&d->text, "%s: ", d->name);
 	va_start(ap, fmt);

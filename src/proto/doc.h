@@ -54,6 +54,7 @@ struct doc_diag {
 	const char *name;               /* of the file, NULL: leave the place out */
 	struct buf text;                /* lines "file:line:column: found X, expected Y" */
 	unsigned count;
+	uint32_t line_base;             /* lines of the file before the text that the nodes are of */
 };
 
 void doc_diag_init(struct doc_diag *d, const char *name);

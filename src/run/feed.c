@@ -46,6 +46,8 @@ struct feed {
 	bool full;                      /* the lane of the next message has no room */
 	uint64_t handed;                /* attempts that stand in the log on disk */
 	fl_ns start, now, log_at;
+	fl_ns moved_at;                 /* when a message was sent, answered or given up last */
+	uint64_t moved;
 	char *text;
 	char date[40];
 };
@@ -384,6 +386,18 @@ flush_log(struct feed *f)
 	return stream_writer_flush(&f->log);
 }
 
+/* No room for the next message, and nothing has happened to make some: for as long as it may take? */
+static bool
+is_stalled(struct feed *f)
+{
+	uint64_t moved = f->stats->sent + f->stats->acked + f->stats->refused + f->stats->given_up;
+
+	if (moved != f->moved || !f->full)
+		f->moved_at = f->now;
+	f->moved = moved;
+	return f->now - f->moved_at >= f->conf->drain;
+}
+
 static int
 turn(struct feed *f)
 {
@@ -497,13 +511,17 @@ feed_run(const struct feed_conf *conf, struct feed_stats *ret_stats)
 	fl_assert(conf->links >= 1 && conf->links <= FEED_LINKS_MAX && conf->window >= 1 && conf->keys >= 1 && conf->first >= 1);
 	*ret_stats = (struct feed_stats){ .sent = 0 };
 	rc = prepare(&f);
-	f.start = f.now = clock_mono();
+	f.start = f.now = f.moved_at = clock_mono();
 	while (rc == 0) {
 		rc = turn(&f);
 		if (conf->progress != NULL)
 			conf->progress(conf->ud, conf, f.stats->sent, f.now - f.start);
 		if (!f.stats->stopped && conf->stop())
 			f.stats->stopped = true;
+		if (!is_made(&f) && is_stalled(&f)) {
+			f.stats->stalled = true;
+			break;
+		}
 		if (!is_made(&f))
 			continue;
 		if (drain_until == FL_NEVER)

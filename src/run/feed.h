@@ -39,7 +39,7 @@ struct feed_conf {
 	bool acks;                      /* answers are awaited */
 	uint32_t attempts;              /* of a message; 0: no bound */
 	fl_ns timeout;                  /* of an answer: then the connection is given up */
-	fl_ns drain;                    /* how long to wait for the last answers */
+	fl_ns drain;                    /* how long to wait for the last answers, and while nothing moves */
 	bool (*stop)(void);
 	void (*progress)(void *ud, const struct feed_conf *conf, uint64_t sent, fl_ns since_start);
 	void *ud;
@@ -51,6 +51,7 @@ struct feed_stats {
 	uint64_t odd;                   /* answers to nothing that was under way */
 	fl_ns behind_max, took;         /* the schedule; all of it */
 	bool stopped;
+	bool stalled;                   /* it could not go on: nothing moved for as long as it would wait for last answers */
 	int link_err;                   /* why a connection failed last; 0: none did */
 };
 

@@ -21,6 +21,8 @@
 struct graph_ask {
 	struct past *past;
 	int64_t now;                    /* ns since 1970 */
+	const struct buf *body;         /* import: what to import, instead of files; NULL: none */
+	bool remote;                    /* asked over the network: nothing of this machine's files is read */
 	unsigned word_count, opt_count;
 	const char *words[GRAPH_WORDS_MAX];
 	struct {

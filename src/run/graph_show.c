@@ -130,6 +130,24 @@ put_assumed(struct jsonw *w, uint32_t assumed)
 	jsonw_end(w);
 }
 
+/* When it was seen; of a line that was only declared, since when it is. */
+static void
+put_seen(struct jsonw *w, const struct estate *e, const struct estate_line *l)
+{
+	int64_t first = 0, last = 0;
+
+	for (uint32_t i = 0; i < l->evidence_count; i++) {
+		const struct estate_evidence *v = &e->evidence[l->evidence_first + i];
+
+		if (past_declares(v->source) || v->first == 0)
+			continue;
+		first = first == 0 ? v->first : FL_MIN(first, v->first);
+		last = FL_MAX(last, v->last);
+	}
+	graph_put_when(w, "first", first != 0 ? first : l->first);
+	graph_put_when(w, "last", last != 0 ? last : l->last);
+}
+
 void
 graph_show_line(struct jsonw *w, const struct graph_map *m, uint32_t line, bool evidence)
 {
@@ -142,8 +160,7 @@ graph_show_line(struct jsonw *w, const struct graph_map *m, uint32_t line, bool 
 	jsonw_str(w, "to", m->names[l->to]);
 	jsonw_str(w, "kind", l->protocol[0] != '\0' ? l->protocol : l->mode == SIGHT_ASYNC ? "async" : "any");
 	put_sources(w, e, l);
-	graph_put_when(w, "first", l->first);
-	graph_put_when(w, "last", l->last);
+	put_seen(w, e, l);
 	jsonw_num(w, "count", (int64_t)calls);
 	jsonw_num(w, "errors", (int64_t)errors);
 	jsonw_str(w, "strength", estate_strength_word(l->strength));

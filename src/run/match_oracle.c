@@ -319,7 +319,7 @@ converse(struct gather *g, int *from, int *to)
 static int
 ask_program(struct gather *g)
 {
-	int from = -1, to = -1, rc;
+	int from = -1, to = -1, rc, status;
 	pid_t pid = 0;
 
 	for (size_t i = 0; i < g->message_count; i++)
@@ -333,8 +333,8 @@ ask_program(struct gather *g)
 	if (to >= 0)
 		close(to);
 	close(from);
-	stream_link_reap(pid);
-	return rc;
+	status = stream_link_reap(pid);
+	return rc == 0 && status != 0 ? fail(g, -EIO, "the oracle", "it failed: its exit code is not 0") : rc;
 }
 
 /* ---- judging ---- */

@@ -175,7 +175,7 @@ describe_versions(struct arena *mem, struct run_result *r)
 }
 
 static int
-describe_files(const struct experiment *x, struct arena *mem, struct run_result *r)
+describe_files(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r)
 {
 	static const struct result_pair always[] = {
 		{ "experiment.yaml", "the experiment as it was run" },
@@ -184,13 +184,16 @@ describe_files(const struct experiment *x, struct arena *mem, struct run_result 
 		{ "report.json", "this report for programs" },
 		{ "junit.xml", "this report for a test runner" },
 	};
-	struct result_pair *files = arena_alloc(mem, (FL_ARRAY_LEN(always) + 1) * sizeof(*files));
+	struct result_pair *files = arena_alloc(mem, (FL_ARRAY_LEN(always) + 2) * sizeof(*files));
 
 	if (files == NULL)
 		return -ENOMEM;
 	memcpy(files, always, sizeof(always));
 	r->files = files;
 	r->file_count = FL_ARRAY_LEN(always);
+	if (rig->trace != NULL)
+		files[r->file_count++] = (struct result_pair){ "trace.bin",
+		    "which messages crossed lines, and which faults hit them: for faultline trace" };
 	if (!x->has_load)
 		return 0;
 	if (x->load.type == EXPERIMENT_PROGRAM)
@@ -212,7 +215,7 @@ publish_describe(const struct experiment *x, const struct rig *rig, struct arena
 	if (rc == 0)
 		rc = describe_versions(mem, r);
 	if (rc == 0)
-		rc = describe_files(x, mem, r);
+		rc = describe_files(x, rig, mem, r);
 	r->load.what = load_say(x, mem);
 	r->replay = arena_printf(mem, "faultline replay %s", rig->dir.path);
 	return rc < 0 || mem->overflowed ? -ENOMEM : 0;

@@ -71,21 +71,22 @@ no_pipe:
 	return err;
 }
 
-void
+int
 stream_link_reap(pid_t pid)
 {
-	int status;
+	int status = 0;
 
 	if (pid <= 0)
-		return;
+		return 0;
 	/* Its input has been closed: it may come to its end by itself, for two seconds. */
 	for (int i = 0; i < REAP_POLLS; i++) {
 		if (waitpid(pid, &status, WNOHANG) != 0)
-			return;
+			return status;
 		(void)poll(NULL, 0, 10);
 	}
 	(void)kill(-pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);
+	return status;
 }
 
 void
@@ -104,7 +105,7 @@ close_fds(struct stream_link *l)
 	if (l->fd_in >= 0 && l->fd_in != l->fd_out)
 		close(l->fd_in);
 	l->fd_in = l->fd_out = -1;
-	stream_link_reap(l->pid);
+	(void)stream_link_reap(l->pid);
 	l->pid = 0;
 	l->state = STREAM_DOWN;
 }

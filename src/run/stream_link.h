@@ -60,7 +60,7 @@ void stream_link_end(struct stream_link *l);
  * ret_in    to read its output; ret_out to write its input; both non-blocking
  */
 int stream_link_spawn(const char *command, pid_t *ret_pid, int *ret_in, int *ret_out);
-/* End it if it still runs, and wait for it. 0 is fine. */
-void stream_link_reap(pid_t pid);
+/* End it if it still runs, and wait for it; pid 0 is fine. Its status as waitpid() gives it; 0 when there is none. */
+int stream_link_reap(pid_t pid);
 
 #endif

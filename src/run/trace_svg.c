@@ -5,6 +5,7 @@
 #include "run/chart.h"
 #include "run/trace_say.h"
 #include "run/words.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,12 @@
 #define TOP 74.0
 #define ROW 34.0
 #define SLOPE 18.0              /* an arrow falls by so much */
-#define RIGHT 240.0             /* room for labels behind the last lifeline */
+#define RIGHT 330.0             /* room for labels behind the last lifeline */
 
 static const char style[] =
     "<style>text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:15px;font-weight:600}.s{font-weight:600}.m{fill:#777;font-size:11px}"
     ".w{fill:#b3261e}.l{stroke:#bbb;stroke-width:1.5}.a{stroke:#2c5f9e;stroke-width:1.5;fill:none}.b{stroke:#b3261e;stroke-width:1.8;fill:none}"
-    ".d{stroke-dasharray:5 4}.g{fill:#fff6d6}.f{fill:#b3261e}.p{fill:#fff}</style>"
-    "<defs><marker id=\"ta\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\">"
-    "<path d=\"M0 0L9 4L0 8z\" fill=\"#2c5f9e\"/></marker>"
-    "<marker id=\"tb\" markerWidth=\"9\" markerHeight=\"8\" refX=\"8\" refY=\"4\" orient=\"auto\">"
-    "<path d=\"M0 0L9 4L0 8z\" class=\"f\"/></marker></defs>";
+    ".d{stroke-dasharray:5 4}.g{fill:#fff6d6}.f{fill:#b3261e}.h{fill:#2c5f9e}.p{fill:#fff}</style>";
 
 /* A row: one of the two events of a call. */
 struct point {
@@ -96,22 +93,32 @@ put_label(struct drawing *d, double x, double y, const char *anchor, const char 
 {
 	const char *s = buf_str(text);
 	char cut[96];
-	const size_t n = chart_text_fit(s, 12, RIGHT + 120);
+	const size_t n = chart_text_fit(s, 12, RIGHT - 20);
 
 	snprintf(cut, sizeof(cut), "%.*s%s", (int)FL_MIN(n, sizeof(cut) - 4), s, s[FL_MIN(n, sizeof(cut) - 4)] != '\0' ? "…" : "");
 	chart_text(d->out, x, y, anchor, css, cut);
 	buf_clear(text);
 }
 
+/* A triangle whose tip is at x, y, in the direction of (dx, dy). */
+static void
+put_head(struct drawing *d, double x, double y, double dx, double dy, bool wrong)
+{
+	const double n = hypot(dx, dy), ux = 9 * dx / n, uy = 9 * dy / n, nx = -uy * 0.45, ny = ux * 0.45;
+
+	buf_printf(d->out, "<path d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1fz\" class=\"%s\"/>", x, y, x - ux + nx, y - uy + ny, x - ux - nx, y - uy - ny,
+	    wrong ? "f" : "h");
+}
+
+/* stops: it does not get there, and a cross says so. */
 static void
 put_arrow(struct drawing *d, double x0, double y0, double x1, double y1, bool wrong, bool stops, bool dashed)
 {
-	buf_printf(d->out, "<path d=\"M%.1f %.1fL%.1f %.1f\" class=\"%s%s\"", x0, y0, x1, y1, wrong ? "b" : "a", dashed ? " d" : "");
-	if (!stops)
-		buf_printf(d->out, " marker-end=\"url(#%s)\"", wrong ? "tb" : "ta");
-	buf_puts(d->out, "/>");
+	buf_printf(d->out, "<path d=\"M%.1f %.1fL%.1f %.1f\" class=\"%s%s\"/>", x0, y0, x1, y1, wrong ? "b" : "a", dashed ? " d" : "");
 	if (stops)
 		buf_printf(d->out, "<path d=\"M%.1f %.1fl10 10m0 -10l-10 10\" class=\"b\"/>", x1 - 5, y1 - 5);
+	else
+		put_head(d, x1, y1, x1 - x0, y1 - y0, wrong);
 }
 
 /* The faults that hit a call in a direction, once each. dir 2: any. */
@@ -153,7 +160,7 @@ put_message(struct drawing *d, const struct point *p, double y)
 	const struct lineage_call *c = &d->l->calls[p->call];
 	const unsigned a = column(d, lineage_from(d->l, p->call)), b = column(d, lineage_to(d->l, p->call));
 	const bool lost = c->fate == LINEAGE_LOST || c->fate == LINEAGE_PENDING;
-	const double x0 = x_of(a), x1 = lost ? (x_of(a) + x_of(b)) / 2 : x_of(b), step = b >= a ? 6 : -6;
+	const double x0 = x_of(a), x1 = lost ? (x_of(a) + x_of(b)) / 2 : x_of(b), step = b >= a ? 2 : -2;
 
 	put_arrow(d, x0, y, x1 - (lost ? 0 : step), y + (lost ? SLOPE / 2 : SLOPE), lineage_bad(c), lost, false);
 	if (c->copies > 0)
@@ -166,7 +173,7 @@ put_half(struct drawing *d, const struct point *p, double y)
 {
 	const struct lineage_call *c = &d->l->calls[p->call];
 	const unsigned a = column(d, lineage_from(d->l, p->call)), b = column(d, lineage_to(d->l, p->call));
-	const double x0 = p->end ? x_of(b) : x_of(a), x1 = p->end ? x_of(a) : x_of(b), step = x1 >= x0 ? 6 : -6;
+	const double x0 = p->end ? x_of(b) : x_of(a), x1 = p->end ? x_of(a) : x_of(b), step = x1 >= x0 ? 2 : -2;
 	const bool none = p->end && (!c->answered || c->answer.status == 0);
 
 	if (none)

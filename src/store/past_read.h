@@ -5,6 +5,8 @@
 
 #include "store/past.h"
 
+#include <stdbool.h>
+
 struct past_view {
 	int64_t from, until;            /* of when: seen in between; until 0: everything that was not withdrawn */
 	int64_t known;                  /* as we knew it then; 0: as we know it now */
@@ -45,5 +47,34 @@ typedef int past_difference_fn(void *arg, const struct past_difference *d);
  * Cost: the claims once, the days of both windows.
  */
 int past_diff(struct past *p, const struct past_view *a, const struct past_view *b, past_difference_fn *take, void *arg);
+
+/* How often a line was seen, in windows of one width; and how complete what was learned is. */
+struct past_habit {
+	const char *from, *from_space, *to, *to_space, *protocol, *source;
+	int64_t first, last;            /* of when, over all that observed it */
+	int64_t known;                  /* since when we know */
+	uint64_t count;
+	uint32_t windows, windows_since;        /* in how many it was seen, and how many there were since it was first */
+	bool declared;                  /* somebody declared it, too */
+	bool client_seen;               /* its client was seen in the last of the windows */
+};
+struct past_learning {
+	int64_t start;                  /* the first observation; 0: there is none */
+	int64_t complete;               /* since when the picture is complete; 0: it is not yet */
+	double unseen;                  /* Good-Turing: how probable it is that the next observation is of a line never seen before */
+	uint64_t once, observations;    /* lines seen in one window only; line and window pairs */
+	uint32_t windows;
+	int64_t width;
+};
+struct past_habits_opts {
+	int64_t now;
+	fl_ns width;                    /* of a window; 0: an hour */
+	fl_ns age_min;                  /* to learn at least */
+	double unseen_max;              /* and until the unseen mass is below */
+	fl_ns recent;                   /* what counts as "the last" for client_seen */
+};
+typedef int past_habit_fn(void *arg, const struct past_habit *h);
+/* Every observed line. Cost: all episodes of up to 4,096 windows. */
+int past_habits(struct past *p, const struct past_habits_opts *o, struct past_learning *ret, past_habit_fn *take, void *arg);
 
 #endif

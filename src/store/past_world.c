@@ -104,6 +104,7 @@ take_claim(struct past_world *w, sqlite3_stmt *s)
 		c.until = PAST_NEVER;
 	if (rec_last > w->known)
 		c.last = FL_MAX(c.first, FL_MIN(c.last, w->known));
+	c.rec_first = rec_first;
 	c.declared = past_declares(past_text(w, c.source));
 	w->claims[c.id] = c;
 }

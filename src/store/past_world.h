@@ -27,6 +27,7 @@ struct past_claim {
 	int64_t id;                     /* 0: no such claim, or not known then */
 	int64_t what, a, b, key, value, bits, source, place, origin;
 	int64_t first, last, until;     /* as known then */
+	int64_t rec_first;              /* since when we know */
 	uint64_t count, errors, latency;
 	bool declared;
 };

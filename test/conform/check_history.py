@@ -146,6 +146,107 @@ class Checks:
         run = check(both(1, "cas", [None, 1]), model="register")
         want(run.returncode == 2 and "use --model cas-register" in run.stderr, run.stderr)
 
+    def examples(self):
+        """Every history of examples/audit breaks its model, as doc/audit.md says, and can be drawn."""
+        names = sorted(f[:-6] for f in os.listdir(os.path.join(ROOT, "examples/audit")))
+        want(len(names) >= 24, str(names))
+        for name in names:
+            model, consistency = {"sequential": ("register", "sequential"), "causal": ("register", "causal"), "unknown": ("register", "linearizable"),
+                                  "convergence": ("register", "causal-convergence"), "staleness": ("register", "staleness"),
+                                  "exactly-once": ("total-queue-exactly-once", "linearizable")}.get(name, (name, "linearizable"))
+            with tempfile.TemporaryDirectory() as d:
+                argv = [PROGRAM, "check", "examples/audit/%s.jsonl" % name, "--model", model, "--consistency", consistency, "--json",
+                        "--svg", d + "/x.svg"]
+                run = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, check=False)
+                want(run.returncode == (0 if name == "staleness" else 1), f"{name}: {run.returncode} {run.stdout}{run.stderr}")
+                said = json.loads(run.stdout)
+                want(name == "staleness" and said["staleness"] == 3 or said["evidence"][0]["minimal"], str(said))
+                with open(d + "/x.svg") as f:
+                    want(f.read().startswith("<svg"), name)
+
+    def consistency(self):
+        """What is weaker holds where what is stronger does not."""
+        late = both(0, "write", 1) + both(0, "write", 2) + both(1, "read", 1) + both(1, "read", 2)
+        judge(late, "invalid", model="register")
+        for weaker in ("sequential", "causal", "causal-convergence", "staleness"):
+            run = check(late, "--consistency", weaker, "--json", model="register")
+            want(run.returncode == 0, weaker + run.stdout + run.stderr)
+        crossed = both(0, "write", 1, key="x") + both(1, "write", 1, key="y") + both(0, "read", None, key="y") + both(1, "read", None, key="x")
+        for weaker, code in (("sequential", 1), ("causal", 0), ("causal-convergence", 0)):
+            want(check(crossed, "--consistency", weaker, model="register").returncode == code, weaker)
+        twice = both(0, "write", 1) + both(1, "write", 1) + both(2, "read", 1) + both(2, "read", None)
+        run = check(twice, "--consistency", "causal", model="register")
+        want(run.returncode == 4 and "more than once" in run.stdout, run.stdout)
+        for argv, words in ((["--consistency", "strict"], "expected linearizable"), (["--consistency", "causal"], "of registers")):
+            run = check(both(0, "enqueue", 1), *argv, model="queue")
+            want(run.returncode == 2 and words in run.stderr, run.stderr)
+
+    def whole(self):
+        for value, code in ((2, 0), (1, 1)):
+            events = both(1, "write", 1, key="a") + both(1, "write", 2, key="a") + both(1, "write", 7, key="b") + both(2, "read", value, key="a")
+            want(check(events, "--whole", model="register").returncode == code, str(value))
+
+    def own_models(self):
+        """A table of transitions and a plugin in C, as doc/audit.md shows them."""
+        door = os.path.join(ROOT, "examples/model/door.yaml")
+        run = subprocess.run([PROGRAM, "check", os.path.join(ROOT, "examples/model/door.jsonl"), "--model", door], capture_output=True, text=True,
+                             timeout=SECONDS, check=False)
+        want(run.returncode == 1 and "no door" in run.stdout and "it is open" in run.stdout, run.stdout + run.stderr)
+        with tempfile.TemporaryDirectory() as d:
+            subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-I", os.path.join(ROOT, "include"), "-o", d + "/m.so",
+                            os.path.join(ROOT, "examples/model/max_register.c")], check=True)
+            writes = both(0, "write", 3) + both(1, "write", 9) + both(0, "write", 5)
+            for value, code in ((9, 0), (5, 1)):
+                run = check(writes + both(2, "read", value), model=d + "/m.so")
+                want(run.returncode == code, run.stdout + run.stderr)
+            want("the greatest is 9" in run.stdout, run.stdout)
+            run = check(both(0, "kick", 1), model=d + "/m.so")
+            want(run.returncode == 2 and "not kick" in run.stderr, run.stderr)
+            for name, text, words in (("none.so", None, "cannot be loaded"), ("bad.so", "x", "cannot be loaded"),
+                                      ("bad.yaml", "start: a\n", "needs start and transitions"), ("none.yaml", None, "cannot be read")):
+                if text is not None:
+                    with open(d + "/" + name, "w") as f:
+                        f.write(text)
+                run = check(writes, model=d + "/" + name)
+                want(run.returncode == 2 and words in run.stderr and run.stdout == "", f"{name}: {run.returncode} {run.stderr}")
+
+    def many_unknown(self):
+        """A client in fifty never hears of its operation again; 3,000 operations later there is still an answer."""
+        for model in ("cas-register", "queue"):
+            dice, events, waiting, value, line, process = random.Random(5), [], {}, None, [], 10
+            clients = {c: c for c in range(10)}
+            for step in range(9000):
+                c = dice.randrange(10)
+                if c not in waiting:
+                    f = dice.choice(("read", "write", "cas") if model == "cas-register" else ("enqueue", "dequeue"))
+                    asked = {"write": dice.randrange(5), "cas": [dice.randrange(5), dice.randrange(5)], "enqueue": step}.get(f)
+                    waiting[c] = [f, asked, False, None]
+                    events.append(event(clients[c], "invoke", f, asked))
+                elif not waiting[c][2]:
+                    f, asked = waiting[c][:2]
+                    got, done = asked, True
+                    if f == "read":
+                        got = value
+                    elif f == "write":
+                        value = asked
+                    elif f == "cas":
+                        done = value == asked[0]
+                        value = asked[1] if done else value
+                    elif f == "enqueue":
+                        line.append(asked)
+                    else:
+                        got = line.pop(0) if line else None
+                    waiting[c][2:] = ["ok" if done else "fail", got]
+                else:
+                    f, asked, outcome, got = waiting.pop(c)
+                    if dice.randrange(50) == 0:
+                        events.append(event(clients[c], "info", f, asked))
+                        clients[c] = process = process + 1
+                    else:
+                        events.append(event(clients[c], outcome, f, got))
+            said = judge(events, "valid", model=model)
+            want(said["configurations"] < 50e6, str(said))
+
     def standard_input(self):
         lines = "".join(json.dumps(e) + "\n" for e in both(1, "write", 17) + both(2, "read", 17))
         run = subprocess.run([PROGRAM, "check", "-", "--model=register"], input=lines, capture_output=True, text=True, timeout=SECONDS, check=False)

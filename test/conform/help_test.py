@@ -115,7 +115,8 @@ def completion():
     if shutil.which("bash") is None:
         skip("completion", "bash is not installed")
         return
-    for words, expected in (([""], commands() + ["help"]), (["to"], ["toxic"]), (["line", ""], verbs("line")), (["line", "cr"], ["create"]),
+    for words, expected in (([""], commands() + ["help"]), (["to"], ["toxic"]), (["line", ""], verbs("line")), (["trace", ""], verbs("trace")), (["trace", "c"], ["compare"]),
+                            (["line", "cr"], ["create"]),
                             (["help", "do"], ["doctor"]), (["toxic", "types", "slo"], ["slow_close"]),
                             (["toxic", "add", "l", "-t", "limit"], ["limit_data", "limit_time"]),
                             (["toxic", "add", "l", "--type", "slicer", "-a", ""], ["average_size=", "size_variation=", "delay="]),
@@ -123,7 +124,7 @@ def completion():
                             (["line", "create", "--li"], ["--listen"]), (["line", "inspect", ""], []), (["line", "create", ""], [])):
         got, err = complete(*words)
         check(f"completion of {words}", sorted(got) == sorted(expected) and err == "", (got, err))
-    for words in (["serve"], ["status"], ["line", "create"], ["toxic", "add"]):
+    for words in (["serve"], ["status"], ["line", "create"], ["toxic", "add"], ["trace", "list"]):
         got, err = complete(*words, "--")
         check(f"completion of the options of {words}", sorted(got) == [o for o in options(*words) if o.startswith("--")], (got, err))
 

@@ -255,6 +255,101 @@ def test_bad_input(t):
     t.check("nobody there", code == 4, out)
 
 
+def test_goes_on(t):
+    """A receiver that is killed and started again with --append keeps what it had; one without forgets it."""
+    for flags, found in ((["--append"], []), ([], ["lost"])):
+        collect = Collect("tcp://127.0.0.1:0", "on.received", *flags)
+        place, log = "tcp://" + collect.address, path("on.received")
+        feeder = subprocess.Popen([PROGRAM, "feed", place, "--log", path("on.sent"), "--count", "20000", "--rate", "20000", "--attempts", "0", "-q"],
+                                  stdout=subprocess.DEVNULL)
+        while os.path.getsize(log) < 60000:
+            time.sleep(0.01)            # between two looks
+        collect.kill()
+        again = Collect(place, "on.received", *flags)
+        t.check("all are taken", feeder.wait(WAIT * 2) == 0)
+        again.stop()
+        _, answer = match("on.sent", "on.received", "--delivery", "at-least-once", "--order", "none")
+        t.check("%s: %s" % (flags, found), answer["findings"] == found and not answer["received_cut"], answer)
+        os.unlink(log)
+    code, _, err = run("collect", "tcp://127.0.0.1:0", "--log", path("on.sent"), "--append", "-q")
+    t.check("the log of another side is refused", code == 2 and "Invalid" in err, err)
+
+
+def test_disk_full(t):
+    """A log that cannot be written any more ends the sender and the receiver; what stands in it is good."""
+    code, _, err = run("feed", "exec:cat", "--log", "/dev/full", "-q")
+    t.check("no room at all: feed", code == 2 and "No space left" in err, err)
+    code, _, err = run("collect", "tcp://127.0.0.1:0", "--log", "/dev/full", "-q")
+    t.check("no room at all: collect", code == 2 and "No space left" in err, err)
+    small = path("small")
+    os.makedirs(small)
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], capture_output=True, check=False).returncode != 0:
+        t.skip("a small disk", "it cannot be mounted here")
+        return
+    try:
+        code, sent = feed("exec:cat > " + path("full.txt"), "small/full.sent", "--count", "100000", "--rate", "0", "--no-acks")
+        t.check("the disk is full on the way", code == 2, (code, sent))
+        code, answer = match("small/full.sent", "full.txt", "--promised", "sent")
+        t.check("what was sent stood in the log before", answer["sent_cut"] and answer["received"] > 500 and count(answer, "phantom") == 0, answer)
+        t.check("what is missing may never have left", code == (4 if count(answer, "lost") > 0 else 0), answer)
+        os.unlink(path("small/full.sent"))
+        collect = Collect("tcp://127.0.0.1:0", "small/full.received")
+        code, sent = feed("tcp://" + collect.address, "full2.sent", "--count", "50000", "--rate", "0", "--drain", "2s", "--window", "500")
+        t.check("a sender that gets nowhere ends", code == 4 and sent["stalled"], sent)
+        t.check("a receiver without room ends", collect.process.wait(WAIT) == 2, sent)
+        collect.process.stdout.close()
+        code, answer = match("full2.sent", "small/full.received", "--delivery", "at-least-once")
+        t.check("what it answered stands in its log", count(answer, "lost") == 0 and answer["received_cut"] and answer["acknowledged"] > 100, answer)
+    finally:
+        subprocess.run(["umount", "-l", small], check=False)
+
+
+def test_two_at_once(t):
+    """Two writers of one log, two senders to one receiver, a log that is read while it is written."""
+    collect = Collect("tcp://127.0.0.1:0", "two.received")
+    code, _, err = run("collect", "tcp://127.0.0.1:0", "--log", path("two.received"), "-q")
+    t.check("a log has one writer", code == 2 and "busy" in err, err)
+    feeders = [subprocess.Popen([PROGRAM, "feed", "tcp://" + collect.address, "--log", path("two.%d" % flow), "--flow", str(flow), "--count", "5000",
+                                 "--rate", "10000", "-q"], stdout=subprocess.DEVNULL) for flow in (1, 2)]
+    codes = [f.wait(WAIT) for f in feeders]
+    code, answer = match("two.1", "two.received", "--sent", path("two.2"))
+    t.check("judged while it is written", code == 0 and answer["received_cut"] and answer["flows"] == 2 and answer["received"] == 10000, answer)
+    got = collect.stop()
+    t.check("two senders", codes == [0, 0] and got["received"] == 10000, got)
+    code, answer = match("two.1", "two.received")
+    t.check("a flow nobody knows is a phantom", code == 1 and count(answer, "phantom") == 5000, answer["findings"])
+
+
+def test_values(t):
+    """Results of a right service, and of one that forgets: by function and by a program as oracle."""
+    code, _ = feed("exec:cat > " + path("in.txt"), "values.sent", "--count", "400", "--rate", "0", "--no-acks", "--keys", "4", "--values", "count")
+    windows, right, wrong = {}, [], []
+    for line in open(path("in.txt"), encoding="ascii"):
+        _, _, key, number, value, *_ = line.split()
+        window = windows.setdefault(key, [0, 0, 0, 0])
+        window.append(int(value))
+        del window[0]
+        right.append("%s %s" % (key, ",".join(map(str, window))))
+        wrong.append(right[-1] if int(number) < 200 else "%s 0,0,0,%s" % (key, value))
+    for name, lines in (("right", right), ("wrong", wrong), ("short", right[:-3]), ("again", right + right[-3:])):
+        with open(path(name), "w", encoding="ascii") as f:
+            f.write("\n".join(lines) + "\n")
+    program = "while read key number value flow; do echo $key $value; done"
+    with open(path("last"), "w", encoding="ascii") as f:
+        f.write("".join(line.split()[0] + " " + line.split(",")[-1] + "\n" for line in right))
+    for received, flags, code_wanted, found in (("right", ["--function", "last:4"], 0, []), ("wrong", ["--function", "last:4"], 1, ["wrong-value"]),
+                                                ("short", ["--function", "last:4"], 1, ["lost"]), ("again", ["--function", "last:4"], 1, ["duplicate"]),
+                                                ("again", ["--function", "last:4", "--delivery", "at-least-once"], 0, []),
+                                                ("last", ["--oracle", program], 0, []), ("right", ["--oracle", program], 1, ["wrong-value"]),
+                                                ("wrong", ["--function", "last:4", "--expect", "nomatch"], 0, ["wrong-value"])):
+        code, answer = match("values.sent", received, *flags)
+        t.check("%s %s" % (received, " ".join(flags)), code == code_wanted and answer["findings"] == found, answer)
+    for program in ("exit 3", "cat >/dev/null; exit 3", "echo nonsense", "while :; do echo 1 1; done"):
+        code, answer = match("values.sent", "right", "--oracle", program, "--memory", "16MiB")
+        t.check("an oracle that fails: " + program, code == 4 and "faultline match: " in answer, answer)
+
+
 if __name__ == "__main__":
     sys.exit(Suite().run([test_clean, test_dropped, test_dropped_and_sent_again, test_duplicated, test_answers_lost, test_corrupted, test_framings,
-                          test_program, test_redis, test_repeatable, test_killed, test_bad_input]))
+                          test_program, test_redis, test_repeatable, test_killed, test_goes_on, test_disk_full, test_two_at_once, test_values,
+                          test_bad_input]))

@@ -47,8 +47,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			judge(&t, all[i], CHECKER_LINEARIZABLE);
 			if (all[i]->step != NULL)
 				judge(&t, all[i], CHECKER_SEQUENTIAL);
-			if (all[i]->registers)
-				judge(&t, all[i], CHECKER_STALE);
+			for (enum checker_order order = CHECKER_STALE; all[i]->registers && order <= CHECKER_CAUSAL; order++)
+				judge(&t, all[i], order);
 		}
 	tape_fini(&t);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* draw.h - the pictures of doc/policies.md, one function each; and what they share. */
+/* draw.h - the pictures of doc/policies.md and doc/tracing.md, one function each; and what they share. */
 #ifndef DRAW_H
 #define DRAW_H
 
@@ -20,6 +20,7 @@ void draw_limiter(struct buf *out);
 void draw_outlier(struct buf *out);
 void draw_retry(struct buf *out);
 void draw_shedder(struct buf *out);
+void draw_tracing(struct buf *out);
 
 /* Columns of numbers over time. */
 struct draw_cols {

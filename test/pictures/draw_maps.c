@@ -82,21 +82,20 @@ draw_shop(const char *title, const char *const *failed, uint32_t count, struct b
 	arena_fini(&a);
 }
 
-static const char *const names[] = { "map.svg", "map-impact.svg", "map-degraded.svg" };
-
-const char *
-draw_maps_name(unsigned i)
+void
+draw_maps_whole(struct buf *out)
 {
-	return i < FL_ARRAY_LEN(names) ? names[i] : NULL;
+	draw_shop("The lines of a shop", NULL, 0, out);
 }
 
 void
-draw_maps(unsigned i, struct buf *out)
+draw_maps_impact(struct buf *out)
 {
-	if (i == 0)
-		draw_shop("The lines of a shop", NULL, 0, out);
-	else if (i == 1)
-		draw_shop("What goes down with stock-db", (const char *[]){ "stock-db" }, 1, out);
-	else
-		draw_shop("One of two stores, and the search", (const char *[]){ "catalog-db-1", "search-index" }, 2, out);
+	draw_shop("What goes down with stock-db", (const char *[]){ "stock-db" }, 1, out);
+}
+
+void
+draw_maps_degraded(struct buf *out)
+{
+	draw_shop("One of two stores, and the search", (const char *[]){ "catalog-db-1", "search-index" }, 2, out);
 }

@@ -5,8 +5,9 @@
 
 #include "base/buf.h"
 
-/* The name of picture i, "map.svg"; NULL: there are no more. */
-const char *draw_maps_name(unsigned i);
-void draw_maps(unsigned i, struct buf *out);
+/* The map as it is; with a failed store; with one of two stores and a soft need gone. */
+void draw_maps_whole(struct buf *out);
+void draw_maps_impact(struct buf *out);
+void draw_maps_degraded(struct buf *out);
 
 #endif

@@ -2,9 +2,11 @@
 /* pictures.c - the list of pictures. */
 #include "pictures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "draw.h"
+#include "draw_audit.h"
 #include "draw_maps.h"
 #include "draw_txn.h"
 
@@ -21,39 +23,43 @@ static const struct {
 	{ "fallback.svg", draw_fallback },
 	{ "hedge.svg", draw_hedge },
 	{ "limiter.svg", draw_limiter },
+	{ "map.svg", draw_maps_whole },
+	{ "map-degraded.svg", draw_maps_degraded },
+	{ "map-impact.svg", draw_maps_impact },
 	{ "outlier.svg", draw_outlier },
 	{ "retry.svg", draw_retry },
 	{ "shedder.svg", draw_shedder },
+	{ "tracing.svg", draw_tracing },
 };
-
-#define OWN ((unsigned)FL_ARRAY_LEN(all))
-
-/* The maps come behind the policies, the transactions behind the maps. */
-static unsigned
-map_count(void)
-{
-	unsigned n = 0;
-
-	while (draw_maps_name(n) != NULL)
-		n++;
-	return n;
-}
 
 const char *
 pictures_name(unsigned i)
 {
-	if (i < OWN)
+	static char name[64];
+
+	if (i < FL_ARRAY_LEN(all))
 		return all[i].name;
-	return i < OWN + map_count() ? draw_maps_name(i - OWN) : draw_txn_name(i - OWN - map_count());
+	i -= (unsigned)FL_ARRAY_LEN(all);
+	if (i >= draw_audit_count())
+		return draw_txn_name(i - draw_audit_count());
+	snprintf(name, sizeof(name), "audit-%s.svg", draw_audit_name(i));
+	return name;
+}
+
+static void
+draw_rest(unsigned i, struct buf *out)
+{
+	if (i < draw_audit_count())
+		draw_audit(i, out);
+	else
+		draw_txn(i - draw_audit_count(), out);
 }
 
 void
 pictures_draw(unsigned i, struct buf *out)
 {
-	if (i < OWN)
+	if (i < FL_ARRAY_LEN(all))
 		all[i].draw(out);
-	else if (i < OWN + map_count())
-		draw_maps(i - OWN, out);
 	else
-		draw_txn(i - OWN - map_count(), out);
+		draw_rest(i - (unsigned)FL_ARRAY_LEN(all), out);
 }

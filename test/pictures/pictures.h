@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-/* The name of picture i, "breaker.svg"; NULL: there are no more. */
+/* The name of picture i, "breaker.svg", good until the next is asked for; NULL: there are no more. */
 const char *pictures_name(unsigned i);
 /* Runs what it shows, and appends it. The same bytes each time. */
 void pictures_draw(unsigned i, struct buf *out);

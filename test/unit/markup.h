@@ -58,7 +58,7 @@ markup_entity(const char *p)
 static inline const char *
 markup_attributes(const char *p, bool *ret_closed)
 {
-	static const char names[] = " lang charset name content class id style type href title role aria-label viewBox x y "
+	static const char names[] = " lang charset xmlns name content class id style type href title role aria-label viewBox x y "
 	    "x1 y1 x2 y2 width height rx d "
 		"text-anchor data-l data-left data-right data-span data-top tests failures errors skipped time timestamp "
 		    "hostname value classname message "

@@ -52,7 +52,7 @@ rig_add_line(struct rig *r, const struct sight *s)
 	char text[300];
 	unsigned i = 0;
 
-	snprintf(text, sizeof(text), "%s > %s %s", s->from, s->to, s->protocol != NULL ? s->protocol : "?");
+	snprintf(text, sizeof(text), "%s > %s %s", s->from, s->to, s->protocol != NULL && s->protocol[0] != '\0' ? s->protocol : "?");
 	while (i < r->line_count && strcmp(r->lines[i].text, text) != 0)
 		i++;
 	if (i == r->line_count) {

@@ -11,8 +11,10 @@
 #include "unit.h"
 #include <inttypes.h>
 
-#define OPS_MAX 9
+#define OPS_MAX 40
+#define OPS_TRIED 9             /* as many operations can be put into every order */
 #define ROUNDS 2500
+#define ROUNDS_LONGER 60
 #define STATE_MAX 48
 #define NIL (-1)
 
@@ -348,9 +350,9 @@ settle(struct dice *d, const struct subject *s, struct op *o)
 
 /* A history that really happened, by some processes at once. */
 static void
-live_through(struct dice *d, const struct subject *s, struct life *h)
+live_through(struct dice *d, const struct subject *s, struct life *h, uint32_t most)
 {
-	int count = 2 + (int)dice_roll(d, OPS_MAX - 1), clients = 1 + (int)dice_roll(d, 4), at[4] = { -1, -1, -1, -1 }, process[4] = { 0, 1, 2, 3 };
+	int count = 2 + (int)dice_roll(d, most - 1), clients = 1 + (int)dice_roll(d, 4), at[4] = { -1, -1, -1, -1 }, process[4] = { 0, 1, 2, 3 };
 	int time = 0, fresh = 0, open = 0;
 	bool applied[4] = { false };
 	struct world w = { .at = { s->is == MANY ? NIL : 0, s->is == MANY ? NIL : 0 }, .n = s->is == MANY || s->is == COUNTER ? 2 : 0 };
@@ -562,7 +564,7 @@ judge(const struct subject *s, const struct life *h, const struct world *start, 
       struct buf *say)
 {
 	struct checker_options options = { .order = s->stale > 0 ? CHECKER_STALE : s->sequential ? CHECKER_SEQUENTIAL : CHECKER_LINEARIZABLE,
-		.depth_first = depth_first, .stale_max = (uint32_t)s->stale, .memory_bytes_max = 64u << 20 };
+		.depth_first = depth_first, .stale_max = (uint32_t)s->stale, .memory_bytes_max = 64u << 20, .configs_max = 1000000 };
 	struct tape_read_info info;
 	struct ruling r;
 	struct tape t;
@@ -583,7 +585,7 @@ judge(const struct subject *s, const struct life *h, const struct world *start, 
 		assert_true(r.evidence[i].say[0] != '\0');
 		for (uint32_t k = 1; k < r.evidence[i].op_count; k++)
 			assert_true(r.evidence[i].ops[k] > r.evidence[i].ops[k - 1]);
-		if (s->stale == 0)
+		if (s->stale == 0 && h->count <= OPS_TRIED)
 			check_evidence(s, h, &r.evidence[i], start, say);
 	}
 	int said = r.verdict == VERDICT_VALID ? 1 : r.verdict == VERDICT_INVALID ? 0 : -1;
@@ -604,22 +606,29 @@ least_stale(const struct subject *s, const struct life *h)
 	return 0;
 }
 
+static struct world
+start_of(const struct subject *s)
+{
+	int nothing = s->is == MANY ? NIL : 0;
+
+	return (struct world){ .at = { nothing, nothing }, .n = s->is == MANY || s->is == COUNTER ? 2 : 0, .token = -1000 };
+}
+
 static void
 try_one(struct dice *d, const struct subject *s, struct buf *text, struct buf *say, int seen[2])
 {
-	struct world start = { .at = { s->is == MANY ? NIL : 0, s->is == MANY ? NIL : 0 }, .n = s->is == MANY || s->is == COUNTER ? 2 : 0 };
+	struct world start = start_of(s);
 	struct life h;
 	uint32_t bound;
 	bool changed;
 
-	start.token = -1000;
-	live_through(d, s, &h);
+	live_through(d, s, &h, OPS_TRIED);
 	changed = dice_roll(d, 3) != 0;
 	for (uint32_t i = dice_roll(d, 2); changed && i < 2; i++)
 		change(d, s, &h);
 	write_down(text, s, &h);
 	/* One of the two ways, in turn: the fast ones that the program takes, and the plain search. */
-	bool depth_first = !s->sequential && s->stale == 0 && d->rolled % 3 == 0;
+	bool depth_first = s->stale == 0 && d->rolled % 3 == 0;
 	int said = judge(s, &h, &start, text, depth_first, &bound, say), least = s->stale > 0 ? least_stale(s, &h) : 0;
 	bool legal = s->stale > 0 ? least > 0 : explain(s, &h, 0, &start);
 
@@ -631,10 +640,31 @@ try_one(struct dice *d, const struct subject *s, struct buf *text, struct buf *s
 	seen[legal]++;
 }
 
+/* Longer ones: the fast ways and the plain search agree. */
+static void
+compare_one(struct dice *d, const struct subject *s, struct buf *text, struct buf *say)
+{
+	struct world start = start_of(s);
+	uint32_t bound;
+	struct life h;
+
+	live_through(d, s, &h, OPS_MAX);
+	bool changed = dice_roll(d, 4) != 0;
+
+	for (uint32_t i = dice_roll(d, 2); changed && i < 2; i++)
+		change(d, s, &h);
+	write_down(text, s, &h);
+	int fast = judge(s, &h, &start, text, false, &bound, say), plain = judge(s, &h, &start, text, true, &bound, say);
+
+	if ((fast != plain && fast >= 0 && plain >= 0) || (!changed && fast == 0))
+		fail_msg("%s is %d, and %d by search:\n%s%s", s->model, fast, plain, buf_str(text), buf_str(say));
+}
+
 static void
 try_all(const struct subject *subjects, size_t n)
 {
 	const char *env = getenv("FAULTLINE_LONG");
+	uint32_t rounds_longer = env != NULL ? (uint32_t)strtoul(env, NULL, 10) / 50 : ROUNDS_LONGER;
 	uint32_t rounds = env != NULL ? (uint32_t)strtoul(env, NULL, 10) : ROUNDS;
 	struct buf text, say;
 
@@ -648,6 +678,8 @@ try_all(const struct subject *subjects, size_t n)
 			try_one(&d, &subjects[i], &text, &say, seen);
 		/* A test that cannot fail is none: both kinds must occur. */
 		assert_true(seen[0] > (int)rounds / 100 && seen[1] > (int)rounds / 100);
+		for (uint32_t k = 0; k < rounds_longer && !subjects[i].sequential && subjects[i].stale == 0; k++)
+			compare_one(&d, &subjects[i], &text, &say);
 	}
 	buf_fini(&text);
 	buf_fini(&say);

@@ -403,17 +403,17 @@ in_order(const struct life *h, const struct record *all, int n, int process)
 
 		if (o->process != process)
 			continue;
-		if ((o->kind == 'a' || o->kind == 'u') && o->outcome == OK)
-			subscribed = o->kind == 'u';
+		if (o->kind == 'a' && o->outcome == OK)
+			subscribed = false;
+		if (o->kind == 'u' && o->outcome != FAIL)
+			subscribed = true;
 		if (o->kind == 's' && o->outcome == OK) {
 			if (o->list[0] <= sent)
 				return false;
 			sent = o->list[0];
 		}
-		if ((o->kind == 'a' && o->outcome == OK) || (o->kind != 's' && o->outcome != OK)) {
+		if (o->kind == 'a' || o->kind == 'u' || (o->kind == 'p' && o->outcome != OK))
 			polled = NIL;
-			subscribed = subscribed && o->kind != 'a' && o->outcome != OK;
-		}
 		for (int k = 0; o->kind == 'p' && o->outcome == OK && k < o->n && !subscribed; k++) {
 			if (polled != NIL && o->list[k] <= polled)
 				return false;

@@ -275,6 +275,31 @@ late_spans_within_the_hold(void **state)
 	rig_free(r);
 }
 
+/* What a receiver's store has when: pairs, databases and users at once, other peers after their grace, nothing twice. */
+static void
+what_is_told_before_it_is_settled(void **state)
+{
+	struct rig *r = rig_new(30 * FL_SEC, SPANS_MEMORY_MIN, 1);
+
+	(void)state;
+	spans_tick(r->spans, 0);
+	put_rows(r, estate_old, FL_ARRAY_LEN(estate_old));
+	rig_tell(r);
+	RIG_EXPECT(r, "user > gateway http", "gateway > cart http", "gateway > checkout http", "cart > redis-cart.db db", "checkout > catalog rpc",
+	    "catalog > pg-catalog.db db", "checkout > payment http", "checkout > rabbit-orders.mq messaging", "checkout > fulfilment async");
+	for (fl_ns at = FL_SEC; at <= 6 * FL_SEC; at += FL_SEC)
+		spans_tick(r->spans, at);
+	rig_tell(r);
+	assert_non_null(rig_find(r, "payment > bank.example http"));
+	spans_tick(r->spans, 31 * FL_SEC);
+	spans_tick(r->spans, 61 * FL_SEC);
+	rig_tell(r);
+	rig_expect(r, truth, FL_ARRAY_LEN(truth));
+	for (unsigned i = 0; i < r->line_count; i++)
+		assert_int_equal(r->lines[i].count, 1);
+	rig_free(r);
+}
+
 /* ---- names ---- */
 
 static void
@@ -695,6 +720,7 @@ main(void)
 		cmocka_unit_test(the_estate_of_2023),
 		cmocka_unit_test(any_order_and_any_batches),
 		cmocka_unit_test(late_spans_within_the_hold),
+		cmocka_unit_test(what_is_told_before_it_is_settled),
 		cmocka_unit_test(an_address_becomes_a_service),
 		cmocka_unit_test(an_alias_is_told_when_it_is_learned_later),
 		cmocka_unit_test(a_load_balancer_means_nobody),

@@ -144,7 +144,8 @@ test_index(void **state)
 		assert_int_equal(n, 1);
 		assert_true(blocks <= 1 + r.store.count / 4);
 		found += n;
-		q = (struct trace_query){ .line = rig_text(i % 2 == 0 ? "even" : "odd"), .has_conn = true, .conn = i / 1000, .has_number = true, .number = i };
+		q = (struct trace_query){ .line = rig_text(i % 2 == 0 ? "even" : "odd"), .has_conn = true, .conn = i / 1000, .has_number = true,
+		    .number = i };
 		n = 0;
 		assert_true(trace_store_each(&r.store, &q, count, &n) <= 1 + r.store.count / 2);
 		assert_int_equal(n, 1);

@@ -83,7 +83,8 @@ test_lines(void **state)
 static void
 test_lengths(void **state)
 {
-	static const char u8[] = "\3abc\0\2de", u16[] = "\0\3abc\0\0\0\2de", u32le[] = "\3\0\0\0abc\0\0\0\0\2\0\0\0de", varint[] = "\3abc\0\202\0de\203\0x";
+	static const char u8[] = "\3abc\0\2de", u16[] = "\0\3abc\0\0\0\2de", u32le[] = "\3\0\0\0abc\0\0\0\0\2\0\0\0de",
+	    varint[] = "\3abc\0\202\0de\203\0x";
 	struct trace_frame_conf conf = { .framing = TRACE_FRAME_U8 };
 
 	(void)state;
@@ -111,7 +112,8 @@ test_nonsense(void **state)
 			char random[120];
 
 			for (size_t i = 0; i < sizeof(random); i++)
-				random[i] = (char)(dice_roll(&d, 3) == 0 ? '\n' : dice_roll(&d, 4) == 0 ? (char)dice_roll(&d, 256) : (char)dice_roll(&d, 5));
+				random[i] = (char)(dice_roll(&d, 3) == 0 ? '\n' : dice_roll(&d, 4) == 0 ? (char)dice_roll(&d,
+				    256) : (char)dice_roll(&d, 5));
 			other = (struct trace_frame_conf){ .framing = (uint8_t)framing, .id = { .kind = TRACE_ID_FIELD, .field = "a" } };
 			same_however_cut(&other, random, sizeof(random), NULL);
 		}

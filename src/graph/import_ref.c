@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* import_ref.c - see import_ref.h. A value is cut into words; each word is a reference by its own form or by what stands before it. */
+#include "graph/import_ref.h"
+#include "base/types.h"
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#define KEY_WORDS_MAX 12
+#define WORD_MAX 24
+#define PROBE_WORDS 6
+#define VALUE_MAX 65536         /* longer values are looked at up to here */
+
+struct key_words {
+	char w[KEY_WORDS_MAX][WORD_MAX];
+	unsigned count;
+};
+
+static bool
+is_one_of(const char *s, const char *const *list)
+{
+	for (; *list != NULL; list++) {
+		if (strcmp(s, *list) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static char lower(char c) { return is_upper(c) ? (char)(c + 32) : c; }
+static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+
+/* KAFKA_BOOTSTRAP-servers, spring.data.redis.host, catalogServiceUrl: words in lower case. */
+static void
+key_split(const char *key, struct key_words *k)
+{
+	size_t len = 0;
+
+	k->count = 0;
+	for (const char *p = key; *p != '\0' && k->count < KEY_WORDS_MAX; p++) {
+		bool hump = is_upper(*p) && p > key && !is_upper(p[-1]) && (is_letter(p[-1]) || is_digit(p[-1]));
+
+		if (hump && len > 0) {
+			k->w[k->count++][len] = '\0';
+			len = 0;
+			if (k->count == KEY_WORDS_MAX)
+				return;
+		}
+		if (is_letter(*p) || (is_digit(*p) && len > 0)) {
+			if (len < WORD_MAX - 1)
+				k->w[k->count][len++] = lower(*p);
+		} else if (len > 0 && !is_digit(*p)) {
+			k->w[k->count++][len] = '\0';
+			len = 0;
+		}
+	}
+	if (len > 0 && k->count < KEY_WORDS_MAX)
+		k->w[k->count++][len] = '\0';
+}
+
+static bool
+ends_with(const char *s, const char *tail)
+{
+	size_t n = strlen(s), m = strlen(tail);
+
+	return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+int
+import_ref_key(const char *key)
+{
+	static const char *const never[] = { "origin", "origins", "cors", "allowed", "allow", "advertised", "advertise", "trusted", "redirect",
+	    "docs",
+		"doc", "documentation", "virtual", "noproxy", "whitelist", "allowlist", "denylist", "blacklist", "ignore", "exclude", "referer",
+		"listen", "listener", "listeners", "bind", "homepage", "help", "support", "terms", "privacy", "license", "schema", "xmlns", "image",
+		"external", "public", "advertisedhost", "self", "user", "username", "password", "passwd", "namespaces", "logo", "issuers", "san",
+		"sans",
+		"nodename", "zone", "domain", "domains", "version", NULL };
+	static const char *const host[] = { "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "url", "urls",
+	    "uri", "uris",
+		"endpoint", "endpoints", "server", "servers", "service", "svc", "broker", "brokers", "bootstrap", "upstream", "upstreams", "target",
+		"targets", "peer", "peers", "dsn", "backend", "backends", "connect", "connection", "connectionstring", "seeds", "gateway", "api",
+		"proxy",
+		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", NULL };
+	static const char *const tails[] = { "host", "hosts", "addr", "url", "uri", "dsn", "endpoint", "server", "address", "hostname", NULL };
+	struct key_words k;
+	const char *last;
+
+	key_split(key, &k);
+	if (k.count == 0)
+		return 0;
+	for (unsigned i = 0; i < k.count; i++) {
+		if (is_one_of(k.w[i], never) || (strcmp(k.w[i], "no") == 0 && i + 1 < k.count && strcmp(k.w[i + 1], "proxy") == 0))
+			return -1;
+	}
+	last = k.w[k.count - 1];
+	if (is_one_of(last, host))
+		return 1;
+	if (strcmp(last, "name") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "host") == 0)
+		return 1;
+	if (strcmp(last, "string") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "connection") == 0)
+		return 1;
+	for (const char *const *t = tails; *t != NULL; t++) {
+		if (ends_with(last, *t))
+			return 1;
+	}
+	return 0;
+}
+
+bool
+import_host_is_address(const char *host)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+
+	return inet_pton(AF_INET, host, &a4) == 1 || inet_pton(AF_INET6, host, &a6) == 1;
+}
+
+bool
+import_host_is_self(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ||
+	    strcmp(host, "::1") == 0 || strncmp(host, "169.254.", 8) == 0 || strncmp(host, "fe80:", 5) == 0 || strcmp(host, "*") == 0 ||
+	    strcmp(host, "localhost.localdomain") == 0 || strncmp(host, "224.", 4) == 0 || strncmp(host, "255.", 4) == 0;
+}
+
+struct protocol_of {
+	const char *scheme;
+	unsigned port;
+	const char *protocol;
+};
+
+static const struct protocol_of protocols[] = {
+	{ "http", 80, "http" }, { "https", 443, "http" }, { "ws", 8080, "http" }, { "wss", 8443, "http" }, { "grpc", 50051, "rpc" },
+	{ "grpcs", 0, "rpc" }, { "thrift", 9090, NULL }, { "dubbo", 20880, "rpc" }, { "postgres", 5432, "db" }, { "postgresql", 5433, "db" },
+	{ "mysql", 3306, "db" }, { "mariadb", 3307, "db" }, { "mongodb", 27017, "db" }, { "mongodb+srv", 27018, "db" }, { "redis", 6379, "db" },
+	{ "rediss", 6380, "db" }, { "valkey", 26379, "db" }, { "memcached", 11211, "db" }, { "memcache", 0, "db" }, { "cassandra", 9042, "db" },
+	{ "clickhouse", 8123, "db" }, { "elasticsearch", 9200, "db" }, { "bolt", 7687, "db" }, { "neo4j", 7474, "db" }, { "sqlserver", 1433, "db" },
+	{ "mssql", 1434, "db" }, { "oracle", 1521, "db" }, { "etcd", 2379, "db" }, { "influxdb", 8086, "db" }, { "couchdb", 5984, "db" },
+	{ "amqp", 5672, "messaging" }, { "amqps", 5671, "messaging" }, { "kafka", 9092, "messaging" }, { "plaintext", 9093, "messaging" },
+	{ "sasl_plaintext", 29092, "messaging" }, { "sasl_ssl", 9094, "messaging" }, { "nats", 4222, "messaging" }, { "mqtt", 1883, "messaging" },
+	{ "mqtts", 8883, "messaging" }, { "pulsar", 6650, "messaging" }, { "stomp", 61613, "messaging" }, { "activemq", 61616, "messaging" },
+	{ "smtp", 25, "smtp" }, { "smtps", 465, "smtp" }, { "ldap", 389, "ldap" }, { "ldaps", 636, "ldap" }, { "dns", 53, "dns" },
+};
+
+const char *
+import_protocol(const char *scheme, unsigned port)
+{
+	for (size_t i = 0; i < FL_ARRAY_LEN(protocols); i++) {
+		if (scheme[0] != '\0' && strcmp(scheme, protocols[i].scheme) == 0)
+			return protocols[i].protocol;
+	}
+	for (size_t i = 0; i < FL_ARRAY_LEN(protocols); i++) {
+		if (port != 0 && port == protocols[i].port && port != 80 && port != 8080)
+			return protocols[i].protocol;
+	}
+	return port == 80 || port == 8080 ? "http" : NULL;
+}
+
+/* Schemes of what is no network service. */
+static bool
+scheme_is_local(const char *scheme)
+{
+	static const char *const local[] = { "file", "unix", "sqlite", "sqlite3", "s3", "gs", "s3a", "abfs", "data", "classpath", "oci", "docker",
+	    "urn",
+		"containerd", "npipe", "vault", "secret", "arn", "chrome-extension", "git", "fd", "unixgram", "memory", "mem", NULL };
+
+	return is_one_of(scheme, local);
+}
+
+struct scan {
+	const char *key;
+	int key_says;
+	bool script;
+	unsigned probing;               /* words that may still follow a command that tries to connect: nc -z -w 2 HOST PORT */
+	import_ref_fn *fn;
+	void *arg;
+};
+
+/* A host of n bytes in lower case. false: it cannot be one. */
+static bool
+host_copy(const char *s, size_t n, char *out)
+{
+	bool letter = false, address;
+
+	while (n > 0 && s[n - 1] == '.')
+		n--;
+	if (n == 0 || n >= IMPORT_HOST_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char c = lower(s[i]);
+
+		if (!is_letter(c) && !is_digit(c) && c != '.' && c != '-' && c != '_' && c != ':' && c != '*')
+			return false;
+		letter = letter || is_letter(c);
+		out[i] = c;
+	}
+	out[n] = '\0';
+	address = import_host_is_address(out);
+	return (letter && memchr(s, ':', n) == NULL && s[0] != '-' && s[0] != '.') || address;
+}
+
+/* Digits up to n: a port. 0: none. */
+static unsigned
+port_of(const char *s, size_t n)
+{
+	unsigned v = 0;
+
+	if (n == 0 || n > 5)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_digit(s[i]))
+			return 0;
+		v = v * 10 + (unsigned)(s[i] - '0');
+	}
+	return v <= 65535 ? v : 0;
+}
+
+static void
+emit(const struct scan *sc, const char *host, size_t n, enum import_ref_form form, const char *scheme, unsigned port, int says)
+{
+	char copy[IMPORT_HOST_MAX];
+	struct import_ref r = { .host = copy, .scheme = scheme, .form = form, .port = port, .meant = says > 0 };
+
+	if (host_copy(host, n, copy) && !import_host_is_self(copy))
+		sc->fn(sc->arg, &r);
+}
+
+/* host, host:port, [v6]:port, user:pass@host:port, host:port/path. */
+static void
+authority(const struct scan *sc, const char *s, size_t n, const char *scheme, int says)
+{
+	size_t cut = strcspn(s, "/?#\\"), colon;
+	const char *at;
+	enum import_ref_form form = scheme[0] != '\0' ? IMPORT_REF_URL : IMPORT_REF_BARE;
+	unsigned port = 0;
+
+	if (cut < n && scheme[0] == '\0' && cut > 0 && memchr(s, ':', cut) == NULL)
+		return;                 /* a path, or an image */
+	n = FL_MIN(n, cut);
+	at = memrchr(s, '@', n);
+	if (at != NULL) {
+		if (scheme[0] == '\0' && memchr(s, ':', (size_t)(at - s)) == NULL && memchr(at, ':', n - (size_t)(at - s)) == NULL)
+			return;         /* an address of mail */
+		n -= (size_t)(at + 1 - s);
+		s = at + 1;
+	}
+	if (n > 2 && s[0] == '[') {
+		const char *close = memchr(s, ']', n);
+
+		if (close != NULL) {
+			size_t rest = n - (size_t)(close - s) - 1;
+
+			port = rest > 1 && close[1] == ':' ? port_of(close + 2, rest - 1) : 0;
+			emit(sc, s + 1, (size_t)(close - s) - 1, port != 0 ? FL_MAX(form, IMPORT_REF_PORT) : form, scheme, port, says);
+		}
+		return;
+	}
+	for (colon = n; colon > 0 && s[colon - 1] != ':'; colon--)
+		;
+	if (colon > 0) {
+		port = port_of(s + colon, n - colon);
+		if (port == 0)
+			return;
+		n = colon - 1;
+		form = FL_MAX(form, IMPORT_REF_PORT);
+	}
+	emit(sc, s, n, form, scheme, port, says);
+}
+
+static bool
+before_host(const char *word, size_t n)
+{
+	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts",
+	    "-u", "--url",
+		"--server", "-H", "--hostname", "getent", "wait-for", "wait-for-it", "wait-for-it.sh", "./wait-for-it.sh", "-wait", "--wait",
+		"--bootstrap-server",
+		"--broker-list", "--endpoint", "--endpoints", "--addr", "--address", NULL };
+	char copy[32];
+
+	if (n >= sizeof(copy))
+		return false;
+	memcpy(copy, word, n);
+	copy[n] = '\0';
+	return is_one_of(copy, words) || (copy[0] == '-' && import_ref_key(copy) > 0);
+}
+
+/* scheme://..., perhaps with something before it, as in jdbc:postgresql://. */
+static bool
+url(const struct scan *sc, const char *word, size_t n, int says)
+{
+	char scheme[24];
+	const char *p = memmem(word, n, "://", 3), *from = p;
+	size_t len = 0;
+
+	if (p == NULL)
+		return false;
+	while (from > word && (is_letter(from[-1]) || is_digit(from[-1]) || from[-1] == '+' || from[-1] == '_' || from[-1] == '-' || from[-1] == '.'))
+		from--;
+	for (; from + len < p && len < sizeof(scheme) - 1; len++)
+		scheme[len] = lower(from[len]);
+	scheme[len] = '\0';
+	if (len > 0 && !scheme_is_local(scheme) && p + 3 < word + n)
+		authority(sc, p + 3, n - (size_t)(p + 3 - word), scheme, says);
+	return true;
+}
+
+static bool
+is_probe(const char *word, size_t n)
+{
+	static const char *const words[] = { "nc", "ncat", "netcat", "telnet", "tcping", "wait-for", "wait-for-it", "/bin/nc" };
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
+		if (strlen(words[i]) == n && memcmp(words[i], word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One word, between separators; prev is the word before it. */
+static void
+word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size_t prev_n, const char *next)
+{
+	const char *eq = memchr(w, '=', n), *slashes = memmem(w, n, "://", 3);
+	int says = sc->key_says;
+	unsigned port;
+	char key[64];
+
+	if (eq != NULL && (slashes == NULL || eq < slashes) && eq > w) {
+		size_t klen = FL_MIN((size_t)(eq - w), sizeof(key) - 1);
+		struct scan inner = *sc;
+
+		memcpy(key, w, klen);
+		key[klen] = '\0';
+		says = import_ref_key(key);
+		inner.key_says = says == 0 && sc->key_says > 0 && slashes != NULL ? 1 : says;
+		if (says >= 0)
+			word_refs(&inner, eq + 1, n - (size_t)(eq + 1 - w), "", 0, next);
+		return;
+	}
+	if (prev_n > 1 && prev[0] == '-' && prev_n < sizeof(key)) {
+		memcpy(key, prev, prev_n);
+		key[prev_n] = '\0';
+		if (import_ref_key(key) < 0)
+			return;
+	}
+	if (n > 4 && strncasecmp(w, "tcp:", 4) == 0 && w[4] != '/') {
+		w += 4;
+		n -= 4;
+		says = 1;
+	}
+	if (n == 0 || url(sc, w, n, says))
+		return;
+	port = port_of(next, strspn(next, "0123456789"));
+	if (n > 9 && memcmp(w, "/dev/tcp/", 9) == 0) {
+		emit(sc, w + 9, strcspn(w + 9, "/ "), IMPORT_REF_PORT, "", 0, 1);
+		return;
+	}
+	if (sc->probing > 0 && port != 0 && strchr(" \t\n;)\"'", next[strspn(next, "0123456789")]) != NULL && memchr(w, ':', n) == NULL &&
+	    w[0] != '-') {
+		emit(sc, w, n, IMPORT_REF_PORT, "", port, before_host(prev, prev_n));
+		return;
+	}
+	if (memchr(w, ':', n) != NULL || memchr(w, '@', n) != NULL || w[0] == '[')
+		authority(sc, w, n, "", says);
+	else if (sc->script ? before_host(prev, prev_n) : says > 0)
+		authority(sc, w, n, "", sc->script ? 1 : says);
+	else if (memmem(w, n, ".svc", 4) != NULL)
+		authority(sc, w, n, "", says);
+}
+
+void
+import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, void *arg)
+{
+	static const char separators[] = " \t\r\n,;\"'()<>|`{}&!";
+	struct scan sc = { .key = key, .key_says = import_ref_key(key), .script = script, .fn = fn, .arg = arg };
+	const char *p = value, *end = value + strnlen(value, VALUE_MAX), *prev = "";
+	size_t prev_n = 0;
+
+	if (sc.key_says < 0)
+		return;
+	while (p < end) {
+		size_t n;
+		const char *next;
+
+		p += strspn(p, separators);
+		n = FL_MIN(strcspn(p, separators), (size_t)(end > p ? end - p : 0));
+		if (n == 0)
+			return;
+		next = p + n + strspn(p + n, " \t\"'");
+		sc.probing = script && is_probe(p, n) ? PROBE_WORDS : sc.probing - (sc.probing > 0);
+		if (n < 1024)
+			word_refs(&sc, p, n, prev, prev_n, next);
+		prev = p;
+		prev_n = n;
+		p += n;
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * import_sockets.h - who talks to whom by sockets: dumps of ss, /proc/net/tcp and conntrack, of one host or of many, and what the
+ * collector of `graph watch` sees live.
+ *
+ * 1. The end whose port is listened on is the server; conntrack's first tuple is the client's whatever the ports, and its reply tuple
+ *    says who it really reached. Where nobody says, the registered port is the server's.
+ * 2. A connection that both hosts saw is one line, counted once.
+ * 3. An address that no dump, file of hosts or manifest names stays an address: its name may be learned later.
+ */
+#ifndef GRAPH_IMPORT_SOCKETS_H
+#define GRAPH_IMPORT_SOCKETS_H
+
+#include "graph/import_say.h"
+
+/* An end of a connection: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+struct import_addr {
+	uint8_t ip[16];
+	uint16_t port;
+};
+
+/* One socket, as a host's kernel has it. */
+struct import_socket {
+	struct import_addr local, peer;
+	bool listening;
+	bool failed;                    /* SYN_SENT: nobody answered */
+	bool opened;                    /* it is known that this end opened the connection: SYN_SENT */
+	const char *process;            /* "" not known */
+	uint32_t pid;                   /* 0 */
+	const char *unit;               /* unit or container, "" */
+};
+
+/* A connection as a tracker has it: from and to by the first packet; reached is who answered, returned whom the answers go to. */
+struct import_track {
+	struct import_addr from, to, reached, returned;
+	bool udp, answered;
+	int64_t when;                   /* 0: not known */
+};
+
+/*
+ * A host (or a network namespace) whose sockets follow. name: "" not known; perhaps: its name if several dumps differ in it.
+ * The same name again is the same host.
+ */
+struct import_host;
+struct import_host *import_sockets_host(struct import *im, const char *source, const char *name, const char *perhaps);
+/* The host of a dump, by the name of im->file. */
+struct import_host *import_sockets_file_host(struct import *im, const char *source);
+void import_sockets_seen(struct import *im, struct import_host *h, const struct import_socket *s, struct import_at at);
+void import_sockets_tracked(struct import *im, struct import_host *h, const struct import_track *t, struct import_at at);
+int import_sockets_finish(struct import *im);
+void import_sockets_fini(struct import *im);
+
+/* import_ss.c, import_conntrack.c */
+void import_ss_add(struct import *im);
+void import_proc_net_add(struct import *im);
+void import_conntrack_add(struct import *im);
+
+/* import_addr.c: "10.0.0.5", "[::1]", "::ffff:10.0.0.5", "*", perhaps with %interface; n bytes. The port is untouched. */
+bool import_addr_parse(const char *s, size_t n, struct import_addr *ret);
+/* "10.0.0.5:80" or "[2001:db8::1]:80"; port 0 is left out. out of 64 bytes; returns out. */
+char *import_addr_text(const struct import_addr *a, char *out);
+bool import_addr_is_loopback(const struct import_addr *a);
+bool import_addr_is_any(const struct import_addr *a);
+bool import_addr_is_private(const struct import_addr *a);
+
+#endif

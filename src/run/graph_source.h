@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* graph_source.h - the files that the words of a command line stand for, read as a whole: folders, standard input, compressed ones. */
+#ifndef RUN_GRAPH_SOURCE_H
+#define RUN_GRAPH_SOURCE_H
+
+#include "run/graph_ask.h"
+
+struct graph_source_file {
+	char *name;                     /* as it was given; "NAME/FILE" for one of a folder */
+	struct buf bytes;
+	int64_t mtime;                  /* ns since 1970; 0: not a file */
+};
+struct graph_source {
+	unsigned count, room;
+	struct graph_source_file *files;
+};
+
+/* Read them all. 0, or -errno with r->error. graph_source_fini() it in any case. */
+int graph_source_read(struct graph_source *s, const char *const *words, unsigned count, struct graph_reply *r);
+/* The same for bytes that came otherwise. name: NULL is "request". */
+int graph_source_body(struct graph_source *s, const char *name, const struct buf *body, struct graph_reply *r);
+void graph_source_fini(struct graph_source *s);
+
+#endif

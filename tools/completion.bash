@@ -70,7 +70,7 @@ _faultline()
 	command=${positional[0]:-}
 	level=("$program")
 	[[ -n $command ]] && level+=("$command")
-	if [[ $command == line || $command == toxic || $command == trace ]]; then
+	if [[ $command == line || $command == toxic || $command == trace || $command == graph ]]; then
 		_faultline_positional "$command" "${positional[1]:-}"
 		verb=${positional[1]:-}
 		[[ -n $verb ]] && level+=("$verb")
@@ -91,13 +91,17 @@ _faultline()
 	case $command.$verb in
 	. | help.)
 		_faultline_reply "$(_faultline_commands "$program") help" ;;
-	line. | toxic. | trace.)
+	line. | toxic. | trace. | graph.)
 		_faultline_reply "$(_faultline_commands "$program" "$command")" ;;
 	line.create | line.new | line.list | line.ls) ;;
 	line.*)
 		_faultline_reply "$(_faultline_names "$program" line list)" ;;
 	toxic.types)
 		_faultline_reply "$(_faultline_types "$program")" ;;
+	graph.show | graph.impact | graph.plan)
+		_faultline_reply "$(_faultline_names "$program" graph query services)" ;;
+	graph.fact)
+		((${#positional[@]} == 2)) && _faultline_reply "set register list" ;;
 	toxic.*)
 		case ${#positional[@]}.$verb in
 		2.*)

@@ -39,18 +39,25 @@ default_store(char *path)
 	return n > 0 && n < PATH_BYTES;
 }
 
+/* Of PATH_BYTES. 0, or -EINVAL after a message. */
+static int
+store_path(const struct cli_args *a, char *path)
+{
+	const char *given = cli_args_value(a, "store");
+
+	if (given != NULL ? snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES : default_store(path))
+		return 0;
+	return cli_args_refuse(a, "there is no HOME to keep the map in: say --store FILE");
+}
+
 static int
 open_store(const struct cli_args *a, bool write, struct past **ret)
 {
-	const char *given = cli_args_value(a, "store");
 	char path[PATH_BYTES], error[256];
-	struct past_opts o = { .path = given, .read_only = !write };
+	struct past_opts o = { .path = path, .read_only = !write };
 
-	if (given == NULL) {
-		if (!default_store(path))
-			return cli_args_refuse(a, "there is no HOME to keep the map in: say --store FILE");
-		o.path = path;
-	}
+	if (store_path(a, path) != 0)
+		return -EINVAL;
 	if (past_open(&o, error, ret) != 0)
 		return cli_args_refuse(a, "%s", error);
 	return 0;
@@ -137,6 +144,14 @@ plan(const struct cli_args *a)
 	return code;
 }
 
+static int
+watch(const struct cli_args *a)
+{
+	char path[PATH_BYTES];
+
+	return store_path(a, path) == 0 ? cmd_graph_watch(a, path) : CMD_USAGE;
+}
+
 #define STORE { 0, "store", "FILE", "the map; default $FAULTLINE_GRAPH, else $XDG_STATE_HOME/faultline/map.db" }
 #define VIEW \
 	STORE, { 0, "at", "TIME", "the map as of then: what was seen in the window before it" }, \
@@ -147,6 +162,7 @@ static const struct cli_opt import_opts[] = { STORE, { 0, "time", "TIME", "when 
 	{ .name = NULL } };
 static const struct cli_opt view_opts[] = { VIEW, { .name = NULL } };
 static const struct cli_opt plan_opts[] = { VIEW,
+	{ 0, "serving", NULL, "until all serve: wait for what is needed to run, not only to start" },
 	{ 0, "up", "SERVICE", "runs already; may be repeated" }, { 0, "crews", "N", "so many steps at once" },
 	{ 0, "assume", "DURATION", "how long those take of whom nobody says; default 30s" },
 	{ 0, "simulate", "RUNS", "draw durations so many times, and say how long it takes then" }, { 0, "seed", "N", "of that; default 1" },
@@ -158,11 +174,20 @@ static const struct cli_opt plan_opts[] = { VIEW,
 	{ 0, "drill", NULL, "keep how long steps take, for later plans" }, { 0, "logs", "FOLDER", "output of commands" },
 	{ 0, "done", "SERVICE", "a person has done that step; may be repeated" },
 	{ 0, "again", "SERVICE", "run that step again; may be repeated" }, { .name = NULL } };
-static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
+static const struct cli_opt lint_opts[] = { VIEW, { 0, "now", "TIME", "how old things were then" },
+	{ 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
 	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
 static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
 	{ 0, "covered", "DURATION", "a client must have been looked at so long before its line is stale; default 0" }, { .name = NULL } };
 static const struct cli_opt alerts_opts[] = { STORE, { 0, "at", "TIME", "as of then; default now" },
+	{ 0, "learn", "DURATION", "learn so long before anything is new; default 7d" },
+	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
+	{ 0, "baseline", "TIME", "what was first seen after that is new, whatever was learned" },
+	{ 0, "gone", "DURATION", "a regular line that was not seen for so long has vanished; default 24h" }, { .name = NULL } };
+static const struct cli_opt watch_opts[] = { STORE, { 0, "every", "DURATION", "how often to look; default 10s" },
+	{ 0, "for", "DURATION", "so long; default until Ctrl-C" }, { 0, "otlp-port", "PORT", "take OTLP traces (4318 is usual; 0: any)" },
+	{ 0, "zipkin-port", "PORT", "take Zipkin v2 spans (9411 is usual; 0: any)" },
+	{ 0, "alert", "TARGET", "webhook=URL, alertmanager=URL, command=TEXT, syslog[=HOST:PORT]; may be repeated" },
 	{ 0, "learn", "DURATION", "learn so long before anything is new; default 7d" },
 	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
 	{ 0, "baseline", "TIME", "what was first seen after that is new, whatever was learned" },
@@ -206,6 +231,8 @@ static const struct cli_verb verbs[] = {
 	{ "coverage", NULL, "", 0, 0, "which faults were tried on which line, and what came of it", view_opts, NULL, coverage },
 	{ "alerts", NULL, "", 0, 0, "lines that are new, vanished, forbidden or cross tiers", alerts_opts,
 	    "  faultline graph alerts\n  faultline graph alerts --baseline 2026-03-01 --json\n", alerts },
+	{ "watch", NULL, "", 0, 0, "take in what there is to see on this host, and tell alerts, until Ctrl-C", watch_opts,
+	    "  faultline graph watch --otlp-port 4318 --alert webhook=http://127.0.0.1:9000/hook\n", watch },
 	{ "ack", NULL, "[LINE]", 0, 2, "silence an alert for a while, or say what the baseline is; alone: list", ack_opts,
 	    "  faultline graph ack 'cart -> bank' --for 7d --why 'on trial'\n  faultline graph ack --baseline now\n", ack },
 	{ "fact", NULL, "[set SUBJECT KEY=VALUE... | register KEY TYPE [MEANING] | list]", 0, CLI_WORDS_MAX,

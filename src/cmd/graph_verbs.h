@@ -13,4 +13,7 @@ void cmd_graph_options(const struct cli_args *a, struct graph_ask *ask);
 /* plan --run, --dry-run, --markdown, --html. returns the exit code. */
 int cmd_graph_conduct(const struct cli_args *a, struct past *p);
 
+/* watch. store: the path of the map. returns the exit code. */
+int cmd_graph_watch(const struct cli_args *a, const char *store);
+
 #endif

@@ -480,7 +480,7 @@ start(struct daemon *d, struct doc **ret_state)
 	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0 || (rc = start_graph(d)) != 0)
 		return rc;
 	d->env = (struct api_env){ .lines = &d->lines, .proxy = d->proxy, .io = d->io, .log = &d->log, .events = &d->events,
-		.calls = &d->calls, .news = &d->news, .trace = &d->trace,
+		.calls = &d->calls, .news = &d->news, .graph = d->graph, .trace = &d->trace,
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;

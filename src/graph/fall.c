@@ -10,86 +10,123 @@
 /* How far ahead memory is asked for: a row's place, and then the row. */
 #define AHEAD_ROW 24
 #define AHEAD_WORDS 12
-/* From below when the edges of the level are more than this part of what is not down, and the level is not small. */
-#define BELOW_EDGES 14
+#define AHEAD_GROUPS 16
+#define PIECE 512                       /* groups that are read at once */
+/* From below when the level is not small, and has so many edges for each node that is not down. */
+#define BELOW_EDGES 4
 #define BELOW_NODES 24
 
 static inline void
 set_down(struct fall *f, uint32_t v)
 {
-	f->down[v / 64] |= UINT64_C(1) << v % 64;
+	f->down[v] = 1;
 }
 
 int
 fall_init(struct fall *f, const struct needs *n, struct arena *keep)
 {
 	*f = (struct fall){ .n = n };
-	f->down = arena_alloc(keep, ((size_t)n->node_count / 64 + 1) * sizeof(*f->down));
-	f->spare = arena_alloc(keep, n->group_count * sizeof(*f->spare));
-	f->spare_init = arena_alloc(keep, n->group_count * sizeof(*f->spare));
+	f->down = arena_alloc(keep, (size_t)n->node_count + 1);
+	f->groups = arena_alloc(keep, n->group_count * sizeof(*f->groups));
+	f->intact = arena_alloc(keep, n->group_count * sizeof(*f->intact));
 	f->order = arena_alloc(keep, ((size_t)n->node_count + 1) * sizeof(*f->order));
 	f->level = arena_alloc(keep, ((size_t)n->node_count + 2) * sizeof(*f->level));
-	if (f->down == NULL || f->spare == NULL || f->spare_init == NULL || f->order == NULL || f->level == NULL)
+	if (f->down == NULL || f->groups == NULL || f->intact == NULL || f->order == NULL || f->level == NULL)
 		return -ENOMEM;
+	f->down[n->node_count] = 1;             /* nobody: the owner of soft groups, who cannot fall */
 	for (uint32_t g = 0; g < n->group_count; g++)
-		f->spare[g] = f->spare_init[g] = (int16_t)((int32_t)n->groups[g].count - (int32_t)n->groups[g].k);
+		f->groups[g] = f->intact[g] = (struct fall_group){ n->groups[g].soft ? n->node_count : n->groups[g].node,
+			(int32_t)n->groups[g].count - (int32_t)n->groups[g].k };
 	return 0;
 }
 
-/* One member less; the group's node falls with the first that is too much (2). Returns the new end of the order. */
-static inline uint32_t
-group_loses(struct fall *f, uint32_t g, uint32_t tail)
-{
-	if (f->spare[g]-- != 0)
-		return tail;
-	const struct needs_group *group = &f->n->groups[g];
+/*
+ * How a level is read. Nodes are numbered by a search like this one (csr.h), so a level is mostly runs of numbers, and the rows of a run are one
+ * long row; the end of each would be guessed wrong by the processor. For the same reason nothing is asked of a neighbour that could
+ * be counted instead: half of the answers would surprise it. What will be read soon is asked for early.
+ */
+struct reader {
+	const uint32_t *order, *at, *row;
+	uint32_t i, to;                 /* of the order */
+	uint32_t first, end;            /* of the row: the next run's */
+};
 
-	if (!group->soft && !fall_is_down(f, group->node)) {
-		set_down(f, group->node);
-		f->order[tail++] = group->node;
-	}
-	return tail;
+static inline bool
+next_run(struct reader *r)
+{
+	if (r->i == r->to)
+		return false;
+	uint32_t last = r->order[r->i++];
+
+	r->first = r->at[last];
+	for (; r->i < r->to && r->order[r->i] == last + 1; r->i++)
+		last++;
+	r->end = r->at[last + 1];
+	if (r->i + AHEAD_ROW < r->to)
+		__builtin_prefetch(&r->at[r->order[r->i + AHEAD_ROW]]);
+	if (r->i + AHEAD_WORDS < r->to)
+		__builtin_prefetch(&r->row[r->at[r->order[r->i + AHEAD_WORDS]]]);
+	return true;
 }
 
-/* The groups that the nodes of a level are members of. */
+/* A piece of the level's groups, one after the other, so that their counters can be asked for early however short the rows are. */
+static uint32_t
+gather(struct reader *r, uint32_t *piece)
+{
+	uint32_t n = 0;
+
+	while (n < PIECE && (r->first < r->end || next_run(r))) {
+		uint32_t count = FL_MIN(r->end - r->first, PIECE - n);
+
+		for (uint32_t i = 0; i < count; i++)
+			piece[n + i] = r->row[r->first + i];
+		n += count;
+		r->first += count;
+	}
+	return n;
+}
+
+/* The groups that the nodes of a level are members of: one member less; the group's node falls with the first that is too much (2). */
 static uint32_t
 lose_groups(struct fall *f, uint32_t from, uint32_t to, uint32_t tail)
 {
-	const struct needs *n = f->n;
+	uint32_t *order = f->order, piece[PIECE + AHEAD_GROUPS] = { 0 };
+	uint8_t *down = f->down;
+	struct fall_group *groups = f->groups;
+	struct reader r = { .order = order, .at = f->n->in_at, .row = f->n->in, .i = from, .to = to };
 
-	for (uint32_t i = from; i < to; i++) {
-		uint32_t v = f->order[i];
+	for (uint32_t n; (n = gather(&r, piece)) > 0;) {
+		for (uint32_t i = 0; i < n; i++) {
+			struct fall_group *g = &groups[piece[i]];
 
-		if (i + AHEAD_ROW < to)
-			__builtin_prefetch(&n->use_hard_end[f->order[i + AHEAD_ROW]]);
-		for (uint32_t w = n->use_hard_end[v]; w < n->use_at[v + 1] && needs_tag(n->use[w]) == NEEDS_GROUP; w++)
-			tail = group_loses(f, needs_id(n->use[w]), tail);
+			__builtin_prefetch(&groups[piece[i + AHEAD_GROUPS]]);
+			uint32_t v = g->owner;
+			bool hit = (g->spare-- == 0) & !down[v];
+
+			order[tail] = v;
+			tail += hit;
+			down[v] |= hit;
+		}
 	}
 	return tail;
 }
 
-/* Who needs one of the level hard. No branch on who is down already: half of the guesses would be wrong. */
+/* Who needs one of the level hard. */
 static uint32_t
 from_above(struct fall *f, uint32_t from, uint32_t to, uint32_t tail)
 {
-	const struct needs *n = f->n;
+	const uint32_t *row = f->n->hard;
 	uint32_t *order = f->order;
-	uint64_t *down = f->down;
+	uint8_t *down = f->down;
+	struct reader r = { .order = order, .at = f->n->hard_at, .row = row, .i = from, .to = to };
 
-	for (uint32_t i = from; i < to; i++) {
-		uint32_t v = order[i];
-
-		if (i + AHEAD_ROW < to)
-			__builtin_prefetch(&n->use_at[order[i + AHEAD_ROW]]);
-		if (i + AHEAD_WORDS < to)
-			__builtin_prefetch(&n->use[n->use_at[order[i + AHEAD_WORDS]]]);
-		for (uint32_t w = n->use_at[v]; w < n->use_hard_end[v]; w++) {
-			uint32_t u = n->use[w];
-			uint64_t word = down[u / 64], bit = UINT64_C(1) << u % 64;
+	while (next_run(&r)) {
+		for (uint32_t w = r.first; w < r.end; w++) {
+			uint32_t u = row[w];
 
 			order[tail] = u;
-			tail += (word & bit) == 0;
-			down[u / 64] = word | bit;
+			tail += !down[u];
+			down[u] = 1;
 		}
 	}
 	return tail;
@@ -100,21 +137,23 @@ static uint32_t
 from_below(struct fall *f, uint32_t tail)
 {
 	const struct needs *n = f->n;
-	uint32_t found = tail, words = n->node_count / 64 + 1;
+	uint32_t found = tail;
 
-	for (uint32_t w = 0; w < words; w++) {
-		uint64_t up = ~f->down[w];
+	for (uint32_t v = 0; v < n->node_count; v++) {
+		uint64_t eight;
 
-		if (w == words - 1)
-			up &= (UINT64_C(1) << n->node_count % 64) - 1;
-		for (; up != 0; up &= up - 1) {
-			uint32_t v = w * 64 + (uint32_t)__builtin_ctzll(up);
-
-			for (uint32_t i = n->dep_at[v]; i < n->dep_hard_end[v]; i++) {
-				if (fall_is_down(f, n->dep[i])) {
-					f->order[found++] = v;
-					break;
-				}
+		/* Where all is down, eight at a time. */
+		for (; v % 8 == 0 && v + 8 <= n->node_count; v += 8) {
+			memcpy(&eight, f->down + v, sizeof(eight));
+			if (eight != UINT64_C(0x0101010101010101))
+				break;
+		}
+		if (v == n->node_count || f->down[v])
+			continue;
+		for (uint32_t i = n->dep_at[v]; i < n->dep_hard_end[v]; i++) {
+			if (f->down[n->dep[i]]) {
+				f->order[found++] = v;
+				break;
 			}
 		}
 	}
@@ -132,11 +171,8 @@ below_is_cheaper(const struct fall *f, uint32_t from, uint32_t to)
 	if (to - from <= n->node_count / BELOW_NODES)
 		return false;
 	for (uint32_t i = from; i < to; i++)
-		edges += n->use_hard_end[f->order[i]] - n->use_at[f->order[i]];
-	/* The edges of the rest, if they are as many as on average. */
-	uint64_t all = n->dep_at[n->node_count];
-
-	return edges > (uint64_t)((double)all * (double)rest / (double)n->node_count) / BELOW_EDGES;
+		edges += n->hard_at[f->order[i] + 1] - n->hard_at[f->order[i]];
+	return edges > rest * BELOW_EDGES;
 }
 
 void
@@ -172,16 +208,16 @@ fall_undo(struct fall *f, uint32_t count)
 
 	fl_assert(count <= f->count);
 	if (count == 0 && f->count > n->node_count / 8) {
-		memset(f->down, 0, ((size_t)n->node_count / 64 + 1) * sizeof(*f->down));
-		memcpy(f->spare, f->spare_init, n->group_count * sizeof(*f->spare));
+		memset(f->down, 0, n->node_count);
+		memcpy(f->groups, f->intact, n->group_count * sizeof(*f->groups));
 		f->count = 0;
 	}
 	while (f->count > count) {
 		uint32_t v = f->order[--f->count];
 
-		f->down[v / 64] &= ~(UINT64_C(1) << v % 64);
-		for (uint32_t w = n->use_hard_end[v]; w < n->use_at[v + 1] && needs_tag(n->use[w]) == NEEDS_GROUP; w++)
-			f->spare[needs_id(n->use[w])]++;
+		f->down[v] = 0;
+		for (uint32_t w = n->in_at[v]; w < n->in_at[v + 1]; w++)
+			f->groups[n->in[w]].spare++;
 	}
 	while (f->level_count > 0 && f->level[f->level_count - 1] >= count)
 		f->level_count--;

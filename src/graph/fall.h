@@ -7,7 +7,7 @@
  * difference to who is down.
  *
  * 1. order[0 .. count) are those who are down, in levels: level h begins at level[h]. Levels are exact only for what was pushed at once.
- * 2. spare[g] is how many members of g may still go down before it falls; below zero it has fallen. Soft groups are counted as well,
+ * 2. The spare of a group is how many of its members may still go down before it falls; below zero it has fallen. Soft groups are counted as well,
  *    but nobody falls with them.
  * 3. fall_undo() leaves exactly what was before the push.
  *
@@ -19,11 +19,16 @@
 
 #include "graph/needs.h"
 
+/* What is asked of a group, in one line of the cache. */
+struct fall_group {
+	uint32_t owner;                 /* node_count, which is nobody, for a soft one */
+	int32_t spare;                  /* (2) */
+};
 struct fall {
 	const struct needs *n;
-	uint64_t *down;                 /* bitmap */
-	int16_t *spare;                 /* by group */
-	int16_t *spare_init;
+	uint8_t *down;                  /* by node: 1, or 0. A bitmap would be smaller, but its words would wait for each other */
+	struct fall_group *groups;      /* by group */
+	struct fall_group *intact;      /* the same when nobody is down */
 	uint32_t *order, *level;
 	uint32_t count, level_count;
 };
@@ -38,7 +43,7 @@ void fall_undo(struct fall *f, uint32_t count);
 static inline bool
 fall_is_down(const struct fall *f, uint32_t v)
 {
-	return (f->down[v / 64] >> v % 64 & 1) != 0;
+	return f->down[v] != 0;
 }
 
 #endif

@@ -21,7 +21,8 @@ impact_init(struct impact *im, const struct needs *n, struct arena *keep)
 	im->hop = arena_alloc(keep, n->node_count * sizeof(*im->hop));
 	if (im->weak == NULL || im->spare_up == NULL || im->weak_order == NULL || im->weak_level == NULL || im->hop == NULL)
 		return -ENOMEM;
-	memcpy(im->spare_up, im->fall.spare_init, n->group_count * sizeof(*im->spare_up));
+	for (uint32_t g = 0; g < n->group_count; g++)
+		im->spare_up[g] = im->fall.intact[g].spare;
 	return 0;
 }
 
@@ -33,7 +34,7 @@ restore_groups(struct impact *im, const uint32_t *nodes, uint32_t count)
 
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t w = n->use_hard_end[nodes[i]]; w < n->use_at[nodes[i] + 1] && needs_tag(n->use[w]) == NEEDS_GROUP; w++)
-			im->spare_up[needs_id(n->use[w])] = im->fall.spare_init[needs_id(n->use[w])];
+			im->spare_up[needs_id(n->use[w])] = im->fall.intact[needs_id(n->use[w])].spare;
 }
 
 static void
@@ -44,8 +45,9 @@ forget(struct impact *im)
 
 	if (hit > n->node_count / 8) {
 		memset(im->weak, 0, ((size_t)n->node_count / 64 + 1) * sizeof(*im->weak));
-		memcpy(im->spare_up, im->fall.spare_init, n->group_count * sizeof(*im->spare_up));
-	} else if (!n->plain) {
+		for (uint32_t g = 0; g < n->group_count && n->any_soft; g++)
+			im->spare_up[g] = im->fall.intact[g].spare;
+	} else if (n->any_soft) {
 		restore_groups(im, im->fall.order, im->fall.count);
 		restore_groups(im, im->weak_order, im->weak_count);
 		for (uint32_t i = 0; i < im->weak_count; i++)
@@ -131,7 +133,7 @@ impact_run(struct impact *im, const uint32_t *failed, uint32_t count)
 	forget(im);
 	fall_push(&im->fall, failed, count);
 	im->hops = im->fall.level_count;
-	if (!im->fall.n->plain)
+	if (im->fall.n->any_soft)
 		find_weak(im);
 }
 
@@ -149,7 +151,7 @@ know_hops(struct impact *im)
 	for (uint32_t h = 0; h < f->level_count; h++)
 		for (uint32_t i = f->level[h]; i < f->level[h + 1]; i++)
 			im->hop[f->order[i]] = h;
-	for (uint32_t h = 0; h < im->hops && !f->n->plain; h++)
+	for (uint32_t h = 0; h < im->hops && f->n->any_soft; h++)
 		for (uint32_t i = im->weak_level[h]; i < im->weak_level[h + 1]; i++)
 			im->hop[im->weak_order[i]] = h;
 	im->hop_known = true;
@@ -266,10 +268,10 @@ impact_risks(const struct impact *im, struct impact_risk *ret, uint32_t max)
 			uint32_t id = needs_id(n->use[w]);
 			const struct needs_group *g = &n->groups[id];
 
-			if (g->soft || f->spare[id] < 0 || fall_is_down(f, g->node) || !first_lost(im, g, v))
+			if (g->soft || f->groups[id].spare < 0 || fall_is_down(f, g->node) || !first_lost(im, g, v))
 				continue;
 			if (found < max)
-				ret[found] = (struct impact_risk){ id, (uint32_t)(f->spare[id] + (int32_t)g->k), f->spare[id] == 0 };
+				ret[found] = (struct impact_risk){ id, (uint32_t)(f->groups[id].spare + (int32_t)g->k), f->groups[id].spare == 0 };
 			found++;
 		}
 	}

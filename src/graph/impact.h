@@ -21,7 +21,7 @@ struct impact {
 	struct fall fall;
 	bool soft_spreads;
 	uint64_t *weak;                 /* degraded ones, a bitmap */
-	int16_t *spare_up;              /* by group: members up less K */
+	int32_t *spare_up;              /* by group: members up less K */
 	uint32_t *weak_order, *weak_level;      /* degraded ones by hop; where each hop begins */
 	uint32_t weak_count;
 	uint32_t hops;                  /* levels of both */

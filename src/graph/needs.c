@@ -177,14 +177,41 @@ make_rows(struct making *m, struct rows *r, bool forward)
 	return 0;
 }
 
-static bool
-is_plain(const struct needs_spec *s)
+/* The words of one tag of all rows, without it. */
+static int
+pick(struct making *m, const struct rows *r, enum needs_tag tag, const uint32_t **ret_at, const uint32_t **ret_words)
 {
-	bool plain = s->group_count == 0;
+	uint32_t n = m->spec->node_count, count = 0, *at = csr_numbers(m->keep, (size_t)n + 1), *words;
 
-	for (uint32_t i = 0; i < s->edge_count && plain; i++)
-		plain = !soft(s, i);
-	return plain;
+	if (at == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < r->at[n]; i++)
+		count += needs_tag(r->words[i]) == tag;
+	words = csr_numbers(m->keep, count);
+	if (words == NULL)
+		return -ENOMEM;
+	count = 0;
+	for (uint32_t v = 0; v < n; v++) {
+		for (uint32_t i = r->at[v]; i < r->at[v + 1]; i++)
+			if (needs_tag(r->words[i]) == tag)
+				words[count++] = needs_id(r->words[i]);
+		at[v + 1] = count;
+	}
+	*ret_at = at;
+	*ret_words = words;
+	return 0;
+}
+
+static bool
+any_soft(const struct needs_spec *s)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < s->edge_count && !found; i++)
+		found = soft(s, i);
+	for (uint32_t g = 0; g < s->group_count && !found; g++)
+		found = s->groups[g].soft;
+	return found;
 }
 
 /* What to make it of, and the spec's number of each group afterwards (scratch). */
@@ -196,10 +223,11 @@ build(struct making *m)
 	if (!sane(m->spec))
 		return -EINVAL;
 	m->n = arena_alloc(m->keep, sizeof(*m->n));
-	if (m->n == NULL || make_groups(m) != 0 || make_rows(m, &dep, true) != 0 || make_rows(m, &use, false) != 0)
+	if (m->n == NULL || make_groups(m) != 0 || make_rows(m, &dep, true) != 0 || make_rows(m, &use, false) != 0 ||
+	    pick(m, &use, NEEDS_HARD, &m->n->hard_at, &m->n->hard) != 0 || pick(m, &use, NEEDS_GROUP, &m->n->in_at, &m->n->in) != 0)
 		return -ENOMEM;
 	m->n->node_count = m->spec->node_count;
-	m->n->plain = is_plain(m->spec);
+	m->n->any_soft = any_soft(m->spec);
 	m->n->dep_at = dep.at;
 	m->n->dep_hard_end = dep.hard_end;
 	m->n->dep = dep.words;

@@ -28,11 +28,14 @@ struct needs_group {
 };
 struct needs {
 	uint32_t node_count, group_count;
-	bool plain;                     /* neither groups nor soft needs */
+	bool any_soft;                  /* lines or groups: without one nobody is ever degraded */
 	const uint32_t *dep_at, *dep_hard_end;  /* node_count + 1, node_count: the row of v is dep[dep_at[v]] .. dep[dep_at[v + 1] - 1] */
 	const uint32_t *dep;            /* what v needs */
 	const uint32_t *use_at, *use_hard_end;
 	const uint32_t *use;            /* who needs v */
+	/* The same once more for those who ask nothing else: users that need v hard, and groups that v is in, without tags, without gaps. */
+	const uint32_t *hard_at, *hard;         /* node_count + 1 */
+	const uint32_t *in_at, *in;             /* node_count + 1 */
 	const struct needs_group *groups;
 	const uint32_t *members;        /* nodes */
 	const uint32_t *group_of;       /* groups of an estate: its number there; NULL otherwise */

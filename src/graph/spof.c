@@ -113,11 +113,11 @@ spof_shared(struct fall *f, struct arena *scratch, struct spof_shared *ret, uint
 			for (uint32_t w = n->use_hard_end[d]; w < n->use_at[d + 1] && needs_tag(n->use[w]) == NEEDS_GROUP; w++) {
 				uint32_t g = needs_id(n->use[w]);
 
-				if (seen[g] == v + 1 || f->spare[g] >= 0 || f->spare_init[g] == 0 || n->groups[g].node == v)
+				if (seen[g] == v + 1 || f->groups[g].spare >= 0 || f->intact[g].spare == 0 || n->groups[g].node == v)
 					continue;
 				seen[g] = v + 1;
 				if (found < max)
-					ret[found] = (struct spof_shared){ g, v, (uint32_t)(f->spare_init[g] - f->spare[g]) };
+					ret[found] = (struct spof_shared){ g, v, (uint32_t)(f->intact[g].spare - f->groups[g].spare) };
 				found++;
 			}
 		}

@@ -78,6 +78,8 @@ def brief(measure, r):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
     if measure == "match":
         return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
+    if measure == "spans":
+        return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
     if measure == "past":
         return "diff %.1f ms CPU, %.0f MB, %.2f B an episode" % (r["diff_ms"], r["bytes"] / 1e6, r["bytes_per_episode"])
     if measure == "policy":
@@ -217,6 +219,15 @@ def check_rows(bench):
     return out
 
 
+def span_rows(bench):
+    return [
+        alone(bench, "spans to lines, OTLP in protobuf, one core", ">= 1,000,000/s", 1e6, True, "spans", lambda r: r["pb_per_s"], "%.0f/s", 1),
+        alone(bench, "spans to lines, OTLP in JSON, one core", ">= 300,000/s", 3e5, True, "spans", lambda r: r["json_per_s"], "%.0f/s", 1),
+        alone(bench, "the same: memory of the engine, of 128 MiB allowed", "<= 128 MiB", 128, False, "spans", lambda r: r["peak_mib"],
+              "%.0f MiB", 1),
+    ]
+
+
 def policy_rows(bench):
     out = []
     for name, limit, measure, threads in POLICIES:
@@ -313,7 +324,7 @@ def rows(bench):
                      lambda r: r["diff_ms"], "%.1f ms", 1))
     out.append(alone(bench, "map: store of that year, 10 episodes a line and day", "<= 400 MB", 400e6, False, "past", lambda r: r["bytes"], "%.0f MB",
                      1e-6))
-    return out + check_rows(bench) + policy_rows(bench)
+    return out + span_rows(bench) + check_rows(bench) + policy_rows(bench)
 
 
 def markdown(head, lines):

@@ -207,7 +207,7 @@ span_names_note(struct spans *s, uint32_t service, const struct span_attrs *reso
 {
 	static const enum span_key keys[] = { SPAN_KEY_SERVICE_CRITICALITY, SPAN_KEY_SERVICE_VERSION };
 	static const enum span_key environments[] = { SPAN_KEY_ENVIRONMENT_NAME, SPAN_KEY_ENVIRONMENT };
-	static const enum span_key instances[] = { SPAN_KEY_SERVICE_INSTANCE, SPAN_KEY_K8S_POD, SPAN_KEY_HOST_NAME };
+	static const enum span_key instances[] = { SPAN_KEY_SERVICE_INSTANCE, SPAN_KEY_K8S_POD };
 	const struct span_value *v;
 	uint32_t ip, before = s->pods.count, pod;
 

@@ -22,6 +22,12 @@ clock_mono(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+fl_ns
+clock_cpu(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t
 clock_wall(void)
 {

@@ -7,6 +7,7 @@
 
 fl_ns clock_mono(void);                 /* the clock of io_now() */
 int64_t clock_wall(void);               /* ns since 1970, UTC */
+fl_ns clock_cpu(void);                  /* CPU time of this thread */
 
 /*
  * clock_wait - wait until fd has any of the poll() `events`, or the deadline (FL_NEVER: none) passed, or stop_fd is readable.

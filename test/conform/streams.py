@@ -255,6 +255,26 @@ def test_bad_input(t):
     t.check("nobody there", code == 4, out)
 
 
+def test_goes_on(t):
+    """A receiver that is killed and started again with --append keeps what it had; one without forgets it."""
+    for flags, found in ((["--append"], []), ([], ["lost"])):
+        collect = Collect("tcp://127.0.0.1:0", "on.received", *flags)
+        place, log = "tcp://" + collect.address, path("on.received")
+        feeder = subprocess.Popen([PROGRAM, "feed", place, "--log", path("on.sent"), "--count", "20000", "--rate", "20000", "--attempts", "0", "-q"],
+                                  stdout=subprocess.DEVNULL)
+        while os.path.getsize(log) < 60000:
+            time.sleep(0.01)            # between two looks
+        collect.kill()
+        again = Collect(place, "on.received", *flags)
+        t.check("all are taken", feeder.wait(WAIT * 2) == 0)
+        again.stop()
+        _, answer = match("on.sent", "on.received", "--delivery", "at-least-once", "--order", "none")
+        t.check("%s: %s" % (flags, found), answer["findings"] == found and not answer["received_cut"], answer)
+        os.unlink(log)
+    code, _, err = run("collect", "tcp://127.0.0.1:0", "--log", path("on.sent"), "--append", "-q")
+    t.check("the log of another side is refused", code == 2 and "Invalid" in err, err)
+
+
 def test_disk_full(t):
     """A log that cannot be written any more ends the sender and the receiver; what stands in it is good."""
     code, _, err = run("feed", "exec:cat", "--log", "/dev/full", "-q")
@@ -331,5 +351,5 @@ def test_values(t):
 
 if __name__ == "__main__":
     sys.exit(Suite().run([test_clean, test_dropped, test_dropped_and_sent_again, test_duplicated, test_answers_lost, test_corrupted, test_framings,
-                          test_program, test_redis, test_repeatable, test_killed, test_disk_full, test_two_at_once, test_values,
+                          test_program, test_redis, test_repeatable, test_killed, test_goes_on, test_disk_full, test_two_at_once, test_values,
                           test_bad_input]))

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sockdiag.h - the kernel's TCP sockets and its tracked connections, read by netlink. Read-only; nothing is changed on the host.
+ *
+ * A socket of netlink stays in the network namespace that it was opened in, so one open socket per namespace is all that later sweeps
+ * need. Any user may read sockets; other namespaces want CAP_SYS_ADMIN, tracked connections CAP_NET_ADMIN.
+ */
+#ifndef IO_SOCKDIAG_H
+#define IO_SOCKDIAG_H
+
+#include "base/types.h"
+#include <stdbool.h>
+
+/* Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports in host order. */
+struct sockdiag_end {
+	uint8_t ip[16];
+	uint16_t port;
+};
+
+struct sockdiag_socket {
+	struct sockdiag_end local, peer;
+	uint32_t inode, uid;            /* inode 0: it belongs to no process any more (TIME-WAIT) */
+	uint8_t state;                  /* TCP_ESTABLISHED ... of netinet/tcp.h */
+};
+/* Anything but 0 ends the sweep. */
+typedef int sockdiag_fn(void *arg, const struct sockdiag_socket *s);
+
+/* A socket in our own namespace, or in that of a process. >= 0, or -errno. */
+int sockdiag_open(void);
+int sockdiag_open_of(int pid);
+/* Every TCP socket of the namespace, IPv4 and IPv6. 0, -errno, or what fn returned. */
+int sockdiag_sweep(int fd, sockdiag_fn *fn, void *arg);
+
+struct sockdiag_track {
+	struct sockdiag_end from, to, reached, returned;        /* original tuple, reply tuple */
+	uint8_t protocol;               /* IPPROTO_TCP, IPPROTO_UDP */
+	bool answered;
+};
+typedef int sockdiag_track_fn(void *arg, const struct sockdiag_track *t);
+
+/* events: also hear of new connections from now on. >= 0, or -errno: -EPERM, -EPROTONOSUPPORT where there is no tracker. */
+int sockdiag_track_open(bool events);
+/* All that are tracked now; fd was opened without events. 0, -errno, or what fn returned. */
+int sockdiag_track_sweep(int fd, sockdiag_track_fn *fn, void *arg);
+/* What was heard since the last time; does not wait. *ret_lost: how often the kernel had to drop some. */
+int sockdiag_track_events(int fd, sockdiag_track_fn *fn, void *arg, uint64_t *ret_lost);
+
+#endif

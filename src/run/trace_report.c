@@ -8,7 +8,7 @@
 #include "run/trace_svg.h"
 #include <errno.h>
 
-#define MEMORY_MAX ((size_t)1 << 30)
+#define MEMORY_MAX ((size_t)512 << 20)
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
 #define DRAWN_MAX 24u                   /* calls: a page is no place for more */
 #define FINDS_MAX 16u

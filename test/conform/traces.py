@@ -204,6 +204,7 @@ def test_clean(t):
     code, out, err = run("trace", "why", "o-7", "--url", "http://127.0.0.1:%d" % chain.daemon.port)
     t.check("why, of the daemon", code == 0 and "nothing is wrong" in out, (code, out, err))
     status = chain.daemon.get("/v1/status").json
+    t.check("lines say so", all(x["traced"] for x in chain.daemon.get("/v1/lines").json), chain.daemon.get("/v1/lines").text)
     t.check("status counts", status["traced"] >= 120 and status["traced_lost"] == 0, status)
     chain.stop()
     code, why = trace("why", "o-7", chain.file)

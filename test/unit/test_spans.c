@@ -409,6 +409,35 @@ names_that_say_nothing(void **state)
 	rig_free(r);
 }
 
+/* Addresses as libraries write them. */
+static void
+addresses_in_many_forms(void **state)
+{
+	static const struct { const char *attrs, *name; } forms[] = {
+		{ "{\"server.address\":\"dns:///cart.svc:7003\"}", "a > cart.svc ?" },
+		{ "{\"net.peer.name\":\"dns://8.8.8.8/cart.svc\",\"net.peer.port\":7003}", "a > cart.svc ?" },
+		{ "{\"net.peer.name\":\"ipv4:10.0.0.1:80\"}", "a > 10.0.0.1:80 ?" },
+		{ "{\"server.address\":\"[fd00::1]:80\"}", "a > [fd00::1]:80 ?" },
+		{ "{\"server.address\":\"fd00::1\",\"server.port\":80}", "a > [fd00::1]:80 ?" },
+		{ "{\"network.peer.address\":\"::ffff:10.0.0.1\",\"network.peer.port\":80}", "a > 10.0.0.1:80 ?" },
+		{ "{\"http.url\":\"https://user:pw@Bank.Example/pay?x=http://y/\"}", "a > bank.example http" },
+		{ "{\"http.host\":\"bank.example:8443\"}", "a > bank.example ?" },
+		{ "{\"db.system\":\"mongodb\",\"server.address\":\"m1:27017,m2:27017\"}", "a > m1 db" },
+		{ "{\"db.system\":\"postgresql\",\"server.address\":\"/run/pg\",\"db.name\":\"shop\"}", "a > shop db" },
+		{ "{\"server.address\":\"\",\"peer.ipv4\":\"10.0.0.1\",\"peer.port\":\"80\"}", "a > 10.0.0.1:80 ?" },
+		{ "{\"server.address\":\"not a host\",\"rpc.service\":\"Cart\",\"rpc.system\":\"grpc\"}", "a > Cart rpc" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < FL_ARRAY_LEN(forms); i++) {
+		const struct row row = { "a", 0, 1, 0, SPAN_CLIENT, forms[i].attrs, 0, false, 0 };
+		struct rig *r = run(&row, 1);
+
+		RIG_EXPECT(r, forms[i].name);
+		rig_free(r);
+	}
+}
+
 static void
 two_of_one_name_in_two_namespaces(void **state)
 {
@@ -749,6 +778,7 @@ main(void)
 		cmocka_unit_test(an_alias_is_told_when_it_is_learned_later),
 		cmocka_unit_test(a_load_balancer_means_nobody),
 		cmocka_unit_test(names_that_say_nothing),
+		cmocka_unit_test(addresses_in_many_forms),
 		cmocka_unit_test(two_of_one_name_in_two_namespaces),
 		cmocka_unit_test(several_stores_on_one_host),
 		cmocka_unit_test(users_probes_and_strangers),

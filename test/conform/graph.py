@@ -127,9 +127,9 @@ class Case:
         for command in commands:
             if command.startswith(("watch", "import")) or "--run" in command:
                 continue
-            r = subprocess.run(["sh", "-c", f"\"$0\" graph {command} --store \"$1\"" if ">" not in command
-                                else f"\"$0\" graph {command.split('>')[0]} --store \"$1\"", PROGRAM, self.db],
-                               capture_output=True, timeout=LIMIT_SECONDS, check=False, cwd=ROOT)
+            command = re.sub(r" > \S+$", "", command)
+            r = subprocess.run(["sh", "-c", f"\"$0\" graph {command} --store \"$1\"", PROGRAM, self.db], capture_output=True,
+                               timeout=LIMIT_SECONDS, check=False, cwd=ROOT)
             check(r.returncode in (0, 1), f"{command}: {r.returncode} {r.stderr.decode()}")
 
     def prints_for_people(self):

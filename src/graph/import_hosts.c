@@ -453,6 +453,6 @@ import_hosts_end(struct import *im, struct import_host *h, const struct import_a
 	if (server && ret->kind == SIGHT_SERVICE && ret->process[0] == '\0')
 		ret->kind = import_process_kind("", a->port);
 	/* On a host of several services nobody says whose it was (TIME-WAIT has no process): no line rather than one of the host's. */
-	if (!server && o->label_count > 1 && (label == NULL || label[0] == '\0'))
-		ret->name = NULL;
+	if (o->label_count > 1 && (label == NULL || label[0] == '\0') && !(server && import_tally_knows(im, text)))
+		ret->name = server && !import_addr_is_loopback(a) ? import_keep(im, text) : NULL;
 }

@@ -31,6 +31,7 @@ struct sockproc {
 	struct entry **all;
 	uint32_t count, room, next;     /* next: where the scan goes on */
 	uint64_t own;
+	struct entry nobody;            /* holder of what was given up */
 };
 
 static uint64_t
@@ -306,8 +307,8 @@ sockproc_look(struct sockproc *s, unsigned wanted, unsigned links)
 	return used;
 }
 
-const struct sockproc_process *
-sockproc_of(struct sockproc *s, uint32_t inode)
+static struct entry *
+holder(struct sockproc *s, uint32_t inode)
 {
 	struct entry *e = inode != 0 ? map_getn(&s->inodes[0], &inode, sizeof(inode)) : NULL;
 
@@ -316,7 +317,28 @@ sockproc_of(struct sockproc *s, uint32_t inode)
 		if (e != NULL)
 			(void)map_putn(&s->inodes[0], &inode, sizeof(inode), e, NULL);
 	}
-	return e != NULL ? &e->p : NULL;
+	return e;
+}
+
+const struct sockproc_process *
+sockproc_of(struct sockproc *s, uint32_t inode)
+{
+	const struct entry *e = holder(s, inode);
+
+	return e != NULL && e != &s->nobody ? &e->p : NULL;
+}
+
+void
+sockproc_give_up(struct sockproc *s, uint32_t inode)
+{
+	if (holder(s, inode) == NULL)
+		(void)map_putn(&s->inodes[0], &inode, sizeof(inode), &s->nobody, NULL);
+}
+
+bool
+sockproc_is_settled(struct sockproc *s, uint32_t inode)
+{
+	return holder(s, inode) != NULL;
 }
 
 void

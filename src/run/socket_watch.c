@@ -163,7 +163,8 @@ read_sockets(struct socket_watch *w)
 	w->count = 0;
 	for (uint32_t i = 0; i < w->space_count; i++) {
 		struct sweeping x = { .w = w, .space = i };
-		int r = sockdiag_sweep(w->spaces[i].fd, on_socket, &x);
+		/* What is over has no process: it says something only where there is one service, in a container. */
+		int r = sockdiag_sweep(w->spaces[i].fd, i > 0, on_socket, &x);
 
 		if (r != 0)
 			return r;
@@ -189,7 +190,7 @@ unknown(struct socket_watch *w, uint8_t *ports)
 	for (uint32_t i = 0; i < w->count; i++) {
 		const struct seen *x = &w->sockets[i];
 		size_t at = (size_t)x->space << 16 | x->s.local.port;
-		bool known = sockproc_of(w->procs, x->s.inode) != NULL;
+		bool known = sockproc_is_settled(w->procs, x->s.inode);
 
 		if (x->s.state == TCP_LISTEN && known)
 			ports[at / 8] |= (uint8_t)(1u << at % 8);
@@ -214,6 +215,11 @@ find_processes(struct socket_watch *w)
 	w->cost.links = 0;
 	if (n > 0)
 		w->cost.links = sockproc_look(w->procs, n, w->opts.links_max);
+	/* Looked at all of them: what is still not known is not ours to see. */
+	for (uint32_t i = 0; i < w->count && n > 0 && w->cost.links < w->opts.links_max; i++) {
+		if (w->sockets[i].s.inode != 0)
+			sockproc_give_up(w->procs, w->sockets[i].s.inode);
+	}
 	return 0;
 }
 

@@ -125,7 +125,7 @@ pair(const char *server, const char *client, int conns, bool apart, int out)
 static void
 watch_pair(const char *server, const char *client, bool apart)
 {
-	struct socket_watch_opts opts = { .namespaces = true, .track = true };
+	struct socket_watch_opts opts = { .namespaces = true, .track = true, .links_max = 10000000 };
 	struct found f = { .line = false };
 	struct socket_watch *w = NULL;
 	struct buf say;

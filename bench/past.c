@@ -76,7 +76,8 @@ draw_line(struct past_piece *at, int64_t claim, uint32_t episodes)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < episodes && minute < PAST_DAY_MINUTES; i++) {
-		uint32_t length = 1 + draw(1440 / episodes), last = minute + length < PAST_DAY_MINUTES ? minute + length : PAST_DAY_MINUTES;
+		uint32_t length = 1 + draw(1440 / episodes);
+		uint32_t last = minute + length < PAST_DAY_MINUTES ? minute + length : PAST_DAY_MINUTES;
 
 		at[n++] = (struct past_piece){ claim, minute, last, 1 + draw(5000), draw(20) == 0 };
 		minute = last + 2 + draw(1440 / episodes - 2);
@@ -98,8 +99,8 @@ fill_day(struct past *p, int64_t day, uint32_t lines, uint32_t episodes, struct 
 		if (claim % PART != PART - 1 && claim != lines)
 			continue;
 		buf_clear(body);
-		if (n > 0 && (past_pack(pieces, n, body) != 0 || past_do(p, PAST_SEALED_ADD, "iiib", day, (int64_t)(claim / PART), day, buf_data(body),
-		    buf_len(body)) != 0))
+		if (n > 0 && (past_pack(pieces, n, body) != 0 ||
+		    past_do(p, PAST_SEALED_ADD, "iiib", day, (int64_t)(claim / PART), day, buf_data(body), buf_len(body)) != 0))
 			die("a day cannot be packed: %s", past_error(p));
 		count += n;
 		n = 0;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define ROUNDS_MAX 1000
-#define EDGES_MAX 4000000u
+#define EDGES_MAX 16000000u
 
 struct found_edge {
 	uint32_t from, to;
@@ -423,7 +423,7 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 	if (table > (mem->cap_bytes - mem->used_bytes) / 2)
 		return 0;
 	p.first = ret->first;
-	p.edges_max = edges_max(chains, pairs, pair_count);
+	p.edges_max = (uint32_t)FL_MIN((uint64_t)edges_max(chains, pairs, pair_count), (mem->cap_bytes - mem->used_bytes - table) / 80);
 	p.to = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
 	p.id = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
 	p.via = txn_core_array(mem, v, sizeof(uint32_t));

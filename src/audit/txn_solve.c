@@ -18,12 +18,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAIRS_MAX 2000000u
+#define PAIRS_MAX 20000000u
 #define CHOICE_EDGES_MAX 20000000u
 #define ROUNDS_MAX 3000u
 #define CLAUSES_A_ROUND 400u            /* from cycles of any form */
 #define WINDOW_CLAUSES_A_ROUND 20000u   /* from those that (4) bounds */
-#define CONFLICTS_A_ROUND 200000
+#define TURN_EFFORT 1000u               /* of the SAT solver, between its questions whether to go on */
 #define CYCLE_CHOICES_MAX 4096u
 
 struct solver {
@@ -318,6 +318,16 @@ learn(struct solver *s)
 	return clauses > 0 ? clauses : learn_from(s, false, CLAUSES_A_ROUND);
 }
 
+/* The solver asks now and then whether it should stop. */
+static int
+is_spent(void *state)
+{
+	struct solver *s = state;
+
+	s->effort -= FL_MIN(s->effort, (uint64_t)TURN_EFFORT);
+	return s->effort == 0;
+}
+
 static int
 search(struct solver *s, struct txn_solved *ret)
 {
@@ -329,7 +339,6 @@ search(struct solver *s, struct txn_solved *ret)
 
 		ret->rounds = round;
 		if (round > 0) {
-			ccadical_limit(s->sat, "conflicts", CONFLICTS_A_ROUND);
 			int answer = ccadical_solve(s->sat);
 
 			if (answer == 0)
@@ -496,6 +505,7 @@ solve(struct solver *s, struct txn_solved *ret)
 	s->sat = ccadical_init();
 	ccadical_set_option(s->sat, "quiet", 1);
 	ccadical_set_option(s->sat, "phase", 1);                          /* (3) */
+	ccadical_set_terminate(s->sat, s, is_spent);
 	int rc = search(s, ret);
 
 	ccadical_release(s->sat);

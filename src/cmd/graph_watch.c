@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "io/term.h"
 #include "run/graph_alerts.h"
+#include "run/socket_watch.h"
 #include "store/past.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ struct watching {
 	unsigned target_count;
 	struct graph_service *service;
 	struct span_receiver *receiver;
-	struct past *past;              /* for looking at alerts; the service has its own */
+	struct socket_watch *sockets;
+	struct past *past;              /* for sockets and alerts; the service has its own */
 	struct map told;                /* ids that were printed */
 	fl_ns every, lasts;
 	int otlp_port, zipkin_port;
@@ -95,11 +97,16 @@ start(struct watching *w)
 	const struct graph_service_opts so = { .store = w->store, .targets = w->targets, .target_count = w->target_count, .alerts_every = w->every,
 		.ready = nothing, .say = on_said };
 	const struct span_receiver_opts ro = { .otlp_port = w->otlp_port, .zipkin_port = w->zipkin_port, .store = w->store, .say = on_said };
-	const struct past_opts po = { .path = w->store, .read_only = true };
+	const struct past_opts po = { .path = w->store };
+	const struct socket_watch_opts sw = { .host = cli_args_value(w->args, "host"), .namespaces = true, .track = true };
 	char error[SPAN_RECEIVER_ERROR];
+	int rc;
 
 	if (graph_service_start(&so, error, &w->service) != 0 || past_open(&po, error, &w->past) != 0)
 		return cli_args_refuse(w->args, "%s", error);
+	rc = cli_args_has(w->args, "no-sockets") ? 0 : socket_watch_new(&sw, &w->sockets);
+	if (rc != 0)
+		return cli_args_refuse(w->args, "the sockets of this host: %s", strerror(-rc));
 	if (w->otlp_port < 0 && w->zipkin_port < 0)
 		return 0;
 	if (span_receiver_start(&ro, error, &w->receiver) != 0)
@@ -109,6 +116,40 @@ start(struct watching *w)
 	if (w->zipkin_port >= 0)
 		fprintf(stderr, "Zipkin on 127.0.0.1:%d\n", span_receiver_zipkin_port(w->receiver));
 	return 0;
+}
+
+static int
+take_sight(void *ud, const struct sight *s)
+{
+	/* Who needs some of several is concluded from dumps of all hosts, not from one host's moment. */
+	return s->what == SIGHT_GROUP ? 0 : past_sight(ud, s);
+}
+
+/* One look at this host's sockets, which is a batch, and what it cost. What cannot be kept is seen again by the next, if it is still there. */
+static void
+sweep(struct watching *w)
+{
+	const struct past_batch batch = { .now = clock_wall(), .stream = true };
+	struct buf say;
+	int rc;
+
+	if (w->sockets == NULL)
+		return;
+	rc = past_begin(w->past, &batch);
+	if (rc == 0)
+		rc = socket_watch_sweep(w->sockets, batch.now, take_sight, w->past);
+	if (rc == 0)
+		rc = past_commit(w->past, NULL);
+	else
+		past_rollback(w->past);
+	buf_init(&say, 4096);
+	socket_watch_say(w->sockets, &say);
+	if (rc != 0)
+		fprintf(stderr, "faultline graph watch: ALARM: the sockets of this host: %s\n",
+		    past_error(w->past)[0] != '\0' ? past_error(w->past) : strerror(-rc));
+	else
+		fprintf(stderr, "%s\n", buf_str(&say));
+	buf_fini(&say);
 }
 
 static int
@@ -168,6 +209,7 @@ loop(struct watching *w)
 	fl_ns until = w->lasts > 0 ? clock_mono() + w->lasts : FL_NEVER, now;
 
 	do {
+		sweep(w);
 		if (look(w) != 0)
 			return;
 		now = clock_mono();
@@ -192,6 +234,7 @@ cmd_graph_watch(const struct cli_args *a, const char *store)
 		code = w->told.count > 0 ? CMD_FINDING : CMD_HELD;
 	}
 	span_receiver_stop(w->receiver);
+	socket_watch_free(w->sockets);
 	graph_service_stop(w->service);
 	past_close(w->past);
 	map_fini(&w->told);

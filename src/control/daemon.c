@@ -12,10 +12,12 @@
 #include "control/call_tail.h"
 #include "control/event_tail.h"
 #include "control/graph_service.h"
+#include "control/line_sights.h"
 #include "control/span_receiver.h"
 #include "control/news_tail.h"
 #include "control/state.h"
 #include "control/trace_tail.h"
+#include "io/clock.h"
 #include "io/io.h"
 #include "io/signals.h"
 #include "io/thread.h"
@@ -38,6 +40,7 @@
 #define EVENTS_WITHOUT 256u
 #define EVENTS_EVERY_BUSY (20 * FL_MS)
 #define EVENTS_EVERY_IDLE FL_SEC
+#define SIGHTS_EVERY (15 * FL_SEC)     /* of our own lines, to the map */
 #define RECORDS_MAX 4096u               /* of calls, for each worker, between two looks */
 #define TRACES_MAX 65536u               /* messages, likewise */
 #define DRAIN_LOOK (20 * FL_MS)
@@ -66,6 +69,8 @@ struct daemon {
 	bool draining;
 	fl_ns drain_until;
 	fl_ns events_at;
+	struct line_sights sights;
+	fl_ns sights_at;                /* when our own lines are told to the map next */
 };
 
 /* ---- start ---- */
@@ -380,6 +385,23 @@ take_events(struct daemon *d, fl_ns now)
 	d->events_at = now + (busy ? EVENTS_EVERY_BUSY : EVENTS_EVERY_IDLE);
 }
 
+static int
+take_sight(void *ud, const struct sight *s)
+{
+	graph_service_sight(ud, s, 1);
+	return 0;
+}
+
+/* What our own lines have carried, to the map. */
+static void
+tell_sights(struct daemon *d, fl_ns now)
+{
+	if (d->graph == NULL || now < d->sights_at)
+		return;
+	(void)line_sights_tell(&d->sights, &d->lines, clock_wall(), take_sight, d->graph);
+	d->sights_at = now + SIGHTS_EVERY;
+}
+
 static fl_ns
 next_deadline(const struct daemon *d, fl_ns now)
 {
@@ -390,6 +412,8 @@ next_deadline(const struct daemon *d, fl_ns now)
 		at = FL_MIN(at, state_next(d->state));
 	if (d->draining)
 		at = FL_MIN(at, now + DRAIN_LOOK);
+	if (d->graph != NULL)
+		at = FL_MIN(at, d->sights_at);
 	return at;
 }
 
@@ -412,6 +436,7 @@ loop(struct daemon *d)
 		lines_tick(&d->lines, now);
 		api_server_tick(d->server, now);
 		take_events(d, now);
+		tell_sights(d, now);
 		if (d->state != NULL)
 			state_save(d->state, &d->lines, now);
 		if (d->draining && !api_server_busy(d->server) && (proxy_conns(d->proxy) == 0 || now >= d->drain_until))
@@ -442,6 +467,7 @@ start_graph(struct daemon *d)
 
 	if (o->graph_path == NULL)
 		return 0;
+	line_sights_init(&d->sights, clock_wall());
 	if (graph_service_start(&so, error, &d->graph) != 0)
 		return complain(d, "the map: %s", error);
 	if (o->otlp_port < 0 && o->zipkin_port < 0)
@@ -509,7 +535,10 @@ finish(struct daemon *d)
 	state_free(d->state);
 	api_server_free(d->server);
 	span_receiver_stop(d->receiver);
+	d->sights_at = 0;
+	tell_sights(d, 0);
 	graph_service_stop(d->graph);
+	line_sights_fini(&d->sights);
 	if (d->api_token >= 0)
 		io_discard(d->api_token, false);
 	resolver_stop(d->resolver);

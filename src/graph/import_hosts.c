@@ -135,18 +135,19 @@ import_sockets_file_host(struct import *im, const char *source)
 	return import_sockets_host(im, source, name, name[0] != '\0' ? "" : perhaps);
 }
 
-void
+struct import_socket *
 import_sockets_seen(struct import *im, struct import_host *h, const struct import_socket *s, struct import_at at)
 {
 	struct import_sockets *all = im->parts->sockets;
 	struct host_socket *x = import_alloc(im, sizeof(*x));
 
 	if (x == NULL)
-		return;
+		return NULL;
 	*x = (struct host_socket){ .host = h, .s = *s, .at = at, .when = h->when };
 	h->listeners += s->listening;
 	*all->sockets_end = x;
 	all->sockets_end = &x->next;
+	return &x->s;
 }
 
 void
@@ -453,6 +454,6 @@ import_hosts_end(struct import *im, struct import_host *h, const struct import_a
 	if (server && ret->kind == SIGHT_SERVICE && ret->process[0] == '\0')
 		ret->kind = import_process_kind("", a->port);
 	/* On a host of several services nobody says whose it was (TIME-WAIT has no process): no line rather than one of the host's. */
-	if (!server && o->label_count > 1 && (label == NULL || label[0] == '\0'))
-		ret->name = NULL;
+	if (o->label_count > 1 && (label == NULL || label[0] == '\0') && !(server && import_tally_knows(im, text)))
+		ret->name = server && !import_addr_is_loopback(a) ? import_keep(im, text) : NULL;
 }

@@ -11,6 +11,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,7 +157,7 @@ on_socket(void *arg, const struct nlmsghdr *h, size_t n)
 }
 
 int
-sockdiag_sweep(int fd, sockdiag_fn *fn, void *arg)
+sockdiag_sweep(int fd, bool over, sockdiag_fn *fn, void *arg)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct sweep w = { .fn = fn, .arg = arg };
@@ -171,7 +172,7 @@ sockdiag_sweep(int fd, sockdiag_fn *fn, void *arg)
 		q.h.nlmsg_seq = (uint32_t)i + 1;
 		q.r.sdiag_family = families[i];
 		q.r.sdiag_protocol = IPPROTO_TCP;
-		q.r.idiag_states = ~0u;
+		q.r.idiag_states = over ? ~0u : ~(1u << TCP_TIME_WAIT);
 		r = dump(fd, &q, sizeof(q), q.h.nlmsg_seq, on_socket, &w);
 		if (r != 0 || w.stopped != 0)
 			return r != 0 ? r : w.stopped;

@@ -28,8 +28,8 @@ typedef int sockdiag_fn(void *arg, const struct sockdiag_socket *s);
 /* A socket in our own namespace, or in that of a process. >= 0, or -errno. */
 int sockdiag_open(void);
 int sockdiag_open_of(int pid);
-/* Every TCP socket of the namespace, IPv4 and IPv6. 0, -errno, or what fn returned. */
-int sockdiag_sweep(int fd, sockdiag_fn *fn, void *arg);
+/* Every TCP socket of the namespace, IPv4 and IPv6; over: those in TIME-WAIT, too. 0, -errno, or what fn returned. */
+int sockdiag_sweep(int fd, bool over, sockdiag_fn *fn, void *arg);
 
 struct sockdiag_track {
 	struct sockdiag_end from, to, reached, returned;        /* original tuple, reply tuple */

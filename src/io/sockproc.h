@@ -34,6 +34,9 @@ void sockproc_turn(struct sockproc *s);
 unsigned sockproc_look(struct sockproc *s, unsigned wanted, unsigned links);
 /* NULL: not known (yet). */
 const struct sockproc_process *sockproc_of(struct sockproc *s, uint32_t inode);
+/* Nobody of those who may be looked at holds it: it is not looked for again. */
+void sockproc_give_up(struct sockproc *s, uint32_t inode);
+bool sockproc_is_settled(struct sockproc *s, uint32_t inode);   /* known, or given up */
 /* A process of each network namespace other than ours, by its index; NULL behind the last. */
 const struct sockproc_process *sockproc_namespace(struct sockproc *s, unsigned index);
 uint64_t sockproc_own_netns(const struct sockproc *s);

@@ -153,12 +153,33 @@ put_audit(const struct run_result *r, const struct result_audit *a, struct buf *
 	buf_puts(out, "</div>");
 }
 
+/* The first message that something is wrong with, drawn. */
+static void
+put_trace(const struct run_result *r, struct buf *out)
+{
+	if (r->trace_svg == NULL || r->trace_text == NULL)
+		return;
+	buf_puts(out, "<div class=card><div class=kicker><span>Messages</span></div><p style=\"margin:10px 0 0\">");
+	buf_printf(out, "%u went wrong on the lines that are traced. The first is ", r->trace_wrong);
+	words_safe(r->trace_message, out);
+	buf_puts(out, ":</p><pre class=small style=\"white-space:pre-wrap\">");
+	words_safe(r->trace_text, out);
+	buf_puts(out, "</pre><div class=scroll>");
+	buf_puts(out, r->trace_svg);
+	buf_puts(out, "</div>");
+	put_command("All of them", r->trace, out);
+	buf_puts(out, "</div>");
+}
+
 void
 page_audits(const struct run_result *r, struct buf *out)
 {
-	if (r->audit_count == 0)
+	if (r->audit_count == 0) {
+		put_trace(r, out);
 		return;
+	}
 	buf_puts(out, r->audit_count == 1 ? "<h2>Audit</h2>" : "<h2>Audits</h2>");
 	for (uint32_t i = 0; i < r->audit_count; i++)
 		put_audit(r, &r->audits[i], out);
+	put_trace(r, out);
 }

@@ -396,7 +396,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_context), cmocka_unit_test(test_nested), cmocka_unit_test(test_circle), cmocka_unit_test(test_fates),
-		cmocka_unit_test(test_closed), cmocka_unit_test(test_random_streams), cmocka_unit_test(test_ids), cmocka_unit_test(test_ids_of_two_clocks),
+		cmocka_unit_test(test_closed), cmocka_unit_test(test_random_streams), cmocka_unit_test(test_ids),
+		    cmocka_unit_test(test_ids_of_two_clocks),
 		cmocka_unit_test(test_ids_that_are_no_cause), cmocka_unit_test(test_joins), cmocka_unit_test(test_missing),
 		    cmocka_unit_test(test_find),
 		cmocka_unit_test(test_compare), cmocka_unit_test(test_compare_lengths),

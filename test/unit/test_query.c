@@ -107,7 +107,8 @@ ask(struct rig *r, const char *text)
 			if (!query_of_lines(q) && ids[i] == v)
 				n += (size_t)snprintf(said + n, sizeof(said) - n, "%s ", r->e->nodes[v].name);
 			else if (query_of_lines(q) && r->e->lines[ids[i]].from == v)
-				n += (size_t)snprintf(said + n, sizeof(said) - n, "%s>%s ", r->e->nodes[v].name, r->e->nodes[r->e->lines[ids[i]].to].name);
+				n += (size_t)snprintf(said + n, sizeof(said) - n, "%s>%s ", r->e->nodes[v].name,
+				    r->e->nodes[r->e->lines[ids[i]].to].name);
 		}
 	return said;
 }

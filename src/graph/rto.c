@@ -104,20 +104,20 @@ compare_rows(const void *a, const void *b)
 }
 
 static struct rto_row
-judge(uint32_t v, fl_ns rto, const struct plan *p, const struct schedule *s)
+judge(uint32_t v, fl_ns rto, fl_ns serve, const fl_ns *crews)
 {
 	struct rto_row r = { .node = v, .verdict = RTO_NEVER, .rto = rto, .end = FL_NEVER, .margin = FL_NEVER };
 
-	if (p->end[v] == FL_NEVER)
+	if (serve == FL_NEVER)
 		return r;
-	r.end = s != NULL ? s->end[v] : p->end[v];
-	r.verdict = p->end[v] > rto ? RTO_MISSED : r.end > rto ? RTO_MISSED_CREWS : RTO_MET;
+	r.end = crews != NULL ? crews[v] : serve;
+	r.verdict = serve > rto ? RTO_MISSED : r.end > rto ? RTO_MISSED_CREWS : RTO_MET;
 	r.margin = rto - r.end;
 	return r;
 }
 
 uint32_t
-rto_verdicts(const struct estate *e, const struct plan *p, const struct schedule *s, struct rto_row *ret, uint32_t max)
+rto_verdicts(const struct estate *e, const struct plan *p, const fl_ns *serve, const fl_ns *crews, struct rto_row *ret, uint32_t max)
 {
 	uint32_t count = 0;
 	fl_ns rto;
@@ -126,7 +126,7 @@ rto_verdicts(const struct estate *e, const struct plan *p, const struct schedule
 		if ((!p->chosen[v] && p->end[v] != FL_NEVER) || estate_node_ns(e, v, ESTATE_FACT_RTO, &rto) != 0)
 			continue;
 		if (count < max)
-			ret[count] = judge(v, rto, p, s);
+			ret[count] = judge(v, rto, serve[v], crews);
 		count++;
 	}
 	if (FL_MIN(count, max) > 0)

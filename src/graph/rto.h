@@ -41,9 +41,12 @@ struct rto_row {
 	fl_ns rto, end;                 /* end: with the crews where there is a schedule */
 	fl_ns margin;                   /* rto - end; FL_NEVER where there is no end */
 };
-/* All nodes with an objective, that are chosen or never come up; the worst first: by verdict, then margin. s: NULL, or of this plan.
- * returns how many there are; at most max are written. */
-uint32_t rto_verdicts(const struct estate *e, const struct plan *p, const struct schedule *s, struct rto_row *ret, uint32_t max);
+/*
+ * rto_verdicts - of all nodes with an objective that are chosen or never come up; the worst first: by verdict, then margin.
+ * serve, crews     by node, when it serves (serve.h), with as many hands as can be used and with those there are; crews NULL: no bound
+ * returns          how many there are; at most max are written
+ */
+uint32_t rto_verdicts(const struct estate *e, const struct plan *p, const fl_ns *serve, const fl_ns *crews, struct rto_row *ret, uint32_t max);
 
 struct rto_inversion {
 	uint32_t node, need;            /* NODE promises what it cannot keep because of NEED, which it needs directly or through others */

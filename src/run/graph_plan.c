@@ -3,6 +3,7 @@
 #include "run/graph_plan.h"
 #include "graph/deadlock.h"
 #include "graph/needs.h"
+#include "graph/serve.h"
 #include "graph/shutdown.h"
 
 #include <errno.h>
@@ -20,6 +21,23 @@ graph_planned_free(struct graph_planned *g)
 	if (g != NULL)
 		graph_map_fini(&g->m);
 	free(g);
+}
+
+/* These are to serve: what they need to run has to be started, too, be it meanwhile. */
+static int
+choose_targets(struct graph_planned *g, const uint32_t *wanted, uint32_t count, struct graph_reply *r)
+{
+	uint32_t *targets = arena_alloc(&g->m.keep, (g->m.e->node_count + 1) * sizeof(*targets));
+	int64_t n = -ENOMEM;
+
+	plan_times(&g->p, &g->q);
+	if (targets != NULL && serve_times(g->runtime, g->p.end, g->serve, &g->m.scratch) == 0)
+		n = serve_closure(g->runtime, g->serve, wanted, count, targets, &g->m.scratch);
+	if (n < 0)
+		return graph_reply_fail(r, (int)n, "out of memory");
+	g->q.targets = targets;
+	g->q.target_count = (uint32_t)n;
+	return 0;
 }
 
 /* Options of the question: who is up already, who is wanted. */
@@ -43,14 +61,14 @@ choose(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 		if (strcmp(a->opts[i].key, "up") == 0 && (rc = graph_map_node(&g->m, a->opts[i].value, r, &node)) == 0)
 			up[node] = true;
 	}
-	g->q = (struct plan_question){ .recover = g->recover, .up = up, .targets = a->word_count > 0 ? targets : NULL,
-		.target_count = a->word_count };
-	return rc;
+	g->q = (struct plan_question){ .recover = g->recover, .up = up };
+	return rc != 0 || a->word_count == 0 ? rc : choose_targets(g, targets, a->word_count, r);
 }
 
 static int
 prepare(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 {
+	const struct needs_view run = { .phase = SIGHT_RUNTIME, .hard_only = true };
 	const struct needs_view view = { .phase = graph_ask_has(a, "serving") ? SIGHT_RUNTIME : SIGHT_STARTUP, .hard_only = true };
 	fl_ns fallback = FALLBACK;
 	int64_t crews = 0;
@@ -64,10 +82,14 @@ prepare(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 		return rc;
 	g->durations = arena_alloc(&g->m.keep, (g->m.e->node_count + 1) * sizeof(*g->durations));
 	g->recover = arena_alloc(&g->m.keep, (g->m.e->node_count + 1) * sizeof(*g->recover));
+	g->serve = arena_alloc(&g->m.keep, (g->m.e->node_count + 1) * sizeof(*g->serve));
+	g->crew_serve = arena_alloc(&g->m.keep, (g->m.e->node_count + 1) * sizeof(*g->crew_serve));
 	rc = needs_of_estate(g->m.e, &view, &g->m.keep, &g->m.scratch, &g->n);
 	if (rc == 0)
+		rc = needs_of_estate(g->m.e, &run, &g->m.keep, &g->m.scratch, &g->runtime);
+	if (rc == 0)
 		rc = plan_init(&g->p, g->n, &g->m.keep);
-	if (rc != 0 || g->durations == NULL || g->recover == NULL)
+	if (rc != 0 || g->durations == NULL || g->recover == NULL || g->serve == NULL || g->crew_serve == NULL)
 		return graph_reply_fail(r, rc != 0 ? rc : -ENOMEM, "the map is larger than the memory it may take");
 	rto_durations(g->m.e, fallback, g->durations, g->recover);
 	rc = choose(g, a, r);
@@ -75,9 +97,12 @@ prepare(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 		return rc;
 	plan_run(&g->p, &g->q);
 	g->has_schedule = crews > 0;
-	if (g->has_schedule && schedule_run(&g->p, (uint32_t)crews, &g->m.keep, &g->m.scratch, &g->s) != 0)
-		return graph_reply_fail(r, -ENOMEM, "out of memory");
-	return 0;
+	rc = serve_times(g->runtime, g->p.end, g->serve, &g->m.scratch);
+	if (rc == 0 && g->has_schedule)
+		rc = schedule_run(&g->p, (uint32_t)crews, &g->m.keep, &g->m.scratch, &g->s);
+	if (rc == 0 && g->has_schedule)
+		rc = serve_times(g->runtime, g->s.end, g->crew_serve, &g->m.scratch);
+	return rc != 0 ? graph_reply_fail(r, -ENOMEM, "out of memory") : 0;
 }
 
 int
@@ -112,6 +137,7 @@ put_step(struct jsonw *w, const struct graph_planned *g, uint32_t v)
 	jsonw_str(w, "name", g->m.names[v]);
 	graph_put_seconds(w, "start", g->has_schedule ? g->s.start[v] : p->start[v]);
 	graph_put_seconds(w, "end", g->has_schedule ? g->s.end[v] : p->end[v]);
+	graph_put_seconds(w, "serves", g->has_schedule ? g->crew_serve[v] : g->serve[v]);
 	graph_put_seconds(w, "takes", d->recover);
 	jsonw_str(w, "takes_from", rto_origin_word(d->origin));
 	graph_put_seconds(w, "slack", p->slack[v]);
@@ -207,7 +233,7 @@ put_objectives(struct jsonw *w, struct graph_planned *g, struct graph_reply *r)
 
 	if (rows == NULL || inversions == NULL)
 		return -ENOMEM;
-	count = FL_MIN(rto_verdicts(g->m.e, &g->p, g->has_schedule ? &g->s : NULL, rows, max), max);
+	count = FL_MIN(rto_verdicts(g->m.e, &g->p, g->serve, g->has_schedule ? g->crew_serve : NULL, rows, max), max);
 	jsonw_key(w, "objectives");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < count; i++) {
@@ -221,7 +247,7 @@ put_objectives(struct jsonw *w, struct graph_planned *g, struct graph_reply *r)
 		r->finding = r->finding || rows[i].verdict != RTO_MET;
 	}
 	jsonw_end(w);
-	n = rto_inversions(g->m.e, g->n, &g->m.scratch, inversions, INVERSIONS_MAX);
+	n = rto_inversions(g->m.e, g->runtime, &g->m.scratch, inversions, INVERSIONS_MAX);
 	if (n < 0)
 		return (int)n;
 	jsonw_key(w, "unmeetable");

@@ -13,7 +13,9 @@ graph_fn graph_plan;
 /* A plan at hand, for who conducts it. */
 struct graph_planned {
 	struct graph_map m;
-	struct needs *n;
+	struct needs *n;                /* to start */
+	struct needs *runtime;          /* to run */
+	fl_ns *serve, *crew_serve;      /* by node; with crews */
 	struct plan p;
 	struct plan_question q;
 	struct rto_duration *durations;

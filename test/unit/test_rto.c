@@ -132,7 +132,7 @@ verdicts_by_hand(void **state)
 
 	(void)state;
 	shop(&r);
-	assert_int_equal(rto_verdicts(r.e, &r.p, NULL, rows, 8), 5);
+	assert_int_equal(rto_verdicts(r.e, &r.p, r.p.end, NULL, rows, 8), 5);
 	assert_int_equal(rows[0].node, node(&r, "x"));
 	assert_int_equal(rows[0].verdict, RTO_NEVER);
 	assert_int_equal(rows[1].node, node(&r, "api"));
@@ -144,14 +144,14 @@ verdicts_by_hand(void **state)
 	/* One crew: db, cache, api, web by what is behind them. */
 	assert_int_equal(schedule_run(&r.p, 1, &r.a, &r.a, &s), 0);
 	assert_int_equal(s.makespan, 115 * FL_SEC);
-	assert_int_equal(rto_verdicts(r.e, &r.p, &s, rows, 8), 5);
+	assert_int_equal(rto_verdicts(r.e, &r.p, r.p.end, s.end, rows, 8), 5);
 	assert_int_equal(rows[1].verdict, RTO_MISSED);
 	assert_int_equal(rows[2].verdict, RTO_MISSED_CREWS);
 	assert_int_equal(rows[2].node, node(&r, "web"));
 	assert_int_equal(rows[2].end, 115 * FL_SEC);
 	assert_int_equal(rows[3].verdict, RTO_MISSED_CREWS);
 	assert_int_equal(rows[3].node, node(&r, "cache"));
-	assert_int_equal(rto_verdicts(r.e, &r.p, &s, rows, 1), 5);
+	assert_int_equal(rto_verdicts(r.e, &r.p, r.p.end, s.end, rows, 1), 5);
 	arena_fini(&r.a);
 }
 

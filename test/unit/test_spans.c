@@ -157,7 +157,6 @@ the_estate_of_2026(void **state)
 	assert_int_equal(rig_find(r, "cart > redis-cart.db db")->to_kind, SIGHT_DATASTORE);
 	assert_int_equal(rig_find(r, "checkout > rabbit-orders.mq messaging")->to_kind, SIGHT_BROKER);
 	assert_int_equal(rig_find(r, "user > gateway http")->from_kind, SIGHT_USER);
-	assert_true(rig_told(r, "alias cart.svccart"));         /* it answered there */
 	assert_true(rig_told(r, "instance cart   cart.svc:7003"));
 	assert_true(rig_told(r, "fact catalog>pg-catalog.db db.namespace.catalogdb used"));
 	assert_true(rig_told(r, "fact pg-catalog.db db.system postgresql"));
@@ -319,7 +318,7 @@ a_server_after_the_grace(void **state)
 	rig_tell(r);
 	RIG_EXPECT(r, "a > b.svc http", "a > b http");
 	assert_int_equal(rig_find(r, "a > b.svc http")->count + rig_find(r, "a > b http")->count, 1);
-	assert_true(rig_told(r, "alias b.svcb"));
+	assert_true(rig_told(r, "instance b   b.svc:80"));
 	rig_free(r);
 }
 
@@ -346,7 +345,7 @@ an_address_becomes_a_service(void **state)
 }
 
 static void
-an_alias_is_told_when_it_is_learned_later(void **state)
+an_address_is_told_when_it_is_learned_later(void **state)
 {
 	static const struct row first[] = { { "gateway", 0, 1, 0, SPAN_CLIENT, C2("cart.svc", "7003"), 0, true, 0 } };
 	static const struct row then[] = {
@@ -357,10 +356,10 @@ an_alias_is_told_when_it_is_learned_later(void **state)
 
 	(void)state;
 	RIG_EXPECT(r, "gateway > cart.svc http");
-	assert_false(rig_told(r, "alias"));
+	assert_false(rig_told(r, "instance"));
 	put_rows(r, then, FL_ARRAY_LEN(then));
 	rig_finish(r);
-	assert_true(rig_told(r, "alias cart.svccart"));
+	assert_true(rig_told(r, "instance cart   cart.svc:7003"));
 	rig_free(r);
 }
 
@@ -379,7 +378,7 @@ a_load_balancer_means_nobody(void **state)
 	(void)state;
 	RIG_EXPECT(r, "gateway > cart http", "gateway > catalog http", "gateway > lb.svc http");
 	assert_true(rig_find(r, "gateway > lb.svc http")->through);
-	assert_false(rig_told(r, "alias"));
+	assert_true(rig_told(r, "instance cart   lb.svc:80") && rig_told(r, "instance catalog   lb.svc:80"));
 	rig_free(r);
 }
 
@@ -467,7 +466,8 @@ several_stores_on_one_host(void **state)
 
 	(void)state;
 	RIG_EXPECT(r, "a > vm1:6379 db", "a > vm1:5432 db", "a > b http");
-	assert_false(rig_told(r, "alias"));
+	assert_true(rig_told(r, "instance b   vm1:80"));
+	assert_false(rig_told(r, "instance b   vm1\n"));
 	rig_free(r);
 }
 
@@ -681,7 +681,7 @@ what_was_not_kept_is_told_again(void **state)
 	r->fail_after = -1;
 	rig_tell(r);
 	rig_expect(r, truth, FL_ARRAY_LEN(truth));
-	assert_true(rig_told(r, "alias cart.svccart"));
+	assert_true(rig_told(r, "instance cart   cart.svc:7003"));
 	assert_true(rig_told(r, "fact catalog>pg-catalog.db db.namespace.catalogdb used"));
 	r->line_count = 0;
 	rig_tell(r);
@@ -775,7 +775,7 @@ main(void)
 		cmocka_unit_test(what_is_told_before_it_is_settled),
 		cmocka_unit_test(a_server_after_the_grace),
 		cmocka_unit_test(an_address_becomes_a_service),
-		cmocka_unit_test(an_alias_is_told_when_it_is_learned_later),
+		cmocka_unit_test(an_address_is_told_when_it_is_learned_later),
 		cmocka_unit_test(a_load_balancer_means_nobody),
 		cmocka_unit_test(names_that_say_nothing),
 		cmocka_unit_test(addresses_in_many_forms),

@@ -475,6 +475,8 @@ struct chosen {
 	struct write *writes;           /* by object and value; event is the call */
 	uint32_t write_count;
 	const char *unsure;             /* there is something that cannot be judged */
+	bool ambiguous;                 /* of a value that was read nobody knows which write it came from */
+	uint32_t nowhere;               /* a call that surely happened and read what nobody wrote; NONE */
 };
 
 static void
@@ -503,22 +505,26 @@ find_writer(const struct chosen *h, const struct event *e)
 	return lo < h->write_count && h->writes[lo].object == e->object && h->writes[lo].value == e->read ? lo : NONE;
 }
 
-/* The call is there; so is the one it read from, and on. */
+/*
+ * The call is there; so is the one it read from, and on. Of several writes of one value (or one of nil, which was there at the start)
+ * nobody knows which it was: then nothing follows.
+ */
 static void
 choose(struct chosen *h, const struct calls *calls, uint32_t call)
 {
 	while (call != NONE && !h->in[call]) {
 		struct event e = event_of(calls, call);
 		uint32_t w = e.reads ? find_writer(h, &e) : NONE;
+		bool again = w != NONE && w + 1 < h->write_count && h->writes[w + 1].object == e.object && h->writes[w + 1].value == e.read;
 
 		h->in[call] = true;
-		call = w == NONE ? NONE : h->writes[w].event;
-		/* Of several writes of one value all are there: which one it was nobody knows. */
-		for (uint32_t i = w == NONE ? h->write_count : w + 1; i < h->write_count; i++) {
-			if (h->writes[i].object != e.object || h->writes[i].value != e.read)
-				break;
-			h->in[h->writes[i].event] = true;
+		if (e.reads && w == NONE && e.read != 0 && calls_required(&calls->at[call]) && h->nowhere == NONE)
+			h->nowhere = call;
+		if (again || (w != NONE && e.read == 0)) {
+			h->ambiguous = true;
+			return;
 		}
+		call = w == NONE ? NONE : h->writes[w].event;
 		h->sources[e.call] = call;
 	}
 }
@@ -528,7 +534,7 @@ chosen_init(struct chosen *h, const struct calls *calls)
 {
 	size_t n = (size_t)calls->count + 1;
 
-	*h = (struct chosen){ .list = malloc(n * sizeof(h->list[0])), .sources = malloc(n * sizeof(h->sources[0])),
+	*h = (struct chosen){ .nowhere = NONE, .list = malloc(n * sizeof(h->list[0])), .sources = malloc(n * sizeof(h->sources[0])),
 		.in = calloc(n, sizeof(h->in[0])), .writes = malloc(n * sizeof(h->writes[0])) };
 	if (h->list == NULL || h->sources == NULL || h->in == NULL || h->writes == NULL)
 		return -ENOMEM;
@@ -684,6 +690,21 @@ explain(const struct calls *calls, const struct chosen *h, enum causal_kind kind
 	return rc;
 }
 
+/* A value from nowhere, whatever else is ambiguous. */
+static int
+take_nowhere(uint32_t call, struct causal_result *ret)
+{
+	ret->calls = malloc(sizeof(ret->calls[0]));
+	if (ret->calls == NULL)
+		return -ENOMEM;
+	ret->calls[0] = call;
+	ret->call_count = 1;
+	ret->minimal = true;
+	ret->answer = CAUSAL_ILLEGAL;
+	ret->say = "a value was read that nobody wrote";
+	return 0;
+}
+
 int
 causal_check(const struct calls *calls, enum causal_kind kind, struct frontier_budget *budget, struct causal_result *ret)
 {
@@ -694,7 +715,10 @@ causal_check(const struct calls *calls, enum causal_kind kind, struct frontier_b
 
 	if (rc == 0 && list == NULL)
 		rc = -ENOMEM;
-	if (rc == 0) {
+	if (rc == 0 && h.ambiguous) {
+		r.say = "a value that was read was written more than once, so nobody knows which write it came from";
+		rc = h.nowhere == NONE ? 0 : take_nowhere(h.nowhere, &r);
+	} else if (rc == 0) {
 		memcpy(list, h.list, h.count * sizeof(list[0]));
 		rc = judge_list(calls, list, h.count, kind, budget, &r.answer, &r.say, &shown);
 	}
@@ -702,7 +726,7 @@ causal_check(const struct calls *calls, enum causal_kind kind, struct frontier_b
 		r.answer = CAUSAL_UNSURE;
 		r.say = h.unsure;
 	}
-	if (rc == 0 && r.answer == CAUSAL_ILLEGAL)
+	if (rc == 0 && r.answer == CAUSAL_ILLEGAL && !h.ambiguous)
 		rc = explain(calls, &h, kind, budget, &r);
 	free(list);
 	chosen_fini(&h);

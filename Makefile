@@ -164,6 +164,7 @@ install: all lib
 	for h in include/faultline/*.h; do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/faultline/$$(basename $$h); done
 	for m in doc/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
 	for m in doc/man/*.3; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man3/$$(basename $$m); done
+	for t in tools/stream-*; do install -D -m 755 $$t $(DESTDIR)$(PREFIX)/libexec/faultline/$$(basename $$t); done
 	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultline
 
 clean:

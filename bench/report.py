@@ -78,6 +78,10 @@ def brief(measure, r):
         return "read %.3f s, judged %.3f s, %d MiB" % (r["parse_s"] + r["fill_s"], r["check_s"], r["peak_mib"])
     if measure == "match":
         return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
+    if measure == "spans":
+        return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
+    if measure == "past":
+        return "diff %.1f ms CPU, %.0f MB, %.2f B an episode" % (r["diff_ms"], r["bytes"] / 1e6, r["bytes_per_episode"])
     if measure == "policy":
         return "breaker %.1f open %.1f bulkhead %.1f limiter %.1f all %.1f ns" % tuple(
             r[m + "1_ns"] for m in ("breaker", "open", "bulkhead", "limiter", "stack"))
@@ -215,6 +219,15 @@ def check_rows(bench):
     return out
 
 
+def span_rows(bench):
+    return [
+        alone(bench, "spans to lines, OTLP in protobuf, one core", ">= 1,000,000/s", 1e6, True, "spans", lambda r: r["pb_per_s"], "%.0f/s", 1),
+        alone(bench, "spans to lines, OTLP in JSON, one core", ">= 300,000/s", 3e5, True, "spans", lambda r: r["json_per_s"], "%.0f/s", 1),
+        alone(bench, "the same: memory of the engine, of 128 MiB allowed", "<= 128 MiB", 128, False, "spans", lambda r: r["peak_mib"],
+              "%.0f MiB", 1),
+    ]
+
+
 def policy_rows(bench):
     out = []
     for name, limit, measure, threads in POLICIES:
@@ -307,7 +320,11 @@ def rows(bench):
                      "%.1f M/s", 1e-6))
     out.append(alone(bench, "trace store: one message found in 5,000,000 events by its id", "<= 10 ms", 0.01, False, "trace", lambda r: r["find_s"],
                      "%.2f ms", 1e3))
-    return out + check_rows(bench) + policy_rows(bench)
+    out.append(alone(bench, "map: two dates of a year of 12,000 services and 30,000 lines compared, CPU time", "<= 50 ms", 50, False, "past",
+                     lambda r: r["diff_ms"], "%.1f ms", 1))
+    out.append(alone(bench, "map: store of that year, 10 episodes a line and day", "<= 400 MB", 400e6, False, "past", lambda r: r["bytes"], "%.0f MB",
+                     1e-6))
+    return out + span_rows(bench) + check_rows(bench) + policy_rows(bench)
 
 
 def markdown(head, lines):

@@ -13,6 +13,7 @@
 #include "graph/spans.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_pb.h"
+#include <malloc.h>
 #include <time.h>
 
 #define BATCH 512
@@ -351,6 +352,16 @@ cpu_now(void)
 	return (int64_t)t.tv_sec * SEC + t.tv_nsec;
 }
 
+/* What the process has in memory, bytes. */
+static int64_t
+resident(void)
+{
+	char self[16];
+
+	snprintf(self, sizeof(self), "%d", getpid());
+	return memory_bytes(self);
+}
+
 struct told {
 	uint64_t lines, calls;
 };
@@ -417,7 +428,8 @@ main(int argc, char **argv)
 	static struct bodies b;
 	struct told told = { 0 };
 	struct spans *s;
-	double pb_rate, json_rate, pb_bytes_each, json_bytes_each;
+	double pb_rate, json_rate, pb_bytes_each, json_bytes_each, peak_mib;
+	int64_t before;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
 		long v = strtol(argv[i + 1], NULL, 10);
@@ -437,19 +449,25 @@ main(int argc, char **argv)
 	}
 	c.items = calloc(c.cap, sizeof(c.items[0]));
 	buf_init(&b.mem, (size_t)1 << 31);
+	before = resident();
 	struct spans_opts opts = { .memory_bytes = (size_t)memory_mb << 20, .hold = FL_NEVER, .tell = take, .arg = &told };
 	if (c.items == NULL || spans_new(&opts, &s) != 0)
 		die("no memory");
 	pb_rate = measure(&c, &b, false, rounds, s, &pb_bytes_each);
 	json_rate = measure(&c, &b, true, rounds, s, &json_bytes_each);
+	/* Without what the requests themselves take. */
+	buf_fini(&b.mem);
+	free(c.items);
+	malloc_trim(0);
+	peak_mib = (double)(resident() - before) / (1 << 20);
 	spans_finish(s);
 	if (spans_tell(s) != 0)
 		die("telling failed");
-	printf("{\"pb_per_s\":%.0f,\"json_per_s\":%.0f,\"pb_bytes\":%.0f,\"json_bytes\":%.0f,\"spans\":%llu,\"lines\":%llu,\"calls\":%llu}\n",
-	    pb_rate, json_rate, pb_bytes_each, json_bytes_each, (unsigned long long)spans_count(s).spans, (unsigned long long)told.lines,
-	    (unsigned long long)told.calls);
+	printf("{\"pb_per_s\":%.0f,\"json_per_s\":%.0f,\"pb_bytes\":%.0f,\"json_bytes\":%.0f,\"spans\":%llu,\"lines\":%llu,"
+	    "\"calls\":%llu,"
+	    "\"peak_mib\":%.1f}\n", pb_rate, json_rate, pb_bytes_each, json_bytes_each, (unsigned long long)spans_count(s).spans,
+	    (unsigned long long)told.lines,
+	    (unsigned long long)told.calls, peak_mib);
 	spans_free(s);
-	buf_fini(&b.mem);
-	free(c.items);
 	return 0;
 }

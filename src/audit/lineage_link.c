@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NEST_WALK_MAX 64                /* calls under way at once in a trace that are looked at for a parent */
+#define SLACK (100 * FL_MS)             /* a worker notes what it has sent a moment after it may have been received by another */
 #define ID_WALK_MAX 256                 /* earlier messages of an id that are looked at */
 
 #define FLOW_LINES_MAX 256u             /* lines of which flows are counted */
@@ -194,13 +195,13 @@ arrival(const struct lineage_call *c)
 
 /* May call i have come of message n, as far as moment and services say? *ret_known: the services say so. */
 static bool
-may_cause(const struct lineage *l, uint32_t n, uint32_t i, bool *ret_known)
+may_cause(const struct lineage *l, uint32_t n, uint32_t i, fl_ns slack, bool *ret_known)
 {
 	const struct lineage_call *a = &l->calls[n], *b = &l->calls[i];
 	const struct trace_event *x = lineage_event(a), *y = lineage_event(b);
 	const struct ends p = ends_of(l, a), q = ends_of(l, b);
 
-	if (arrival(a) > lineage_start(b) || (a->framed && !a->answered))
+	if (arrival(a) - slack > lineage_start(b) || (a->framed && !a->answered))
 		return false;
 	*ret_known = p.to.n > 0 && q.from.n > 0;
 	if (*ret_known)
@@ -219,6 +220,30 @@ same_kind(const struct lineage_call *a, const struct lineage_call *b)
 	return trace_text_same(x->line, y->line) && a->framed == b->framed && (!a->framed || x->dir == y->dir);
 }
 
+/*
+ * Nothing had arrived when it was sent, by the notes of two workers: the message nearest in time is its parent, where the services say
+ * that it may be.
+ */
+static void
+link_late(struct lineage *l, const uint32_t *order, uint32_t from, uint32_t k)
+{
+	struct lineage_call *c = &l->calls[order[k]];
+	const fl_ns start = lineage_start(c);
+	fl_ns nearest = SLACK;
+	bool known;
+
+	for (uint32_t n = k > from + ID_WALK_MAX ? k - ID_WALK_MAX : from; n < l->count && n < k + ID_WALK_MAX; n++) {
+		const struct lineage_call *a = &l->calls[order[n]];
+
+		if (n == k || lineage_start(a) - SLACK > start || !trace_text_same(lineage_event(a)->id, lineage_event(c)->id) ||
+		    !may_cause(l, order[n], order[k], SLACK, &known) || !known || arrival(a) - start > nearest)
+			continue;
+		nearest = arrival(a) - start;
+		c->parent = order[n];
+		c->link = LINEAGE_ID;
+	}
+}
+
 /* order[k] is looked at; those of its id before it stand from `from` on. The latest is its parent, others since the result before join. */
 static void
 link_one(struct lineage *l, const uint32_t *order, uint32_t from, uint32_t k, uint32_t *room)
@@ -233,7 +258,7 @@ link_one(struct lineage *l, const uint32_t *order, uint32_t from, uint32_t k, ui
 
 		if (c->parent != LINEAGE_NONE && same_kind(&l->calls[j], c))
 			break;
-		if (!may_cause(l, j, i, &known))
+		if (!may_cause(l, j, i, 0, &known))
 			continue;
 		if (c->parent == LINEAGE_NONE) {
 			c->parent = j;
@@ -246,6 +271,8 @@ link_one(struct lineage *l, const uint32_t *order, uint32_t from, uint32_t k, ui
 		if (!known)
 			break;
 	}
+	if (c->parent == LINEAGE_NONE)
+		link_late(l, order, from, k);
 }
 
 static int

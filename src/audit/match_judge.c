@@ -120,6 +120,7 @@ match_judge_sent(struct match_judge *j, const struct match_rec *r, fl_ns at)
 		return;
 	if (r->kind == MATCH_SENT) {
 		if ((e->at_state & SENT) != 0) {
+			j->result->conflicts += e->hash != r->hash;
 			e->at_state |= AGAIN;
 			return;
 		}
@@ -137,7 +138,7 @@ example_of(const struct match_rec *r, uint32_t sink, uint64_t place, fl_ns at)
 {
 	return (struct match_example){
 		.rank = (uint64_t)sink << 48 | FL_MIN(place, (UINT64_C(1) << 48) - 1), .sink = sink, .flow = r->flow, .key = r->key,
-		.named = true, .n = r->n, .place = place + 1, .at = at,
+		.named = r->n > 0 || r->flow != UINT32_MAX, .n = r->n, .place = place + 1, .at = at,
 	};
 }
 

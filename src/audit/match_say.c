@@ -108,7 +108,11 @@ put_counts(const struct match_report *m, struct buf *out)
 		    units_duration(b, sizeof(b), hist_quantile(&r->latency, 0.99)), units_duration(c, sizeof(c), r->latency.max));
 	}
 	if (m->values)
-		part(out, "values     ", r->values_checked, " results compared with the oracle's\n");
+		part(out, "values     ", r->values_checked, " results compared with the oracle's");
+	if (m->values && r->rewinds > 0)
+		part(out, "; ", r->rewinds, " times they went back and came again");
+	if (m->values)
+		buf_putc(out, '\n');
 }
 
 static void
@@ -315,6 +319,7 @@ json_counts(const struct match_report *m, struct jsonw *w)
 	jsonw_num(w, "beyond_cut_log", (int64_t)r->beyond);
 	jsonw_num(w, "results", (int64_t)r->outputs);
 	jsonw_num(w, "values_checked", (int64_t)r->values_checked);
+	jsonw_num(w, "rewinds", (int64_t)r->rewinds);
 }
 
 void

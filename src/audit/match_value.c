@@ -307,6 +307,7 @@ judge_exact(const struct match_value_key *k, struct match_result *result)
 			return;
 		}
 		result->values_checked++;
+		result->rewinds += found && at < next;
 		if (!found) {
 			struct match_output expected = { .count = 0 };
 

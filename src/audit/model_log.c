@@ -332,11 +332,11 @@ growing(struct log *l)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < l->calls->count; i++) {
 		const struct calls_one *c = &l->calls->at[i];
-		const int64_t *list = l->calls->lists + c->list_at;
 		bool has = c->kind == CALL_SENT || c->kind == CALL_POLLED;
+		int64_t key = has ? l->calls->lists[c->list_at] : 0, offset = has ? l->calls->lists[c->list_at + 1] : 0;
 
-		if (!has || (calls_required(c) && list[1] != OFFSET_NONE))
-			steps[n++] = (struct step){ c->process, has ? list[0] : 0, has ? list[1] : 0, i, SENDS, c->kind };
+		if (!has || (calls_required(c) && offset != OFFSET_NONE))
+			steps[n++] = (struct step){ c->process, key, offset, i, SENDS, c->kind };
 	}
 	qsort(steps, n, sizeof(steps[0]), by_process);
 	n = take_apart(steps, n);
@@ -371,10 +371,11 @@ check(const struct calls *calls, struct model_finding *ret)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < calls->count; i++) {
 		const struct calls_one *c = &calls->at[i];
+		if (c->kind != CALL_SENT && c->kind != CALL_POLLED)
+			continue;
 		const int64_t *list = calls->lists + c->list_at;
 
-		if (c->kind == CALL_SENT || c->kind == CALL_POLLED)
-			entries[l.count++] = (struct entry){ list[0], list[1], list[2], i, c->kind == CALL_POLLED, calls_required(c) };
+		entries[l.count++] = (struct entry){ list[0], list[1], list[2], i, c->kind == CALL_POLLED, calls_required(c) };
 	}
 	l.by_value = entries + l.count;
 	memcpy(l.by_value, l.by_offset, l.count * sizeof(entries[0]));

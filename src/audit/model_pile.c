@@ -360,7 +360,8 @@ const struct model model_pile_max_priority = {
 };
 const struct model model_pile_bag = {
 	.name = "unordered-queue", .is = "linearizable unordered queue", .help = "a queue that gives out what is in it in any order",
-	.words = words, .translate = translate, .step = step_bag, .describe = describe_bag,
+	.words = words, .translate = translate, .step = step_bag, .monitor = pile_queue_check_bag,
+	.describe = describe_bag,
 };
 const struct model model_pile_total = {
 	.name = "total-queue", .is = "queue that delivers at least once", .help = "a queue in any order, drained at the end: at least once",

@@ -21,6 +21,7 @@ struct queue {
 	uint32_t inv_count, ret_count;
 	struct pile_items_span *spans;
 	struct model_finding *finding;
+	bool ordered;                   /* false: a bag, which gives out what is in it in any order */
 };
 
 static int
@@ -119,7 +120,7 @@ static bool
 judge(struct queue *q, bool open)
 {
 	fill(q, open);
-	return in_order(q) && empties(q, open);
+	return (!q->ordered || in_order(q)) && empties(q, open);
 }
 
 /* Something that shows by when whatever was put on before `at` was gone: a later value that was taken, or an empty queue. */
@@ -160,7 +161,7 @@ find_limits(const struct queue *q, struct limit *limits)
 	for (uint32_t i = 0; i < q->items.count; i++) {
 		const struct pile_items_one *b = &q->items.at[i];
 
-		if (b->take != CALLS_NONE)
+		if (b->take != CALLS_NONE && q->ordered)
 			limits[n++] = (struct limit){ q->calls->at[b->add].inv, q->calls->at[b->take].ret, b->add, b->take };
 	}
 	for (uint32_t i = 0; i < q->calls->count; i++)
@@ -253,11 +254,11 @@ judge_wild(struct queue *q)
 	return rc;
 }
 
-int
-pile_queue_check(const struct calls *calls, struct model_finding *ret)
+static int
+check(const struct calls *calls, bool ordered, struct model_finding *ret)
 {
 	struct model_finding finding = { .answer = MODEL_UNSURE };
-	struct queue q = { .calls = calls, .finding = &finding };
+	struct queue q = { .calls = calls, .finding = &finding, .ordered = ordered };
 
 	if (pile_items_init(&q.items, calls) != 0)
 		return -ENOMEM;
@@ -278,4 +279,16 @@ pile_queue_check(const struct calls *calls, struct model_finding *ret)
 	free(q.spans);
 	pile_items_fini(&q.items);
 	return rc;
+}
+
+int
+pile_queue_check(const struct calls *calls, struct model_finding *ret)
+{
+	return check(calls, true, ret);
+}
+
+int
+pile_queue_check_bag(const struct calls *calls, struct model_finding *ret)
+{
+	return check(calls, false, ret);
 }

@@ -12,5 +12,7 @@
 #include "audit/model.h"
 
 int pile_queue_check(const struct calls *calls, struct model_finding *ret);
+/* The same for a bag, in which the order does not count. */
+int pile_queue_check_bag(const struct calls *calls, struct model_finding *ret);
 
 #endif

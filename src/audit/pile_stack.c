@@ -3,12 +3,14 @@
 #include "audit/pile_stack.h"
 
 #include "audit/mintree.h"
+#include "audit/model_pile.h"
 #include "audit/pile_items.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define NEVER INT64_MAX
+#define DUES_WORK_MAX UINT64_C(300000000)
 
 /* A value that surely is on the stack for a while: from the return of its push to the invocation of its pop. */
 struct layer {
@@ -273,6 +275,91 @@ stack_init(struct stack *s)
 	return s->layers == NULL || s->ends == NULL || s->next == NULL || s->spans == NULL ? -ENOMEM : 0;
 }
 
+/* A value that nobody surely took, and by when it must be gone. */
+struct due {
+	uint32_t deadline, item;
+};
+
+static int
+compare_dues(const void *pa, const void *pb)
+{
+	const struct due *a = pa, *b = pb;
+
+	if (a->deadline != b->deadline)
+		return a->deadline < b->deadline ? -1 : 1;
+	return (a->item > b->item) - (a->item < b->item);
+}
+
+/*
+ * By when an item is gone, if it must be: before a value that surely lies below it is taken, and before the stack is empty.
+ * CALLS_NEVER: it may stay.
+ */
+static uint32_t
+deadline(const struct stack *s, const struct calls_one *add)
+{
+	uint32_t least = CALLS_NEVER;
+
+	for (uint32_t i = 0; i < s->items.count; i++) {
+		const struct pile_items_one *b = &s->items.at[i];
+
+		if (b->take == CALLS_NONE || s->calls->at[b->take].ret >= least)
+			continue;
+		if (s->calls->at[b->add].ret < add->inv && s->calls->at[b->take].inv > add->ret)
+			least = s->calls->at[b->take].ret;
+	}
+	for (uint32_t i = 0; s->items.empties > 0 && i < s->calls->count; i++)
+		if (s->calls->at[i].kind == MODEL_PILE_EMPTY && s->calls->at[i].inv > add->ret)
+			least = FL_MIN(least, s->calls->at[i].ret);
+	return least;
+}
+
+/* Items that must be gone though nobody surely took them, the most urgent first. Dues has room for all. */
+static uint32_t
+find_dues(const struct stack *s, struct due *dues)
+{
+	uint64_t work = 0;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->items.count; i++) {
+		const struct pile_items_one *a = &s->items.at[i];
+
+		if (a->take != CALLS_NONE || !calls_required(&s->calls->at[a->add]))
+			continue;
+		work += s->calls->count;
+		if (work > DUES_WORK_MAX)
+			return UINT32_MAX;
+		dues[n] = (struct due){ deadline(s, &s->calls->at[a->add]), i };
+		n += dues[n].deadline != CALLS_NEVER;
+	}
+	qsort(dues, n, sizeof(dues[0]), compare_dues);
+	return n;
+}
+
+/*
+ * Give each of them a take of which nobody knows what it took, the most urgent the first (see pile_queue.c). Where it fits then, it
+ * is legal; where not, others may have been taken, and a search has to tell.
+ */
+static int
+judge_wild(struct stack *s, bool *ret_legal)
+{
+	struct due *dues = malloc(((size_t)s->items.count + 1) * sizeof(dues[0]));
+	uint32_t n = dues == NULL ? UINT32_MAX : find_dues(s, dues), call = 0;
+	bool given = n != UINT32_MAX;
+	int rc = dues == NULL ? -ENOMEM : 0;
+
+	for (uint32_t i = 0; given && i < n; i++, call++) {
+		while (call < s->calls->count && !s->calls->at[call].any_result)
+			call++;
+		given = call < s->calls->count && s->calls->at[call].inv < dues[i].deadline;
+		if (given)
+			s->items.at[dues[i].item].take = call;
+	}
+	if (given)
+		rc = judge(s, true, ret_legal);
+	free(dues);
+	return rc;
+}
+
 int
 pile_stack_check(const struct calls *calls, struct model_finding *ret)
 {
@@ -286,9 +373,14 @@ pile_stack_check(const struct calls *calls, struct model_finding *ret)
 		if (rc == 0 && legal)
 			finding.answer = MODEL_LEGAL;
 		else if (rc == 0 && s.items.wild > 0) {
-			/* As for queues: without what unknown pops may have taken. */
+			/* Without what unknown pops may have taken it may still be illegal; else what they took is tried. */
 			finding.answer = MODEL_UNSURE;
 			rc = judge(&s, false, &legal);
+			if (rc == 0 && legal) {
+				legal = false;
+				rc = judge_wild(&s, &legal);
+				finding = (struct model_finding){ .answer = legal ? MODEL_LEGAL : MODEL_UNSURE };
+			}
 		}
 	}
 	if (rc == 0)

@@ -2,6 +2,7 @@
 /* register.c - see register.h. */
 #include "audit/register.h"
 
+#include "audit/linear_both.h"
 #include "audit/say.h"
 #include "audit/shrink.h"
 #include "audit/zones.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define CONFIGS_MAX_DEFAULT UINT64_C(1000000000)
-#define MINIMISE_DEFAULT UINT64_C(200000000)
+#define MINIMISE_DEFAULT UINT64_C(50000000)
 #define MEMORY_DEFAULT ((size_t)512 << 20)
 #define OUTCOME_BYTES_MAX ((size_t)256 << 20)
 #define SAY_MAX 16384
@@ -250,7 +251,7 @@ check_key(struct audit *a, const struct keyrange *r, uint32_t keys_left)
 		uint64_t share = FL_MAX(a->configs_left / keys_left, FL_MIN(a->configs_left, UINT64_C(1000000)));
 		struct linear_budget budget = { share, a->opt.memory_bytes_max };
 
-		linear_check(&k, &budget, false, &l);
+		linear_both_check(&k, &budget, &l);
 		a->configs_left -= share - budget.configs;
 		a->out->configs += share - budget.configs;
 	}

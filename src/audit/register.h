@@ -19,7 +19,7 @@
 struct register_options {
 	uint64_t configs_max;           /* configurations made and compared, in all; 0: 1000 million, some seconds */
 	size_t memory_bytes_max;        /* for configurations at once; 0: 512 MiB */
-	uint64_t minimise_configs_max;  /* spent on making evidence small, in all; 0: 200 million */
+	uint64_t minimise_configs_max;  /* spent on making evidence small, in all; 0: 50 million */
 };
 
 /*

@@ -79,7 +79,7 @@ struct order {
 	const struct txn_chains *chains;
 	uint32_t vertices, all;         /* all: first commit in the snapshot view */
 	uint32_t *left;                 /* by vertex: those before it that are not placed */
-	uint32_t *priority;             /* by vertex */
+	const uint32_t *priority;       /* by vertex */
 	uint32_t *heap;
 	uint32_t heap_count;
 	struct keylock *locks;          /* by key */
@@ -230,7 +230,6 @@ set_up(struct order *o, struct arena *mem)
 	uint32_t v = o->vertices, at, y, n = o->chains->count;
 
 	o->left = txn_core_array(mem, v, sizeof(uint32_t));
-	o->priority = txn_core_array(mem, v, sizeof(uint32_t));
 	o->heap = txn_core_array(mem, v, sizeof(uint32_t));
 	o->next_waiting = txn_core_array(mem, v, sizeof(uint32_t));
 	o->locks = txn_core_array(mem, o->c->h->key_count, sizeof(o->locks[0]));
@@ -242,28 +241,81 @@ set_up(struct order *o, struct arena *mem)
 		return -ENOBUFS;
 	for (uint32_t i = 0; i < n; i++)
 		o->unread[i] = o->chains->reader_first[i + 1] - o->chains->reader_first[i];
-	for (uint32_t x = 0; x < v; x++) {
-		uint32_t node = x < o->g->n ? x : x >= o->all ? x - o->all : TXN_NONE;
-
+	for (uint32_t x = 0; x < v; x++)
 		for (at = 0; (y = txn_graph_next(o->g, o->view, x, &at)) != TXN_NONE;)
 			o->left[y]++;
-		if (node == TXN_NONE)
-			continue;       /* hubs at once */
-		const struct txn *t = &o->c->h->txns[o->c->txn_of[node]];
+	return 0;
+}
 
-		o->priority[x] = o->view->snapshot && x < o->g->n ? t->invoke_pos :
-		    t->complete_pos != TXN_POS_NEVER && t->outcome == TXN_OK ? t->complete_pos : t->invoke_pos;
+void
+txn_order_best(const struct txn_core *c, enum txn_order_by ret[2])
+{
+	const struct txn_hist *h = c->h;
+	uint32_t turns = 0;
+
+	ret[0] = TXN_BY_TIME;
+	ret[1] = TXN_BY_PLACE;
+	if (h->positions > 0)
+		return;
+	for (uint32_t x = 1; x < c->n; x++)
+		turns += h->txns[c->txn_of[x]].process != h->txns[c->txn_of[x - 1]].process;
+	ret[0] = turns < 2 * h->process_count ? TXN_BY_SHARE : TXN_BY_PLACE;
+	ret[1] = ret[0] == TXN_BY_SHARE ? TXN_BY_PLACE : TXN_BY_SHARE;
+}
+
+/* How far into its session each node is, in 2^20ths. 0 or -ENOBUFS. */
+static int
+shares(const struct txn_core *c, struct arena *mem, uint32_t **ret)
+{
+	const struct txn_hist *h = c->h;
+	uint32_t *count = txn_core_array(mem, h->process_count, sizeof(*count)), *at = txn_core_array(mem, h->process_count, sizeof(*at));
+	uint32_t *share = txn_core_array(mem, c->n, sizeof(*share));
+
+	if (mem->overflowed)
+		return -ENOBUFS;
+	for (uint32_t x = 0; x < c->n; x++)
+		count[h->txns[c->txn_of[x]].process]++;
+	for (uint32_t x = 0; x < c->n; x++) {
+		uint32_t process = h->txns[c->txn_of[x]].process;
+
+		share[x] = (uint32_t)(((uint64_t)at[process]++ << 20) / count[process]);
 	}
+	*ret = share;
+	return 0;
+}
+
+int
+txn_order_priority(const struct txn_core *c, const struct txn_graph *g, const struct txn_view *view, enum txn_order_by by,
+    struct arena *mem, uint32_t **ret)
+{
+	uint32_t vertices = txn_graph_vertices(g, view), *share = NULL, *priority = txn_core_array(mem, vertices, sizeof(*priority));
+
+	if (priority == NULL || (by == TXN_BY_SHARE && shares(c, mem, &share) != 0))
+		return -ENOBUFS;
+	for (uint32_t x = 0; x < vertices; x++) {
+		uint32_t node = txn_graph_base(g, x);
+		bool start = view->snapshot && x == node;
+
+		if (node >= g->n)
+			continue;       /* hubs at once */
+		const struct txn *t = &c->h->txns[c->txn_of[node]];
+
+		if (by == TXN_BY_TIME)
+			priority[x] = start || t->complete_pos == TXN_POS_NEVER || t->outcome != TXN_OK ? t->invoke_pos : t->complete_pos;
+		else
+			priority[x] = 2 * (by == TXN_BY_SHARE ? share[node] : node) + !start;
+	}
+	*ret = priority;
 	return 0;
 }
 
 int
 txn_order_try(const struct txn_core *c, const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains,
-    bool locked, struct arena *mem, uint32_t *ret_rank, bool *ret_fits)
+    const uint32_t *priority, bool locked, struct arena *mem, uint32_t *ret_rank, bool *ret_fits)
 {
 	struct txn_chains none = { .reader_first = (uint32_t[1]){ 0 } };
 	struct order o = { .c = c, .g = g, .view = view, .chains = locked ? chains : &none, .vertices = txn_graph_vertices(g, view),
-		.all = view->snapshot ? g->n + g->hubs : UINT32_MAX };
+		.priority = priority, .all = view->snapshot ? g->n + g->hubs : UINT32_MAX };
 	struct arena_mark mark = arena_snapshot(mem);
 	uint32_t rank = 0;
 

@@ -28,12 +28,24 @@ bool txn_order_edges(const struct txn_graph *g, const struct txn_view *view, con
 int txn_order_chains(const struct txn_core *c, struct arena *mem, struct txn_chains *ret);
 
 /*
+ * In which order transactions are best tried: as they completed, or as they were invoked; of a history without times, as they stand
+ * there, or if the sessions stand one after the other, by how far into its session each is.
+ */
+enum txn_order_by { TXN_BY_TIME, TXN_BY_PLACE, TXN_BY_SHARE };
+/* The best two for a history. */
+void txn_order_best(const struct txn_core *c, enum txn_order_by ret[2]);
+/* By vertex of the view: the less the earlier. 0 or -ENOBUFS. */
+int txn_order_priority(const struct txn_core *c, const struct txn_graph *g, const struct txn_view *view, enum txn_order_by by,
+    struct arena *mem, uint32_t **ret);
+
+/*
  * txn_order_try - put the vertices of an acyclic view one after the other, chains whole, earlier ones first.
+ * priority   by vertex
  * locked     keep the chains of a key apart, and their readers before the next chain; false: only what the view demands
  * ret_rank   by vertex: its place in the order
  * returns    0 with *ret_fits: all found a place; -ENOBUFS
  */
 int txn_order_try(const struct txn_core *c, const struct txn_graph *g, const struct txn_view *view, const struct txn_chains *chains,
-    bool locked, struct arena *mem, uint32_t *ret_rank, bool *ret_fits);
+    const uint32_t *priority, bool locked, struct arena *mem, uint32_t *ret_rank, bool *ret_fits);
 
 #endif

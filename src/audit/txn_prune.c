@@ -8,11 +8,13 @@
  */
 #include "audit/txn_prune.h"
 
+#include "base/assert.h"
+
 #include <errno.h>
 #include <string.h>
 
-#define ROUNDS_MAX 12
-#define EDGES_MAX 4000000u
+#define ROUNDS_MAX 1000
+#define EDGES_MAX 16000000u
 
 struct found_edge {
 	uint32_t from, to;
@@ -271,21 +273,61 @@ keep_ways(struct prune *p, struct arena *mem, struct txn_way ways[2])
 	return 0;
 }
 
-/* What was found makes a cycle with what is known: a way back from one of those edges. The table is of the round before. */
+/* A walk in depth: the vertices it stands on, and how far each has got. */
+struct walk {
+	uint32_t *path, *known, *found; /* known, found: by vertex */
+	uint8_t *state;                 /* by vertex: 0 not seen, 1 on the path, 2 done */
+	uint32_t length;
+};
+
+/* Walk from a vertex; a found edge of the first cycle that is met, or TXN_NONE. via: by what edge the walk came. */
+static uint32_t
+walk_from(struct prune *p, struct walk *w, uint32_t root)
+{
+	uint32_t id;
+
+	w->path[w->length++] = root;
+	w->state[root] = 1;
+	while (w->length > 0) {
+		uint32_t x = w->path[w->length - 1], y = successor(p, x, UINT32_MAX, &w->known[x], &w->found[x], &id);
+
+		if (y == TXN_NONE) {
+			w->state[x] = 2;
+			w->length--;
+		} else if (w->state[y] == 0) {
+			p->via[y] = id;
+			w->state[y] = 1;
+			w->path[w->length++] = y;
+		} else if (w->state[y] == 1) {
+			for (uint32_t i = w->length; id == TXN_NONE && w->path[i - 1] != y; i--)
+				id = p->via[w->path[i - 1]];
+			fl_assert(id != TXN_NONE);      /* what is known has no cycle */
+			return id;
+		}
+	}
+	return TXN_NONE;
+}
+
+/* What was found makes a cycle with what is known: a shortest one through one of its edges. The table is of the round before. */
 static int
 keep_circle(struct prune *p, struct arena *mem, struct txn_way *ret)
 {
+	struct walk w = { .path = txn_core_array(mem, p->vertices, sizeof(uint32_t)), .length = 0 };
+	uint32_t id = TXN_NONE;
+
+	w.known = txn_core_array(mem, p->vertices, sizeof(uint32_t));
+	w.found = txn_core_array(mem, p->vertices, sizeof(uint32_t));
+	w.state = txn_core_array(mem, p->vertices, 1);
+	if (mem->overflowed)
+		return -ENOBUFS;
+	for (uint32_t x = 0; x < p->vertices && id == TXN_NONE; x++)
+		if (w.state[x] == 0)
+			id = walk_from(p, &w, x);
+	fl_assert(id != TXN_NONE);
 	p->closed = false;
 	ret->chain = TXN_NONE;
-	for (uint32_t i = 0; i < p->edge_count && *p->steps > 0; i++) {
-		int rc = keep_way(p, p->edges[i].to, p->edges[i].from, UINT32_MAX, mem, ret);
-
-		ret->closing = i;
-		if (rc <= 0)
-			return rc;
-		*p->steps -= FL_MIN(*p->steps, (uint64_t)p->vertices);
-	}
-	return 0;
+	ret->closing = id;
+	return keep_way(p, p->edges[id].to, p->edges[id].from, UINT32_MAX, mem, ret);
 }
 
 /* The place in `implied` of found edge id, which is added if need be. implied_of: by place, the edge. */
@@ -381,7 +423,7 @@ txn_prune(const struct txn_graph *g, const struct txn_view *view, const struct t
 	if (table > (mem->cap_bytes - mem->used_bytes) / 2)
 		return 0;
 	p.first = ret->first;
-	p.edges_max = edges_max(chains, pairs, pair_count);
+	p.edges_max = (uint32_t)FL_MIN((uint64_t)edges_max(chains, pairs, pair_count), (mem->cap_bytes - mem->used_bytes - table) / 80);
 	p.to = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
 	p.id = txn_core_array(mem, p.edges_max, sizeof(uint32_t));
 	p.via = txn_core_array(mem, v, sizeof(uint32_t));

@@ -90,8 +90,14 @@ txn_psi_try(const struct txn_core *c, const struct txn_graph *g, uint64_t *steps
 	bool fits;
 
 	arena_init(&work, mem->cap_bytes - mem->used_bytes);
-	uint32_t *rank = txn_core_array(&work, (size_t)g->n + g->hubs, sizeof(uint32_t));
-	int rc = rank == NULL ? -ENOBUFS : txn_order_try(c, g, &known, &none, false, &work, rank, &fits);
+	uint32_t *rank = txn_core_array(&work, (size_t)g->n + g->hubs, sizeof(uint32_t)), *priority;
+	enum txn_order_by by[2];
+
+	txn_order_best(c, by);
+	int rc = rank == NULL ? -ENOBUFS : txn_order_priority(c, g, &known, by[0], &work, &priority);
+
+	if (rc == 0)
+		rc = txn_order_try(c, g, &known, &none, priority, false, &work, rank, &fits);
 
 	*ret_holds = false;
 	if (rc == 0 && fits)

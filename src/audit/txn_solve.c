@@ -5,7 +5,8 @@
  * Invariants
  *  (1) Variable i + 1 is true when of pair i chain a comes before chain b.
  *  (2) Each clause forbids the choices on one cycle of the view: all of them together cannot be, so what the clauses refute is refuted.
- *  (3) The first choice for each pair follows one order of all transactions that respects everything known.
+ *  (3) The first choice for each pair follows one order of all transactions that respects everything known, and what follows from it.
+ *  (4) rank is such an order. So a cycle has an edge against it, which is a choice; and one with a single such edge stands between its ends.
  */
 #include "audit/txn_solve.h"
 
@@ -17,11 +18,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAIRS_MAX 2000000u
+#define PAIRS_MAX 20000000u
 #define CHOICE_EDGES_MAX 20000000u
 #define ROUNDS_MAX 3000u
-#define CLAUSES_A_ROUND 400u
-#define CONFLICTS_A_ROUND 200000
+#define CLAUSES_A_ROUND 400u            /* from cycles of any form */
+#define WINDOW_CLAUSES_A_ROUND 20000u   /* from those that (4) bounds */
+#define TURN_EFFORT 1000u               /* of the SAT solver, between its questions whether to go on */
 #define CYCLE_CHOICES_MAX 4096u
 
 struct solver {
@@ -31,7 +33,8 @@ struct solver {
 	struct txn_chains chains;
 	struct arena *mem, *keep;       /* of the search; of what is told */
 	uint32_t vertices;
-	uint32_t *rank;                 /* by vertex: (3) */
+	uint32_t *rank;                 /* by vertex: (4) */
+	uint32_t *priority;             /* by vertex: what came first, most likely */
 	struct txn_pair *pairs;
 	struct txn_pruned pruned;       /* what follows without a choice */
 	uint32_t pair_count;
@@ -225,9 +228,12 @@ find_components(struct solver *s, uint32_t *ret_count)
 	return 0;
 }
 
-/* A way from `from` to `to` within their component with as few choices as can be (0-1 breadth first). */
+/*
+ * A way from `from` to `to` within their component with as few choices as can be (0-1 breadth first).
+ * upward     only by edges along the rank
+ */
 static bool
-find_way(struct solver *s, uint32_t from, uint32_t to)
+find_way(struct solver *s, uint32_t from, uint32_t to, bool upward)
 {
 	uint32_t head = s->vertices, tail = s->vertices, known, choice, y;      /* queue[head .. tail) of 2 * vertices, from the middle */
 	int32_t literal;
@@ -248,6 +254,8 @@ find_way(struct solver *s, uint32_t from, uint32_t to)
 			if (s->effort > 0)
 				s->effort--;
 			if (s->component[y] != s->component[x] || (s->stamp[y] == s->round && s->cost[y] <= cost))
+				continue;
+			if (upward && (s->rank[y] < s->rank[x] || s->rank[y] > s->rank[to]))
 				continue;
 			if (tail == 2 * s->vertices || head == 0)
 				return false;
@@ -281,23 +289,43 @@ forbid(struct solver *s, uint32_t from, uint32_t to, int32_t literal)
 	ccadical_add(s->sat, 0);
 }
 
-/* Turn cycles into clauses. How many. */
+/* Turn cycles into clauses: those with one edge against the rank, or any. How many. */
 static uint32_t
-learn(struct solver *s)
+learn_from(struct solver *s, bool window, uint32_t most)
 {
 	uint32_t clauses = 0;
 
-	for (uint32_t x = 0; x < s->vertices && clauses < CLAUSES_A_ROUND && s->effort > 0; x++) {
+	for (uint32_t x = 0; x < s->vertices && clauses < most && s->effort > 0; x++) {
 		if (s->component[x] == TXN_NONE)
 			continue;
-		for (uint32_t i = s->first[x]; i < s->first[x + 1] && clauses < CLAUSES_A_ROUND && s->effort > 0; i++) {
-			if (s->component[s->to[i]] != s->component[x] || !find_way(s, s->to[i], x))
+		for (uint32_t i = s->first[x]; i < s->first[x + 1] && clauses < most && s->effort > 0; i++) {
+			uint32_t y = s->to[i];
+
+			if (s->component[y] != s->component[x] || (window && s->rank[y] > s->rank[x]) || !find_way(s, y, x, window))
 				continue;
-			forbid(s, s->to[i], x, s->literal[i]);
+			forbid(s, y, x, s->literal[i]);
 			clauses++;
 		}
 	}
 	return clauses;
+}
+
+static uint32_t
+learn(struct solver *s)
+{
+	uint32_t clauses = learn_from(s, true, WINDOW_CLAUSES_A_ROUND);
+
+	return clauses > 0 ? clauses : learn_from(s, false, CLAUSES_A_ROUND);
+}
+
+/* The solver asks now and then whether it should stop. */
+static int
+is_spent(void *state)
+{
+	struct solver *s = state;
+
+	s->effort -= FL_MIN(s->effort, (uint64_t)TURN_EFFORT);
+	return s->effort == 0;
 }
 
 static int
@@ -311,7 +339,6 @@ search(struct solver *s, struct txn_solved *ret)
 
 		ret->rounds = round;
 		if (round > 0) {
-			ccadical_limit(s->sat, "conflicts", CONFLICTS_A_ROUND);
 			int answer = ccadical_solve(s->sat);
 
 			if (answer == 0)
@@ -356,21 +383,108 @@ set_up(struct solver *s)
 	return s->mem->overflowed ? -ENOBUFS : 0;
 }
 
+static void
+push(uint32_t *heap, uint32_t *count, const uint32_t *priority, uint32_t x)
+{
+	uint32_t i = (*count)++;
+
+	for (; i > 0 && priority[heap[(i - 1) / 2]] > priority[x]; i = (i - 1) / 2)
+		heap[i] = heap[(i - 1) / 2];
+	heap[i] = x;
+}
+
+static uint32_t
+pop(uint32_t *heap, uint32_t *count, const uint32_t *priority)
+{
+	uint32_t top = heap[0], x = heap[--*count], i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child + 1 < *count && priority[heap[child + 1]] < priority[heap[child]])
+			child++;
+		if (child >= *count || priority[heap[child]] >= priority[x])
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = x;
+	return top;
+}
+
+/* Take vertices whose predecessors all have a rank, the earliest transaction first: Kahn's order. (4) */
+static void
+rank_vertices(struct solver *s, uint32_t *left, uint32_t *heap)
+{
+	const struct txn_pruned *p = &s->pruned;
+	const uint32_t *priority = s->priority;
+	uint32_t count = 0, rank = 0, y;
+
+	for (uint32_t x = 0; x < s->vertices; x++) {
+		for (uint32_t at = 0; (y = txn_graph_next(s->g, s->view, x, &at)) != TXN_NONE;)
+			left[y]++;
+		for (uint32_t i = p->first[x]; i < p->first[x + 1]; i++)
+			left[p->to[i]]++;
+	}
+	for (uint32_t x = 0; x < s->vertices; x++)
+		if (left[x] == 0)
+			push(heap, &count, priority, x);
+	while (count > 0) {
+		uint32_t x = pop(heap, &count, priority);
+
+		s->rank[x] = rank++;
+		for (uint32_t at = 0; (y = txn_graph_next(s->g, s->view, x, &at)) != TXN_NONE;)
+			if (--left[y] == 0)
+				push(heap, &count, priority, y);
+		for (uint32_t i = p->first[x]; i < p->first[x + 1]; i++)
+			if (--left[p->to[i]] == 0)
+				push(heap, &count, priority, p->to[i]);
+	}
+	fl_assert(rank == s->vertices);         /* what is known has no cycle, nor with what follows */
+}
+
+/* The rank, now that more is known, and the first choices by it. (3) */
+static int
+rank_again(struct solver *s)
+{
+	struct arena_mark mark = arena_snapshot(s->mem);
+	uint32_t *left = txn_core_array(s->mem, s->vertices, sizeof(*left)), *heap = txn_core_array(s->mem, s->vertices, sizeof(*heap));
+
+	if (s->mem->overflowed)
+		return -ENOBUFS;
+	rank_vertices(s, left, heap);
+	arena_reset(s->mem, mark);
+	for (uint32_t i = 0; i < s->pair_count; i++) {
+		struct txn_pair *p = &s->pairs[i];
+
+		if (s->rank[commit_of(s, s->chains.chains[p->a].head)] > s->rank[commit_of(s, s->chains.chains[p->b].head)])
+			*p = (struct txn_pair){ p->b, p->a };
+	}
+	return 0;
+}
+
 static int
 solve(struct solver *s, struct txn_solved *ret)
 {
+	enum txn_order_by by[2];
 	bool fits;
 
 	if (txn_order_chains(s->c, s->mem, &s->chains) != 0)
 		return -ENOBUFS;
 	s->rank = txn_core_array(s->mem, s->vertices, sizeof(uint32_t));
-	if (s->rank == NULL || txn_order_try(s->c, s->g, s->view, &s->chains, true, s->mem, s->rank, &fits) != 0)
+	if (s->rank == NULL)
 		return -ENOBUFS;
-	if (fits) {
-		ret->holds = TXN_HOLDS;
-		return 0;
+	txn_order_best(s->c, by);
+	for (int i = 1; i >= 0; i--) {          /* the better one last: its priorities are used on */
+		if (txn_order_priority(s->c, s->g, s->view, by[i], s->mem, &s->priority) != 0 ||
+		    txn_order_try(s->c, s->g, s->view, &s->chains, s->priority, true, s->mem, s->rank, &fits) != 0)
+			return -ENOBUFS;
+		if (fits) {
+			ret->holds = TXN_HOLDS;
+			return 0;
+		}
 	}
-	if (txn_order_try(s->c, s->g, s->view, &s->chains, false, s->mem, s->rank, &fits) != 0)
+	if (txn_order_try(s->c, s->g, s->view, &s->chains, s->priority, false, s->mem, s->rank, &fits) != 0)
 		return -ENOBUFS;
 	fl_assert(fits);                /* the view has no cycle */
 	if (!make_pairs(s)) {
@@ -386,9 +500,12 @@ solve(struct solver *s, struct txn_solved *ret)
 		ret->holds = TXN_BROKEN;
 		return 0;
 	}
+	if (rank_again(s) != 0)
+		return -ENOBUFS;
 	s->sat = ccadical_init();
 	ccadical_set_option(s->sat, "quiet", 1);
 	ccadical_set_option(s->sat, "phase", 1);                          /* (3) */
+	ccadical_set_terminate(s->sat, s, is_spent);
 	int rc = search(s, ret);
 
 	ccadical_release(s->sat);

@@ -32,6 +32,7 @@ static const char usage[] =
 	"       exec:COMMAND               the lines of a program's standard output; answers to its input: for any other system\n"
 	"\n"
 	"      --log FILE       where the log goes\n"
+	"      --append         go on in the log, if it is there: for a receiver that is started again\n"
 	"      --count N        end after so many messages\n"
 	"      --for DURATION   end after that time\n"
 	"      --quiet-for DURATION  end when nothing has arrived for so long after the first message\n"
@@ -131,6 +132,8 @@ read_place(struct collect_cmd *c, const struct words *w)
 		if (strcmp(w->frame, "length") == 0)
 			c->conf.framing = MATCH_FRAME_LENGTH;
 	}
+	if (c->conf.append && c->place.framing == MATCH_FRAME_REDIS)
+		return bad_usage("%s", "--append is not for redis://, which is read from its beginning");
 	c->conf.log = w->log;
 	c->conf.answers = !w->no_answers && c->place.framing != MATCH_FRAME_SYSLOG;
 	return read_address(c);
@@ -144,6 +147,7 @@ read_flags(struct collect_cmd *c, int argc, char **argv)
 	const struct args_flag flags[] = {
 		{ "log", ARGS_TEXT, { .text = &w.log } }, { "count", ARGS_TEXT, { .text = &w.count } }, { "for", ARGS_TEXT, { .text = &w.duration } },
 		{ "quiet-for", ARGS_TEXT, { .text = &w.quiet_for } }, { "frame", ARGS_TEXT, { .text = &w.frame } },
+		{ "append", ARGS_FLAG, { .flag = &c->conf.append } },
 		{ "no-answers", ARGS_FLAG, { .flag = &w.no_answers } }, { "outputs", ARGS_FLAG, { .flag = &c->conf.outputs } },
 		{ "json", ARGS_FLAG, { .flag = &c->json } }, { "quiet q", ARGS_FLAG, { .flag = &c->quiet } },
 		{ "help h", ARGS_FLAG, { .flag = &help } }, { NULL, ARGS_FLAG, { .flag = NULL } },

@@ -10,6 +10,7 @@
 #include "run/match_oracle.h"
 #include "run/matcher.h"
 #include "run/stream_import.h"
+#include "run/stream_lines.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +43,7 @@ static const char usage[] =
 	"                       count, sum, last:N (the last N values, zeros before the first), join:A,B (of two flows)\n"
 	"      --oracle COMMAND the same with what COMMAND makes of the messages: it reads lines \"KEY NUMBER VALUE FLOW\" and writes\n"
 	"                       results; a result is \"KEY VALUE...\" or JSON (doc/streams.md)\n"
+	"      --lines          all files are plain text: each line is a message, known by what it says\n"
 	"      --sent FILE      the log of one more sender; may be given several times\n"
 	"      --memory SIZE    memory to use (default 1GiB); more messages take more passes over the files, not more memory\n"
 	"      --examples N     messages named for each kind of defect (default 5, at most 32)\n"
@@ -59,7 +61,8 @@ static const char usage[] =
 struct match_cmd {
 	struct args args;
 	struct args_list more;
-	bool json, quiet;
+	bool json, quiet, plain;
+	struct stream_lines *lines;
 	uint32_t examples;
 	size_t memory;
 	fl_ns late, drawn;
@@ -164,6 +167,8 @@ read_oracle(struct match_cmd *c, const struct words *w)
 	if (c->command != NULL)
 		c->oracle.function = MATCH_GIVEN;
 	c->values = w->function != NULL || c->command != NULL;
+	if (c->values && c->plain)
+		return bad_usage("--lines: lines have no keys and values that an oracle could judge%s", "");
 	return -1;
 }
 
@@ -200,7 +205,8 @@ read_flags(struct match_cmd *c, int argc, char **argv)
 		{ "allow", ARGS_TEXT, { .text = &w.allow } }, { "expect", ARGS_TEXT, { .text = &w.expect } },
 		{ "sent", ARGS_LIST, { .list = &c->more } }, { "memory", ARGS_TEXT, { .text = &w.memory } },
 		{ "function", ARGS_TEXT, { .text = &w.function } }, { "oracle", ARGS_TEXT, { .text = &c->command } },
-		{ "examples", ARGS_TEXT, { .text = &w.examples } }, { "json", ARGS_FLAG, { .flag = &c->json } },
+		{ "lines", ARGS_FLAG, { .flag = &c->plain } }, { "examples", ARGS_TEXT, { .text = &w.examples } }, { "json", ARGS_FLAG,
+		    { .flag = &c->json } },
 		{ "quiet q", ARGS_FLAG, { .flag = &c->quiet } }, { "help h", ARGS_FLAG, { .flag = &help } },
 		{ NULL, ARGS_FLAG, { .flag = NULL } },
 	};
@@ -247,24 +253,37 @@ wipe(struct match_cmd *c)
 	c->drawn = 0;
 }
 
+/* A log of one of the ways there are. */
+static int
+open_log(struct match_cmd *c, struct stream_reader *r, const char *path, enum match_side side, uint32_t index, char *error)
+{
+	if (c->plain)
+		return stream_lines_open(c->lines, r, path, side, index, stop, error);
+	return stream_import_open(r, path, side, side == MATCH_SIDE_RECEIVED && c->values, stop, error);
+}
+
 static int
 open_logs(struct match_cmd *c)
 {
 	char error[STREAM_IMPORT_ERROR];
 	int rc = 0;
 
+	c->lines = stream_lines_new(c->memory / 2);
+	if (c->lines == NULL)
+		return CMD_UNKNOWN;
 	for (uint32_t i = 0; i < c->sent_count; i++)
 		c->sent_logs[i].fd = -1;
 	for (uint32_t i = 0; i < c->received_count; i++)
 		c->received_logs[i].fd = -1;
 	for (uint32_t i = 0; i < c->sent_count && rc == 0; i++) {
-		rc = stream_import_open(&c->sent_logs[i], c->sent[i], MATCH_SIDE_SENT, false, stop, error);
+		rc = open_log(c, &c->sent_logs[i], c->sent[i], MATCH_SIDE_SENT, i, error);
 		c->expect.sent_cut |= c->sent_logs[i].cut;
 	}
 	for (uint32_t i = 0; i < c->received_count && rc == 0; i++) {
-		rc = stream_import_open(&c->received_logs[i], c->received[i], MATCH_SIDE_RECEIVED, c->values, stop, error);
+		rc = open_log(c, &c->received_logs[i], c->received[i], MATCH_SIDE_RECEIVED, i, error);
 		c->expect.received_cut |= c->received_logs[i].cut;
 	}
+	stream_lines_free(c->lines);
 	if (rc != 0)
 		fprintf(stderr, "%s\n", error);
 	return rc == 0 ? -1 : rc == -ECANCELED ? CMD_UNKNOWN : CMD_USAGE;
@@ -299,7 +318,8 @@ report(struct match_cmd *c)
 {
 	static const int codes[] = { [MATCH_HELD] = CMD_HELD, [MATCH_FINDING] = CMD_FINDING, [MATCH_UNKNOWN] = CMD_UNKNOWN };
 	struct match_report m = {
-		.result = &c->result, .expect = &c->expect, .acks = c->matcher.acks, .clocks = c->matcher.clocks, .flow_count = c->matcher.flow_count,
+		.result = &c->result, .expect = &c->expect, .acks = c->matcher.acks, .clocks = c->matcher.clocks,
+		    .flow_count = c->matcher.flow_count,
 		.file_count = c->received_count, .examples_max = c->examples, .files = c->received, .values = c->values,
 	};
 

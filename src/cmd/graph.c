@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "proto/json.h"
 #include "run/graph_alerts.h"
+#include "run/graph_draw.h"
 #include "run/graph_impact.h"
 #include "run/graph_import.h"
 #include "run/graph_judge.h"
@@ -121,6 +122,7 @@ static int drift(const struct cli_args *a) { return answer(a, graph_drift, graph
 static int alerts(const struct cli_args *a) { return answer(a, graph_alerts, graph_text_tables, false); }
 static int ack(const struct cli_args *a) { return answer(a, graph_ack, graph_text_tables, true); }
 static int fact(const struct cli_args *a) { return answer(a, graph_fact, graph_text_tables, true); }
+static int export(const struct cli_args *a) { return answer(a, graph_export, graph_text_show, false); }
 static int coverage(const struct cli_args *a) { return answer(a, graph_coverage, graph_text_tables, false); }
 static int show(const struct cli_args *a) { return answer(a, graph_show, graph_text_show, false); }
 static int diff(const struct cli_args *a) { return answer(a, graph_diff, graph_text_diff, false); }
@@ -158,10 +160,12 @@ watch(const struct cli_args *a)
 	{ 0, "window", "DURATION", "that window; default 24h" }, { 0, "since", "DURATION", "what was seen since then" }, \
 	{ 0, "known", "TIME", "as we knew it then" }, { 0, "fold", NULL, "leave load balancers and the like out" }
 
+#define PICTURES { 0, "svg", NULL, "a picture, as SVG" }, { 0, "dot", NULL, "a file for Graphviz" }, { 0, "title", "TEXT", "above the picture" }
 static const struct cli_opt import_opts[] = { STORE, { 0, "time", "TIME", "when it was so, for files that do not say; default: their own time" },
 	{ .name = NULL } };
 static const struct cli_opt view_opts[] = { VIEW, { .name = NULL } };
 static const struct cli_opt plan_opts[] = { VIEW,
+	{ 0, "serving", NULL, "until all serve: wait for what is needed to run, not only to start" },
 	{ 0, "up", "SERVICE", "runs already; may be repeated" }, { 0, "crews", "N", "so many steps at once" },
 	{ 0, "assume", "DURATION", "how long those take of whom nobody says; default 30s" },
 	{ 0, "simulate", "RUNS", "draw durations so many times, and say how long it takes then" }, { 0, "seed", "N", "of that; default 1" },
@@ -173,7 +177,8 @@ static const struct cli_opt plan_opts[] = { VIEW,
 	{ 0, "drill", NULL, "keep how long steps take, for later plans" }, { 0, "logs", "FOLDER", "output of commands" },
 	{ 0, "done", "SERVICE", "a person has done that step; may be repeated" },
 	{ 0, "again", "SERVICE", "run that step again; may be repeated" }, { .name = NULL } };
-static const struct cli_opt lint_opts[] = { VIEW, { 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
+static const struct cli_opt lint_opts[] = { VIEW, { 0, "now", "TIME", "how old things were then" },
+	{ 0, "untested-after", "DURATION", "a restore test may be so old; default 90d" },
 	{ 0, "skew", "DURATION", "stores of one function may be so far apart; default 1h" }, { .name = NULL } };
 static const struct cli_opt drift_opts[] = { VIEW, { 0, "no-fold", NULL, "keep load balancers and the like" },
 	{ 0, "covered", "DURATION", "a client must have been looked at so long before its line is stale; default 0" }, { .name = NULL } };
@@ -182,9 +187,12 @@ static const struct cli_opt alerts_opts[] = { STORE, { 0, "at", "TIME", "as of t
 	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
 	{ 0, "baseline", "TIME", "what was first seen after that is new, whatever was learned" },
 	{ 0, "gone", "DURATION", "a regular line that was not seen for so long has vanished; default 24h" }, { .name = NULL } };
+static const struct cli_opt export_opts[] = { VIEW, PICTURES, { 0, "csv", NULL, "lines as CSV" }, { .name = NULL } };
 static const struct cli_opt watch_opts[] = { STORE, { 0, "every", "DURATION", "how often to look; default 10s" },
 	{ 0, "for", "DURATION", "so long; default until Ctrl-C" }, { 0, "otlp-port", "PORT", "take OTLP traces (4318 is usual; 0: any)" },
 	{ 0, "zipkin-port", "PORT", "take Zipkin v2 spans (9411 is usual; 0: any)" },
+	{ 0, "no-sockets", NULL, "do not look at the sockets of this host" },
+	{ 0, "host", "NAME", "what to call this host" },
 	{ 0, "alert", "TARGET", "webhook=URL, alertmanager=URL, command=TEXT, syslog[=HOST:PORT]; may be repeated" },
 	{ 0, "learn", "DURATION", "learn so long before anything is new; default 7d" },
 	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
@@ -206,7 +214,7 @@ static const struct cli_opt impact_opts[] = { VIEW,
 	{ 0, "by", "FACTS", "facts that members may share; default zone,host,rack" },
 	{ 0, "cuts", "FUNCTION", "the smallest sets of failures that take a function or a service down" },
 	{ 0, "size", "N", "of so many at most; default 3" },
-	{ 0, "startup", NULL, "of what is needed to start, instead of to run" },
+	PICTURES, { 0, "startup", NULL, "of what is needed to start, instead of to run" },
 	{ 0, "soft-spreads", NULL, "what is degraded degrades those that need it softly, too" }, { .name = NULL } };
 
 static const struct cli_verb verbs[] = {
@@ -227,6 +235,10 @@ static const struct cli_verb verbs[] = {
 	    "  faultline graph query 'stateful=true and not backup.last<24h'\n  faultline graph query 'from cart downstream hard depth 3'\n"
 	    "  faultline graph query 'lines where errors > 0 and to.tier = 1'\n", query },
 	{ "coverage", NULL, "", 0, 0, "which faults were tried on which line, and what came of it", view_opts, NULL, coverage },
+	{ "export", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "the map (or what is around some services) as a picture, or for other programs",
+	    export_opts,
+	    "  faultline graph export --svg > map.svg\n  faultline graph export --dot cart | dot -Tpng > cart.png\n"
+	    "  faultline graph export --csv > lines.csv\n", export },
 	{ "alerts", NULL, "", 0, 0, "lines that are new, vanished, forbidden or cross tiers", alerts_opts,
 	    "  faultline graph alerts\n  faultline graph alerts --baseline 2026-03-01 --json\n", alerts },
 	{ "watch", NULL, "", 0, 0, "take in what there is to see on this host, and tell alerts, until Ctrl-C", watch_opts,

@@ -27,7 +27,7 @@ struct watching {
 	struct graph_service *service;
 	struct span_receiver *receiver;
 	struct socket_watch *sockets;
-	struct past *past;              /* for looking at alerts; the service has its own */
+	struct past *past;              /* for sockets and alerts; the service has its own */
 	struct map told;                /* ids that were printed */
 	fl_ns every, lasts;
 	int otlp_port, zipkin_port;
@@ -97,14 +97,14 @@ start(struct watching *w)
 	const struct graph_service_opts so = { .store = w->store, .targets = w->targets, .target_count = w->target_count, .alerts_every = w->every,
 		.ready = nothing, .say = on_said };
 	const struct span_receiver_opts ro = { .otlp_port = w->otlp_port, .zipkin_port = w->zipkin_port, .store = w->store, .say = on_said };
-	const struct past_opts po = { .path = w->store, .read_only = true };
-	const struct socket_watch_opts sw = { .namespaces = true, .track = true };
+	const struct past_opts po = { .path = w->store };
+	const struct socket_watch_opts sw = { .host = cli_args_value(w->args, "host"), .namespaces = true, .track = true };
 	char error[SPAN_RECEIVER_ERROR];
 	int rc;
 
 	if (graph_service_start(&so, error, &w->service) != 0 || past_open(&po, error, &w->past) != 0)
 		return cli_args_refuse(w->args, "%s", error);
-	rc = socket_watch_new(&sw, &w->sockets);
+	rc = cli_args_has(w->args, "no-sockets") ? 0 : socket_watch_new(&sw, &w->sockets);
 	if (rc != 0)
 		return cli_args_refuse(w->args, "the sockets of this host: %s", strerror(-rc));
 	if (w->otlp_port < 0 && w->zipkin_port < 0)
@@ -122,22 +122,31 @@ static int
 take_sight(void *ud, const struct sight *s)
 {
 	/* Who needs some of several is concluded from dumps of all hosts, not from one host's moment. */
-	if (s->what != SIGHT_GROUP)
-		graph_service_sight(ud, s, 1);
-	return 0;
+	return s->what == SIGHT_GROUP ? 0 : past_sight(ud, s);
 }
 
-/* One look at this host's sockets, and what it cost. */
+/* One look at this host's sockets, which is a batch, and what it cost. What cannot be kept is seen again by the next, if it is still there. */
 static void
 sweep(struct watching *w)
 {
+	const struct past_batch batch = { .now = clock_wall(), .stream = true };
 	struct buf say;
-	int rc = socket_watch_sweep(w->sockets, clock_wall(), take_sight, w->service);
+	int rc;
 
+	if (w->sockets == NULL)
+		return;
+	rc = past_begin(w->past, &batch);
+	if (rc == 0)
+		rc = socket_watch_sweep(w->sockets, batch.now, take_sight, w->past);
+	if (rc == 0)
+		rc = past_commit(w->past, NULL);
+	else
+		past_rollback(w->past);
 	buf_init(&say, 4096);
 	socket_watch_say(w->sockets, &say);
 	if (rc != 0)
-		fprintf(stderr, "faultline graph watch: the sockets of this host: %s\n", strerror(-rc));
+		fprintf(stderr, "faultline graph watch: ALARM: the sockets of this host: %s\n",
+		    past_error(w->past)[0] != '\0' ? past_error(w->past) : strerror(-rc));
 	else
 		fprintf(stderr, "%s\n", buf_str(&say));
 	buf_fini(&say);

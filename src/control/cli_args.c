@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,7 +155,7 @@ cli_args_parse(const struct cli_opt *own, const char *command, int first, int ar
 
 		if (!words_only && strcmp(s, "--") == 0) {
 			words_only = true;
-		} else if (!words_only && s[0] == '-' && s[1] != '\0') {
+		} else if (!words_only && s[0] == '-' && s[1] != '\0' && !isdigit((unsigned char)s[1])) {
 			r = take_opt(a, own, &i, argc, argv);
 		} else if (a->word_count == CLI_WORDS_MAX) {
 			r = cli_args_refuse(a, "more than %d arguments", CLI_WORDS_MAX);

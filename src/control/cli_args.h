@@ -2,7 +2,7 @@
 /*
  * cli_args.h - command lines of ours: a group of verbs ("line": list, create, ...), each with options that may stand anywhere.
  *
- * "--name value", "--name=value", "-n value", "-nvalue"; "--" ends the options. What is unknown is refused with the nearest word.
+ * "--name value", "--name=value", "-n value", "-nvalue"; "--" ends the options; "-2h" is no option. What is unknown is refused with the nearest word.
  */
 #ifndef CONTROL_CLI_ARGS_H
 #define CONTROL_CLI_ARGS_H

@@ -13,6 +13,7 @@
 #include "control/v1_http.h"
 #include "control/v1_live.h"
 #include "io/io.h"
+#include "proxy/http_conf.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -249,6 +250,7 @@ put_line(struct jsonw *w, const struct lines_line *l, fl_ns now, bool histogram)
 	lines_counters(l, &n);
 	line_json_line_pairs(w, l);
 	put_wire(w, l->wire);
+	jsonw_flag(w, "traced", l->trace != NULL || (l->conf != NULL && l->conf->record != NULL));
 	jsonw_str(w, "from", l->origin != NULL ? "config" : "api");
 	jsonw_key(w, "connections");
 	jsonw_uint(w, n.active);

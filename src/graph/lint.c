@@ -165,7 +165,10 @@ lint_backup(struct linting *l, uint32_t v)
 	}
 	lint_schedule(l, v, rpo);
 	if (l->point[v] == 0) {
-		found(l, LINT_NEVER_RAN, v, ESTATE_NONE, name, "a backup is configured and never ran");
+		if (failed != 0 || is_false(estate_node_text(e, v, "backup.ok")))
+			found(l, LINT_FAILED, v, ESTATE_NONE, name, "its last backup failed, and no good one is known");
+		else
+			found(l, LINT_NEVER_RAN, v, ESTATE_NONE, name, "a backup is configured and never ran");
 		return;
 	}
 	if (is_true(estate_node_text(e, v, "backup.paused")))

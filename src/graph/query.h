@@ -10,7 +10,7 @@
  * A condition is KEY OP VALUE with OP one of = != < <= > >= and ~ (a pattern with * and ?), joined by and, or, not and brackets. A key alone asks
  * whether it is there and not false. Values that look like numbers, durations, times or sizes are compared as such; a time is compared with a
  * duration by its age: backup.last<24h is true of a backup of today. Keys of a service: name kind app namespace first last in out
- * through instance, and every fact; of a line: from to kind source count errors error_rate strength phase mode first last, every fact,
+ * through instance stateful, and every fact; of a line: from to kind source count errors error_rate strength phase mode first last, every fact,
  * and those of its ends as from.KEY and to.KEY. Several values (instance, source, lists in facts) fit when one of them does.
  *
  * 1. A comparison with what is not known is false, and so its `not` is true.

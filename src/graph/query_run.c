@@ -11,7 +11,7 @@
 
 #define NEAR_FACTS_MAX 200000u
 
-static const char *const node_keys[] = { "name", "kind", "app", "namespace", "first", "last", "in", "out", "through", "instance", NULL };
+static const char *const node_keys[] = { "name", "kind", "app", "namespace", "first", "last", "in", "out", "through", "instance", "stateful", NULL };
 static const char *const line_keys[] = { "from", "to", "kind", "source", "count", "errors", "error_rate", "strength", "phase", "mode", "first",
 	"last", "grouped", "assumed", NULL };
 
@@ -99,6 +99,11 @@ node_fits(const struct running *r, uint32_t v, const struct query_node *n, const
 			if (fits(r, n, e->instances[node->instance_first + i].address))
 				return true;
 		return false;
+	case 10:
+		/* As lint has it: stores and brokers keep state unless somebody says that they do not. */
+		if (estate_node_text(e, v, key) != NULL)
+			return fits(r, n, estate_node_text(e, v, key));
+		return fits(r, n, node->kind == SIGHT_DATASTORE || node->kind == SIGHT_BROKER ? "true" : "false");
 	default:
 		return fits(r, n, estate_node_text(e, v, key));
 	}

@@ -207,7 +207,7 @@ span_names_note(struct spans *s, uint32_t service, const struct span_attrs *reso
 {
 	static const enum span_key keys[] = { SPAN_KEY_SERVICE_CRITICALITY, SPAN_KEY_SERVICE_VERSION };
 	static const enum span_key environments[] = { SPAN_KEY_ENVIRONMENT_NAME, SPAN_KEY_ENVIRONMENT };
-	static const enum span_key instances[] = { SPAN_KEY_SERVICE_INSTANCE, SPAN_KEY_K8S_POD, SPAN_KEY_HOST_NAME };
+	static const enum span_key instances[] = { SPAN_KEY_SERVICE_INSTANCE, SPAN_KEY_K8S_POD };
 	const struct span_value *v;
 	uint32_t ip, before = s->pods.count, pod;
 
@@ -277,17 +277,34 @@ set_dirty(struct spans *s, uint32_t address)
 }
 
 static void
-claim_address(struct spans *s, uint32_t address, uint32_t service, bool paired)
+claim_one(struct spans *s, uint32_t address, uint32_t service, bool paired)
 {
 	struct span_address *a = &s->address[address - 1];
 	uint32_t *what = paired ? &a->paired : &a->own;
 
 	if (*what == service || *what == SPAN_AMBIGUOUS)
 		return;
-	if (*what != 0)
-		a->rival = service;     /* it is told, too, so that whoever kept the first knows */
+	if (*what == 0)
+		a->claimant = service;
+	else
+		a->rival = service;
 	claim(what, service);
 	set_dirty(s, address);
+}
+
+/* An address, and its host. */
+static void
+claim_address(struct spans *s, uint32_t address, uint32_t service, bool paired)
+{
+	struct span_address *a = &s->address[address - 1];
+
+	if (!a->direct) {
+		a->direct = true;
+		set_dirty(s, address);
+	}
+	claim_one(s, address, service, paired);
+	if (a->host != address)
+		claim_one(s, a->host, service, paired);
 }
 
 void
@@ -299,7 +316,6 @@ span_names_own(struct spans *s, uint32_t service, const struct span_peer *p)
 		return;
 	s->service[service - 1].own++;
 	claim_address(s, id, service, false);
-	claim_address(s, s->address[id - 1].host, service, false);
 }
 
 void
@@ -307,10 +323,8 @@ span_names_paired(struct spans *s, uint32_t peer, uint32_t service)
 {
 	uint32_t address = s->peer[peer - 1].address;
 
-	if (address == 0)
-		return;
-	claim_address(s, address, service, true);
-	claim_address(s, s->address[address - 1].host, service, true);
+	if (address != 0)
+		claim_address(s, address, service, true);
 }
 
 /* ---- peers ---- */

@@ -58,6 +58,8 @@ count_pair(struct spans *s, const struct span_rec *p, const struct span_rec *r)
 	bool client = (p->bits & SPAN_CLIENTISH) != 0, server = (r->bits & SPAN_SERVERISH) != 0;
 	struct span_call c = { .from = p->service, .to = r->service, .source = r->source, .error = ((p->bits | r->bits) & SPAN_ERROR) != 0 };
 
+	/* The server's span came after the time of grace: the line of the address folds into this one. */
+	c.again = client && (p->bits & (SPAN_COUNTED | SPAN_MESSAGING)) == SPAN_COUNTED;
 	c.seen = client && server ? SPAN_SEEN_BOTH : client ? SPAN_SEEN_CLIENT : SPAN_SEEN_SERVER;
 	c.protocol = p->protocol != SPAN_PROTO_UNKNOWN && client ? p->protocol : r->protocol;
 	c.latency = client ? p->latency : r->latency;

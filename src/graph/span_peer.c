@@ -137,13 +137,29 @@ unmap(struct span_text t)
 	return begins(t, "::ffff:") && memchr(t.p, '.', t.n) != NULL ? (struct span_text){ t.p + 7, t.n - 7 } : t;
 }
 
+/* Targets of gRPC: "dns:///host:port", "dns://resolver/host:port", "ipv4:10.0.0.1:80". */
+static struct span_text
+cut_scheme(struct span_text t)
+{
+	const char *p = t.n > 3 ? memmem(t.p, t.n, "://", 3) : NULL;
+
+	if (begins(t, "ipv4:") || begins(t, "ipv6:"))
+		return (struct span_text){ t.p + 5, t.n - 5 };
+	if (p == NULL)
+		return t;
+	for (const char *end = t.p + t.n, *q = p + 3; q < end; q++)
+		if (*q == '/')
+			p = q - 2;
+	return (struct span_text){ p + 3, t.n - (uint32_t)(p + 3 - t.p) };
+}
+
 /* Take a host, with or without a port; false when it is none. */
 static bool
 take_host(struct span_peer *p, struct span_text t)
 {
 	uint16_t port = 0;
 
-	t = unmap(cut_port(t, &port));
+	t = unmap(cut_port(cut_scheme(t), &port));
 	while (t.n > 0 && t.p[t.n - 1] == '.')
 		t.n--;
 	if (t.n == 0 || t.n > 253 || begins(t, "unknown") || is(t, "0.0.0.0") || is(t, "::") || is(t, "null") || is(t, "undefined"))

@@ -75,9 +75,11 @@ span_rows_add(struct span_rows *t, const struct span_call *c)
 	struct span_row *r = &t->rows[t->index[place] - 1];
 
 	r->seen |= c->seen;
-	r->count++;
-	r->errors += c->error;
-	r->latency += c->latency;
+	if (!c->again) {
+		r->count++;
+		r->errors += c->error;
+		r->latency += c->latency;
+	}
 	if (c->at != 0) {
 		r->first = r->first == 0 ? c->at : FL_MIN(r->first, c->at);
 		r->last = FL_MAX(r->last, c->at);

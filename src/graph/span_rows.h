@@ -28,6 +28,7 @@ struct span_call {
 	uint32_t from, to;
 	uint8_t protocol, source, seen;
 	bool error;
+	bool again;                     /* it was counted already, under the address that was called */
 	uint64_t latency;
 	int64_t at;                     /* 0: not known */
 };

@@ -30,12 +30,13 @@ struct span_address {
 	uint32_t host;                  /* its own id when it has no port */
 	uint32_t paired;                /* the service that answered calls to it, 0, or SPAN_AMBIGUOUS */
 	uint32_t own;                   /* the service that says it is called so; counts when nobody answered */
-	uint32_t rival;                 /* who made it ambiguous */
-	uint32_t told, told_rival;      /* as what it was told */
+	uint32_t claimant, rival;       /* who came first, and who made it ambiguous */
+	uint32_t told, told_rival;      /* of whom it was told */
 	uint16_t typed_port;            /* of a host: the port of a database or broker there */
 	uint16_t parts;                 /* of a host: databases or destinations named so far */
 	bool crowded;                   /* of a host: there are several such ports */
 	bool numeric;
+	bool direct;                    /* claimed as it is, and not only as the host of an address with a port */
 	bool dirty;                     /* in dirty[] */
 };
 

@@ -91,7 +91,7 @@ needs_port(const struct spans *s, const struct span_address *a, enum span_peer_t
 	if (port[0] == '\0')
 		return false;
 	if (host->numeric || type != SPAN_PEER_EXTERNAL)
-		return host->numeric || host->crowded;
+		return host->numeric || host->crowded || span_names_meaning(s, a->host) != 0;
 	snprintf(typed, sizeof(typed), "%u", host->typed_port);
 	return host->typed_port != 0 && strcmp(typed, port) != 0;
 }
@@ -385,51 +385,42 @@ tell_fact(struct spans *s, uint32_t id)
 	return s->opts.tell(s->opts.arg, &f);
 }
 
+/* The service is to be found at this address. */
 static int
-tell_meaning(struct spans *s, uint32_t address, uint32_t service)
+tell_instance(struct spans *s, uint32_t address, uint32_t service)
 {
-	const struct span_address *a = &s->address[address - 1];
 	const struct span_service *v = &s->service[service - 1];
 	const char *host = span_intern_text(&s->addresses, address), *port = span_names_port(s, address);
-	char name[NAME_BYTES];
 	struct end e = { .name = host, .port = port[0] != '\0' ? port : NULL };
-	struct sight t = { .source = sources[v->source], .where = s->where, .first = v->first, .last = v->last,
+	struct sight t = { .what = SIGHT_INSTANCE, .source = sources[v->source], .where = s->where, .first = v->first, .last = v->last,
 		.name = span_names_name(s, service), .space = span_names_space(s, service), .kind = SIGHT_SERVICE };
+	char name[NAME_BYTES];
 
-	if (port[0] != '\0') {
-		t.what = SIGHT_INSTANCE;
-		t.address = name_of(&e, name);
-		return s->opts.tell(s->opts.arg, &t);
-	}
-	if (a->numeric || a->typed_port != 0 || strcmp(host, t.name) == 0)
-		return 0;
-	t.what = SIGHT_ALIAS;
-	t.to = t.name;
-	t.to_space = t.space;
-	t.to_kind = SIGHT_SERVICE;
-	t.name = host;
-	t.space = NULL;
-	t.kind = SIGHT_KIND_UNKNOWN;
-	t.value = a->paired != 0 ? "it answered calls to this address" : "its own spans name this address";
+	t.address = name_of(&e, name);
 	return s->opts.tell(s->opts.arg, &t);
 }
 
-/* An address whose meaning changed. When it was told as one service and is found to be several, the second is told as well. */
+/*
+ * An address whose meaning changed. The store folds what is called by an address into the service there, and leaves alone what several
+ * services share: so of these two are told. A host alone is told only if nobody named a port of it, and no database is there.
+ */
 static int
 tell_address(struct spans *s, uint32_t address)
 {
 	struct span_address *a = &s->address[address - 1];
-	uint32_t meaning = span_names_meaning(s, address);
+	uint32_t meaning = span_names_meaning(s, address), first = meaning == SPAN_AMBIGUOUS ? a->claimant : meaning;
+	bool is_host = a->host == address;
 	int rc = 0;
 
-	if (meaning == SPAN_AMBIGUOUS) {
-		if (a->told != 0 && a->rival != 0 && a->told_rival == 0) {
-			rc = tell_meaning(s, address, a->rival);
-			a->told_rival = a->rival;
-		}
-	} else if (meaning != 0 && meaning != a->told) {
-		rc = tell_meaning(s, address, meaning);
-		a->told = meaning;
+	if (!a->direct || (is_host && (a->numeric || a->typed_port != 0)))
+		return 0;
+	if (first != 0 && first != a->told) {
+		rc = tell_instance(s, address, first);
+		a->told = first;
+	}
+	if (rc == 0 && meaning == SPAN_AMBIGUOUS && a->rival != 0 && a->rival != first && a->rival != a->told_rival) {
+		rc = tell_instance(s, address, a->rival);
+		a->told_rival = a->rival;
 	}
 	return rc;
 }

@@ -54,7 +54,7 @@ tell(void *ud, const struct trace_message *m)
 
 	if (k == NULL)
 		return;
-	*k = (struct trace_mark){ .at = io_now(t->w->io), .conn = t->s->ordinal, .number = m->number, .offset = m->offset, .bytes = m->bytes,
+	*k = (struct trace_mark){ .at = io_clock(t->w->io), .conn = t->s->ordinal, .number = m->number, .offset = m->offset, .bytes = m->bytes,
 		.hash = m->hash, .dir = (uint8_t)t->d, .out = t->out, .cut = m->cut, .unframed = m->unframed,
 		.group = t->conf->frame[t->d].id.group };
 	n = strnlen(t->s->wline->line->name, sizeof(k->line) - 1);

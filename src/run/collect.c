@@ -297,7 +297,7 @@ collect_run(const struct collect_conf *conf, struct collect_stats *ret_stats, ch
 
 	*ret_stats = (struct collect_stats){ .got = 0 };
 	error[0] = '\0';
-	rc = stream_writer_open(&c.note.log, conf->log, &head);
+	rc = conf->append ? stream_writer_append(&c.note.log, conf->log, &head) : stream_writer_open(&c.note.log, conf->log, &head);
 	if (rc != 0)
 		snprintf(error, COLLECT_ERROR_MAX, "%s: it cannot be written: %s", conf->log, strerror(-rc));
 	c.peers = calloc(PEERS_MAX, sizeof(*c.peers));

@@ -20,6 +20,7 @@ struct collect_conf {
 	const char *redis_host, *redis_stream;  /* read a stream of Redis; NULL: listen */
 	int redis_port;
 	const char *log;                /* path of the receiver's log */
+	bool append;                    /* go on in the log, if it is there */
 	bool answers;                   /* answer each message */
 	bool outputs;                   /* what arrives are results, not messages of faultline feed */
 	uint64_t count;                 /* end after that many; 0: no such end */

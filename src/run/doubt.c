@@ -64,6 +64,9 @@ doubt_judges(struct doubts *d, const struct experiment *x, bool compared)
 		const struct metric_limit *l = &x->limits[i];
 		if (is_idle(l))
 			doubt(d, "expect %s can never fail: it allows %s", metric_info(l->metric)->name, l->least ? "0" : "100%");
+		if (x->load.type == EXPERIMENT_PROGRAM && l->metric != METRIC_OPERATIONS && l->metric != METRIC_ERRORS &&
+		    l->metric != METRIC_GOODPUT && l->metric != METRIC_RATE)
+			doubt(d, "expect %s can never be told: the load is a program", metric_info(l->metric)->name);
 		if ((l->metric == METRIC_AMPLIFICATION || l->metric == METRIC_WASTED) && x->counter_count == 0)
 			doubt(d, "expect %s can never be told: there are no counters", metric_info(l->metric)->name);
 	}
@@ -86,6 +89,15 @@ is_written(const struct experiment *x, const char *path)
 	for (uint32_t p = 0; p < x->process_count; p++)
 		known = known || list_names(x->processes[p].argv, path) || list_names(x->processes[p].env, path);
 	return known;
+}
+
+/* Of what a program does the conductor sees nothing until it has ended. */
+static void
+doubt_guards(struct doubts *d, const struct experiment *x)
+{
+	for (uint32_t i = 0; i < x->guard_count && x->has_load && x->load.type == EXPERIMENT_PROGRAM; i++)
+		if (x->guards[i].kind == GUARD_ERRORS || x->guards[i].kind == GUARD_P99)
+			doubt(d, "abort_if %s can never come true: the load is a program", x->guards[i].kind == GUARD_ERRORS ? "errors" : "p99");
 }
 
 /* A file of the run that an audit reads must be known to somebody who writes it. */
@@ -167,6 +179,7 @@ doubt_experiment(const struct experiment *x, const char *path, bool compared, st
 	struct doubts d = { .path = path, .out = out };
 
 	doubt_judges(&d, x, compared);
+	doubt_guards(&d, x);
 	doubt_audits(&d, x);
 	doubt_faults(&d, x);
 	return d.count;

@@ -180,12 +180,13 @@ static void
 read_match(struct maker *m, const struct doc_node *n)
 {
 	static const char *const known[] = { "sent", "received", "delivery", "order", "late", "promised", "allow", "expect", "function", "oracle",
-		"memory", NULL };
+		"memory", "lines", NULL };
 	static const char *const deliveries[] = { "exactly-once", "at-least-once", "at-most-once", "any", NULL };
 	static const char *const orders[] = { "key", "total", "none", NULL };
 	static const char *const promises[] = { "acked", "sent", NULL };
 	const struct doc_node *function = doc_get(n, "function");
 	struct match_oracle oracle;
+	bool lines = false;
 
 	if (!doc_expect(m->r->d, n, DOC_MAP, "a map with sent and received"))
 		return;
@@ -209,6 +210,8 @@ read_match(struct maker *m, const struct doc_node *n)
 	put_flag(m, n, "function", "--function");
 	put_flag(m, n, "oracle", "--oracle");
 	put_flag(m, n, "memory", "--memory");
+	if (exp_field_bool(m->r, n, "lines", &lines) && lines)
+		put(m, "--lines");
 	put(m, "-q");
 }
 

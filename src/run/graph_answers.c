@@ -2,6 +2,7 @@
 /* graph_answers.c - every question about the map by its name. */
 #include "run/graph_answers.h"
 #include "run/graph_alerts.h"
+#include "run/graph_draw.h"
 #include "run/graph_impact.h"
 #include "run/graph_import.h"
 #include "run/graph_judge.h"
@@ -14,7 +15,7 @@ static const struct graph_verb verbs[] = {
 	{ "show", graph_show, false }, { "query", graph_query, false }, { "impact", graph_impact, false }, { "plan", graph_plan, false },
 	{ "lint", graph_lint, false }, { "drift", graph_drift, false }, { "diff", graph_diff, false }, { "blame", graph_blame, false },
 	{ "coverage", graph_coverage, false }, { "alerts", graph_alerts, false }, { "ack", graph_ack, true }, { "fact", graph_fact, true },
-	{ "import", graph_import, true },
+	{ "import", graph_import, true }, { "export", graph_export, false },
 };
 
 const struct graph_verb *

@@ -6,6 +6,7 @@
 #include "graph/functions.h"
 #include "graph/impact.h"
 #include "graph/spof.h"
+#include "run/graph_draw.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -263,6 +264,18 @@ choose_failed(struct asking *q, const struct graph_ask *a, struct graph_reply *r
 	return rc;
 }
 
+/* A picture of a failure shows who is hit, and whom they need. */
+static const bool *
+shown(struct asking *q)
+{
+	const struct estate *e = q->m.e;
+	bool *show = arena_alloc(&q->m.scratch, e->node_count + 1);
+
+	for (uint32_t v = 0; show != NULL && v < e->node_count; v++)
+		show[v] = impact_state(&q->im, v) != IMPACT_UP;
+	return show;
+}
+
 static int
 answer_failure(struct asking *q, const struct graph_ask *a, struct graph_reply *r)
 {
@@ -272,6 +285,8 @@ answer_failure(struct asking *q, const struct graph_ask *a, struct graph_reply *
 	if (rc != 0)
 		return rc;
 	impact_run(&q->im, failed, count);
+	if (graph_draw_wanted(a))
+		return graph_draw(&q->m, a, shown(q), &q->im, r);
 	jsonw_object(&r->w);
 	jsonw_key(&r->w, "failed");
 	put_names(&r->w, &q->m, failed, count);

@@ -160,13 +160,13 @@ graph_lint(struct graph_ask *a, struct graph_reply *r)
 	int rc = graph_map_init(&m, a, r);
 
 	if (rc == 0)
+		rc = graph_ask_when(a, r, "now", &o.now);
+	if (rc == 0)
 		rc = graph_ask_duration(a, r, "untested-after", &o.untested_after);
 	if (rc == 0)
 		rc = graph_ask_duration(a, r, "skew", &o.skew_max);
 	if (rc == 0) {
 		o.names = m.names;
-		if (m.view.until != 0)
-			o.now = m.view.until;
 		rc = lint_run(m.e, &o, &m.keep, &m.scratch, &l);
 		if (rc != 0)
 			graph_reply_fail(r, rc, "out of memory");

@@ -51,7 +51,7 @@ choose(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 static int
 prepare(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 {
-	const struct needs_view view = { .phase = SIGHT_STARTUP, .hard_only = true };
+	const struct needs_view view = { .phase = graph_ask_has(a, "serving") ? SIGHT_RUNTIME : SIGHT_STARTUP, .hard_only = true };
 	fl_ns fallback = FALLBACK;
 	int64_t crews = 0;
 	int rc = graph_map_init(&g->m, a, r);
@@ -140,14 +140,20 @@ put_waves(struct jsonw *w, struct graph_planned *g)
 	for (uint32_t i = 0; i < waves; i++) {
 		jsonw_object(w);
 		graph_put_seconds(w, "start", g->p.start[nodes[at[i]]]);
-		put_names(w, g, "services", nodes + at[i], at[i + 1] - at[i]);
+		jsonw_key(w, "services");
+		jsonw_array(w);
+		for (uint32_t k = at[i]; k < at[i + 1]; k++)
+			if (!g->q.up[nodes[k]])
+				jsonw_string(w, g->m.names[nodes[k]]);
+		jsonw_end(w);
 		jsonw_end(w);
 	}
 	jsonw_end(w);
 	jsonw_key(w, "steps");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < at[waves]; i++)
-		put_step(w, g, nodes[i]);
+		if (!g->q.up[nodes[i]])
+			put_step(w, g, nodes[i]);
 	jsonw_end(w);
 	count = plan_critical(&g->p, nodes);
 	put_names(w, g, "critical_path", nodes, count);

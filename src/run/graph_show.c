@@ -332,11 +332,8 @@ graph_show(struct graph_ask *a, struct graph_reply *r)
 /* ---- diff ---- */
 
 struct diffing {
-	struct jsonw *w;
-	enum past_change want;
-	bool nodes;
-	struct buf told;                /* of the change that is being listed */
-	unsigned count[2][3];           /* nodes, lines */
+	struct buf told[2][3];          /* JSON: nodes and lines, by change */
+	bool begun[2][3];
 };
 
 static void
@@ -362,20 +359,9 @@ put_words(struct jsonw *w, const char *key, int64_t bits)
 	jsonw_end(w);
 }
 
-static int
-put_difference(void *arg, const struct past_difference *d)
+static void
+put_line_difference(struct jsonw *w, const struct past_difference *d)
 {
-	struct diffing *t = arg;
-	struct jsonw *w = t->w;
-	bool node = d->to[0] == '\0';
-
-	if (d->change != t->want || node != t->nodes)
-		return 0;
-	t->count[!node][d->change]++;
-	if (node) {
-		jsonw_string(w, d->from);
-		return 0;
-	}
 	jsonw_object(w);
 	put_name(w, "from", d->from, d->from_space);
 	put_name(w, "to", d->to, d->to_space);
@@ -393,7 +379,25 @@ put_difference(void *arg, const struct past_difference *d)
 		put_words(w, "after", d->bits);
 	}
 	jsonw_end(w);
-	return 0;
+}
+
+static int
+put_difference(void *arg, const struct past_difference *d)
+{
+	struct diffing *t = arg;
+	bool line = d->to[0] != '\0';
+	struct buf *b = &t->told[line][d->change];
+	struct jsonw w;
+
+	if (t->begun[line][d->change])
+		buf_putc(b, ',');
+	t->begun[line][d->change] = true;
+	jsonw_init(&w, b);
+	if (line)
+		put_line_difference(&w, d);
+	else
+		jsonw_string(&w, d->from);
+	return b->overflowed ? -ENOMEM : 0;
 }
 
 /* The two views that are compared: seen in the windows before two times, or known at two times. */
@@ -423,16 +427,38 @@ diff_views(const struct graph_ask *a, struct graph_reply *r, struct past_view *v
 	return rc;
 }
 
+static void
+put_lists(struct jsonw *w, struct diffing *t)
+{
+	static const char *const words[] = { "added", "removed", "changed" };
+
+	for (unsigned line = 0; line < 2; line++) {
+		jsonw_key(w, line == 0 ? "services" : "lines");
+		jsonw_object(w);
+		for (unsigned k = 0; k < 2 + line; k++) {
+			jsonw_key(w, words[k]);
+			buf_putc(w->out, '[');
+			buf_append(w->out, buf_data(&t->told[line][k]), buf_len(&t->told[line][k]));
+			jsonw_raw(w, "]", 1);
+		}
+		jsonw_end(w);
+	}
+}
+
 int
 graph_diff(struct graph_ask *a, struct graph_reply *r)
 {
-	static const char *const words[] = { "added", "removed", "changed" };
 	struct past_view views[2];
-	struct diffing t = { .w = &r->w };
+	struct diffing t = { .begun = { { false } } };
 	int rc = diff_views(a, r, views);
 
 	if (rc != 0)
 		return rc;
+	for (unsigned i = 0; i < 6; i++)
+		buf_init(&t.told[i / 3][i % 3], GRAPH_ANSWER_MAX);
+	rc = past_diff(a->past, &views[0], &views[1], put_difference, &t);
+	if (rc != 0)
+		graph_reply_past(r, rc, a->past);
 	jsonw_object(&r->w);
 	for (unsigned i = 0; i < 2; i++) {
 		jsonw_key(&r->w, i == 0 ? "before" : "after");
@@ -442,21 +468,11 @@ graph_diff(struct graph_ask *a, struct graph_reply *r)
 		graph_put_when(&r->w, "known", views[i].known);
 		jsonw_end(&r->w);
 	}
-	for (unsigned nodes = 2; nodes-- > 0 && rc == 0;) {
-		jsonw_key(&r->w, nodes != 0 ? "services" : "lines");
-		jsonw_object(&r->w);
-		for (unsigned k = 0; k < FL_ARRAY_LEN(words) - nodes && rc == 0; k++) {
-			t.want = (enum past_change)k;
-			t.nodes = nodes != 0;
-			jsonw_key(&r->w, words[k]);
-			jsonw_array(&r->w);
-			rc = past_diff(a->past, &views[0], &views[1], put_difference, &t);
-			jsonw_end(&r->w);
-		}
-		jsonw_end(&r->w);
-	}
+	put_lists(&r->w, &t);
 	jsonw_end(&r->w);
-	return rc == 0 ? 0 : graph_reply_past(r, rc, a->past);
+	for (unsigned i = 0; i < 6; i++)
+		buf_fini(&t.told[i / 3][i % 3]);
+	return rc;
 }
 
 /* ---- blame ---- */

@@ -48,7 +48,8 @@ put_strip(const struct run_result *r, const struct result_audit *a, struct buf *
 		rows += a->evidence[i].from != FL_NEVER;
 	if (rows == 0)
 		return;
-	buf_printf(out, "<div class=scroll><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" role=img style=\"max-width:none\">"
+	buf_printf(out, "<div class=scroll style=\"margin:14px 0\"><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" role=img "
+	    "style=\"max-width:none\">"
 	    "<g font-size=\"12\" fill=\"currentColor\" font-family=\"sans-serif\">",
 	    WIDTH, (bands + rows) * ROW + 24, WIDTH, (bands + rows) * ROW + 24);
 	row = put_bands(r, out);
@@ -96,15 +97,21 @@ put_evidence(const struct result_evidence *e, struct buf *out)
 	buf_puts(out, ".</p>");
 }
 
-/* Only a drawing of our own program goes into the page as it is: it begins and ends as one, and holds no script. */
-static bool
-is_drawing(const char *svg)
+/* As an image of its own: its style sheet is none of the page's, and nothing in it is carried out. */
+static void
+put_drawing(const char *svg, struct buf *out)
 {
-	size_t n = svg == NULL ? 0 : strlen(svg);
+	buf_puts(out, "<details><summary class=small>Drawing</summary><div class=scroll><img alt=\"drawing of the evidence\" "
+	    "src=\"data:image/svg+xml,");
+	for (; *svg != '\0'; svg++) {
+		unsigned char c = (unsigned char)*svg;
 
-	while (n > 0 && svg[n - 1] == '\n')
-		n--;
-	return n > 10 && strncmp(svg, "<svg", 4) == 0 && memcmp(svg + n - 6, "</svg>", 6) == 0 && strcasestr(svg, "<script") == NULL;
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.~()*!:,;=/ ", c) != NULL)
+			buf_putc(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+	buf_puts(out, "\"></div></details>");
 }
 
 static void
@@ -134,11 +141,8 @@ put_audit(const struct run_result *r, const struct result_audit *a, struct buf *
 	put_strip(r, a, out);
 	for (uint32_t i = 0; i < a->evidence_count; i++)
 		put_evidence(&a->evidence[i], out);
-	if (is_drawing(a->svg)) {
-		buf_puts(out, "<details><summary class=small>Drawing</summary><div class=scroll>");
-		buf_puts(out, a->svg);
-		buf_puts(out, "</div></details>");
-	}
+	if (a->svg != NULL && strncmp(a->svg, "<svg", 4) == 0)
+		put_drawing(a->svg, out);
 	if (a->lines != NULL) {
 		buf_puts(out, "<p class=\"small soft\">Lines: ");
 		words_safe(a->lines, out);
@@ -149,12 +153,33 @@ put_audit(const struct run_result *r, const struct result_audit *a, struct buf *
 	buf_puts(out, "</div>");
 }
 
+/* The first message that something is wrong with, drawn. */
+static void
+put_trace(const struct run_result *r, struct buf *out)
+{
+	if (r->trace_svg == NULL || r->trace_text == NULL)
+		return;
+	buf_puts(out, "<div class=card><div class=kicker><span>Messages</span></div><p style=\"margin:10px 0 0\">");
+	buf_printf(out, "%u went wrong on the lines that are traced. The first is ", r->trace_wrong);
+	words_safe(r->trace_message, out);
+	buf_puts(out, ":</p><pre class=small style=\"white-space:pre-wrap\">");
+	words_safe(r->trace_text, out);
+	buf_puts(out, "</pre><div class=scroll>");
+	buf_puts(out, r->trace_svg);
+	buf_puts(out, "</div>");
+	put_command("All of them", r->trace, out);
+	buf_puts(out, "</div>");
+}
+
 void
 page_audits(const struct run_result *r, struct buf *out)
 {
-	if (r->audit_count == 0)
+	if (r->audit_count == 0) {
+		put_trace(r, out);
 		return;
+	}
 	buf_puts(out, r->audit_count == 1 ? "<h2>Audit</h2>" : "<h2>Audits</h2>");
 	for (uint32_t i = 0; i < r->audit_count; i++)
 		put_audit(r, &r->audits[i], out);
+	put_trace(r, out);
 }

@@ -10,6 +10,8 @@
 #include "run/line_say.h"
 #include "run/load_say.h"
 #include "run/report.h"
+#include "run/trace_recorder.h"
+#include "run/trace_report.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -205,6 +207,25 @@ describe_files(const struct experiment *x, const struct rig *rig, struct arena *
 	return 0;
 }
 
+/* What the messages show, when something is wrong with one of them. Without a trace, or memory for it, nothing. */
+static void
+describe_trace(const struct rig *rig, struct arena *mem, struct run_result *r)
+{
+	struct trace_report t;
+	const uint8_t *unused;
+
+	if (rig->trace == NULL)
+		return;
+	(void)trace_recorder_tail(rig->trace, &unused);         /* all of it is on disk now */
+	r->trace = arena_printf(mem, "faultline trace list --wrong %s", rig->dir.path);
+	if (trace_report(arena_printf(mem, "%s/trace.bin", rig->dir.path), mem, &t) != 0)
+		return;
+	r->trace_wrong = t.wrong;
+	r->trace_message = t.message;
+	r->trace_text = t.text;
+	r->trace_svg = t.svg;
+}
+
 int
 publish_describe(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r)
 {
@@ -218,6 +239,7 @@ publish_describe(const struct experiment *x, const struct rig *rig, struct arena
 		rc = describe_files(x, rig, mem, r);
 	r->load.what = load_say(x, mem);
 	r->replay = arena_printf(mem, "faultline replay %s", rig->dir.path);
+	describe_trace(rig, mem, r);
 	return rc < 0 || mem->overflowed ? -ENOMEM : 0;
 }
 

@@ -18,6 +18,7 @@
 /* What a report.json says of the outcome. */
 struct outcome {
 	char verdict[16], audit[16];
+	char audits[16 * EXPERIMENT_AUDITS_MAX];        /* verdicts of the others, one behind the other */
 };
 
 static void
@@ -25,13 +26,17 @@ parse_outcome(const char *text, size_t bytes, struct outcome *ret)
 {
 	const char *verdict = NULL, *audit = NULL;
 	json_error_t je;
-	json_t *root = json_loadb(text, bytes, 0, &je);
+	json_t *root = json_loadb(text, bytes, 0, &je), *audits;
 
 	memset(ret, 0, sizeof(*ret));
 	if (json_unpack(root, "{s:s}", "verdict", &verdict) == 0)
 		snprintf(ret->verdict, sizeof(ret->verdict), "%s", verdict);
 	if (json_unpack(root, "{s:{s:s}}", "audit", "verdict", &audit) == 0)
 		snprintf(ret->audit, sizeof(ret->audit), "%s", audit);
+	audits = json_object_get(root, "audits");
+	for (size_t i = 0; i < json_array_size(audits) && i < EXPERIMENT_AUDITS_MAX; i++)
+		if (json_unpack(json_array_get(audits, i), "{s:s}", "verdict", &audit) == 0)
+			snprintf(ret->audits + strlen(ret->audits), 16, "%s ", audit);
 	json_decref(root);
 }
 
@@ -112,7 +117,8 @@ run_again(const struct replay_opts *opts, const struct publish_origin *origin, c
 	parse_outcome(buf_str(&ret->now.json), buf_len(&ret->now.json), &now);
 	memcpy(ret->verdict_then, then.verdict, sizeof(then.verdict));
 	memcpy(ret->verdict_now, now.verdict, sizeof(now.verdict));
-	ret->recurred = then.verdict[0] != '\0' && strcmp(then.verdict, now.verdict) == 0 && strcmp(then.audit, now.audit) == 0;
+	ret->recurred = then.verdict[0] != '\0' && strcmp(then.verdict, now.verdict) == 0 && strcmp(then.audit, now.audit) == 0 &&
+	    strcmp(then.audits, now.audits) == 0;
 	if (ret->now.run_dir[0] != '\0')
 		compare_runs(opts, set, variant_varied(set) && vo.only < 0, ret);
 }

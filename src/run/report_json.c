@@ -80,6 +80,12 @@ put_head(struct jsonw *w, const struct run_result *r)
 	put_text(w, "experiment", r->experiment_path);
 	put_text(w, "command", r->command);
 	put_text(w, "replay", r->replay);
+	if (r->trace != NULL) {
+		put_text(w, "trace", r->trace);
+		put_uint(w, "trace_wrong", r->trace_wrong);
+		put_text(w, "trace_message", r->trace_message);
+		put_text(w, "trace_text", r->trace_text);
+	}
 	put_text(w, "run_dir", r->run_dir);
 	buf_clear(&text);
 	words_date(r->start_wall_ns, true, &text);

@@ -211,6 +211,11 @@ put_tail(const struct page *p, const struct run_result *r)
 		put_plain(p->out, r->run_dir);
 		buf_puts(p->out, "/report.html\n");
 	}
+	if (r->trace != NULL && r->trace_wrong > 0) {
+		buf_printf(p->out, "  trace    %" PRIu32 " messages lost, changed, doubled or broken: ", r->trace_wrong);
+		put_plain(p->out, r->trace);
+		buf_putc(p->out, '\n');
+	}
 	if (r->replay != NULL) {
 		buf_puts(p->out, "  again    ");
 		put_plain(p->out, r->replay);

@@ -163,6 +163,9 @@ struct run_result {
 	const char *run_dir;
 	const char *command;                    /* as typed */
 	const char *replay;                     /* command that shows it again */
+	const char *trace;                      /* command that says what went wrong with its messages; NULL: none were recorded */
+	uint32_t trace_wrong;                   /* messages that something is wrong with */
+	const char *trace_message, *trace_text, *trace_svg;     /* the first of them, what is wrong with it, its drawing; NULL: none */
 	uint64_t seed;
 	int64_t start_wall_ns;                  /* since 1970, UTC */
 	fl_ns duration_ns;

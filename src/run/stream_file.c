@@ -145,7 +145,7 @@ stream_writer_finish(struct stream_writer *w, int *ret_fd)
 {
 	struct match_rec end = { .kind = MATCH_END, .at = clock_mono() };
 
-	if (w->fd >= 0) {
+	if (w->fd >= 0 && w->pack != NULL) {
 		(void)stream_writer_put(w, &end);
 		(void)stream_writer_flush(w);
 	}
@@ -165,6 +165,47 @@ stream_writer_close(struct stream_writer *w)
 	if (fd >= 0 && close(fd) < 0 && rc == 0)
 		rc = w->err = -errno;
 	return rc;
+}
+
+/* What stands there is kept, up to its last whole block. */
+static int
+adopt(struct stream_writer *w, const char *path)
+{
+	struct stream_reader r;
+	int rc = stream_reader_open(&r, path);
+
+	if (rc == 0 && r.head.side != w->head.side)
+		rc = -EINVAL;
+	else if (rc == 0 && (r.head.machine == 0 || r.head.machine != stream_file_machine()))
+		rc = -EXDEV;
+	if (rc == 0 && (ftruncate(w->fd, (off_t)r.bytes) < 0 || lseek(w->fd, 0, SEEK_END) < 0))
+		rc = -errno;
+	if (rc == 0) {
+		w->head = r.head;
+		w->records = r.records;
+		match_log_begin(w->pack, w->records);
+	}
+	stream_reader_close(&r);
+	return rc;
+}
+
+int
+stream_writer_append(struct stream_writer *w, const char *path, const struct match_log_head *head)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0) {
+		if (fd >= 0)
+			close(fd);
+		return stream_writer_open(w, path, head);
+	}
+	*w = (struct stream_writer){ .fd = fd, .head = *head, .pack = malloc(sizeof(*w->pack)) };
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		w->err = -EBUSY;
+	else
+		w->err = w->pack == NULL ? -ENOMEM : adopt(w, path);
+	return w->err;
 }
 
 /* Have n bytes at `at` of the file in memory. NULL: there are not so many. ret_err: the read failed. */

@@ -27,6 +27,11 @@ struct stream_writer {
  * returns   0 or -errno (-EBUSY: somebody else is writing it); in any case the struct is fit for stream_writer_close()
  */
 int stream_writer_open(struct stream_writer *w, const char *path, const struct match_log_head *head);
+/*
+ * stream_writer_append - go on behind the last whole block of a log of this side; a file that is not there, or empty, is made.
+ * returns   as stream_writer_open(); -EINVAL it is no such log; -EXDEV it was written before this machine started
+ */
+int stream_writer_append(struct stream_writer *w, const char *path, const struct match_log_head *head);
 /* at of the record is a point in time on the monotonic clock. The error so far. */
 int stream_writer_put(struct stream_writer *w, const struct match_rec *r);
 /* All records so far into the file. The error so far. */

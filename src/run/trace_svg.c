@@ -18,9 +18,11 @@
 #define RIGHT 330.0             /* room for labels behind the last lifeline */
 
 static const char style[] =
-    "<style>text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:15px;font-weight:600}.s{font-weight:600}.m{fill:#777;font-size:11px}"
-    ".w{fill:#b3261e}.l{stroke:#bbb;stroke-width:1.5}.a{stroke:#2c5f9e;stroke-width:1.5;fill:none}.b{stroke:#b3261e;stroke-width:1.8;fill:none}"
-    ".d{stroke-dasharray:5 4}.g{fill:#fff6d6}.f{fill:#b3261e}.h{fill:#2c5f9e}.p{fill:#fff}</style>";
+    "<style>.ts text{font:12px system-ui,sans-serif;fill:#222}.ts .t{font-size:15px;font-weight:600}.ts .s{font-weight:600}"
+    ".ts .m{fill:#777;font-size:11px}"
+    ".ts .w{fill:#b3261e}.ts .l{stroke:#bbb;stroke-width:1.5}.ts .a{stroke:#2c5f9e;stroke-width:1.5;fill:none}"
+    ".ts .b{stroke:#b3261e;stroke-width:1.8;fill:none}"
+    ".ts .d{stroke-dasharray:5 4}.ts .g{fill:#fff6d6}.ts .f{fill:#b3261e}.ts .h{fill:#2c5f9e}.ts .p{fill:#fff}</style>";
 
 /* A row: one of the two events of a call. */
 struct point {
@@ -264,8 +266,8 @@ trace_svg(const struct lineage *l, const uint32_t *calls, uint32_t n, uint32_t m
 	lay_out(&d, calls, shown);
 	width = x_of(d.services - 1) + RIGHT;
 	height = TOP + ROW * d.count + (n > shown ? 30 : 6);
-	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">",
-	    width, height, width, height);
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\" "
+	    "class=\"ts\" style=\"width:%.0fpx;max-width:none\">", width, height, width, height, width);
 	buf_puts(out, style);
 	chart_rect(out, 0, 0, width, height, "p");
 	chart_text(out, 6, 22, "start", "t", title);

@@ -31,6 +31,16 @@ invalid(const struct run_result *r)
 	return r->audit != NULL && r->audit->verdict == VERDICT_INVALID && r->audit->evidence_count > 0;
 }
 
+/* The first audit by command that found something; NULL: none. */
+static const struct result_audit *
+found(const struct run_result *r)
+{
+	for (uint32_t i = 0; i < r->audit_count; i++)
+		if (r->audits[i].verdict == RESULT_FINDING)
+			return &r->audits[i];
+	return NULL;
+}
+
 static void
 held_headline(const struct run_result *r, struct buf *out)
 {
@@ -38,7 +48,7 @@ held_headline(const struct run_result *r, struct buf *out)
 
 	for (uint32_t i = 0; i < r->fault_count; i++)
 		landed += r->faults[i].landed;
-	if (r->audit != NULL && r->audit->verdict == VERDICT_VALID && r->audit->ops > 0)
+	if ((r->audit != NULL && r->audit->verdict == VERDICT_VALID && r->audit->ops > 0) || (r->audit == NULL && r->audit_count > 0))
 		buf_puts(out, "No answer was wrong");
 	else
 		buf_puts(out, "Everything asked for held");
@@ -61,6 +71,8 @@ words_headline(const struct run_result *r, struct buf *out)
 		if (invalid(r))
 			buf_printf(out, "%" PRIu32 " of %" PRIu32 " keys gave answers that contradict each other", r->audit->keys_invalid,
 				   r->audit->keys);
+		else if (found(r) != NULL)
+			buf_printf(out, "The audit \"%s\" found what must not be", found(r)->name);
 		else
 			buf_puts(out, "Something did not hold");
 		break;

@@ -16,11 +16,13 @@
 #include <string.h>
 
 #define SOURCES_MAX 512
+#define SOURCE_BITS 64u
 
 struct side {
 	bool there;
 	int64_t first, last, bits, protocol;
 	uint64_t count, errors;
+	uint64_t sources;               /* a bit each, of comparing.sources */
 };
 struct row {
 	int64_t from, to;               /* roots */
@@ -34,7 +36,21 @@ struct comparing {
 	struct row *rows;               /* by line number of the store, then folded */
 	int64_t row_count;
 	bool *node_there[2];
+	int64_t sources[SOURCE_BITS];   /* texts; the last bit stands for all further ones */
+	unsigned source_count;
 };
+
+static uint64_t
+source_bit(struct comparing *c, int64_t source)
+{
+	unsigned i = 0;
+
+	while (i < c->source_count && c->sources[i] != source)
+		i++;
+	if (i == c->source_count && i < SOURCE_BITS)
+		c->sources[c->source_count++] = source;
+	return UINT64_C(1) << FL_MIN(i, SOURCE_BITS - 1);
+}
 
 /* What view `k` knows of claim `id` of the line. */
 static void
@@ -67,6 +83,7 @@ add_claim(struct comparing *c, int k, const struct past_claim *claim)
 	s->protocol = s->protocol != 0 ? s->protocol : claim->key;
 	s->count += count;
 	s->errors += errors;
+	s->sources |= source_bit(c, claim->source);
 	s->there = true;
 }
 
@@ -114,6 +131,7 @@ join_side(struct side *a, const struct side *b)
 	a->protocol = a->protocol != 0 ? a->protocol : b->protocol;
 	a->count += b->count;
 	a->errors += b->errors;
+	a->sources |= b->sources;
 	a->there = true;
 }
 
@@ -143,31 +161,16 @@ join_rows(struct comparing *c)
 	}
 }
 
-/* Who says so, with commas. Cost: all claims, so only for what differs. */
+/* Who says so, with commas. */
 static void
-list_sources(const struct comparing *c, const struct row *r, int k, char *text)
+list_sources(const struct comparing *c, const struct past_world *w, const struct side *side, char *text)
 {
-	const struct past_world *w = c->of[k];
 	size_t n = 0;
 
 	text[0] = '\0';
-	for (int64_t i = 1; i < w->claim_count; i++) {
-		const struct past_claim *claim = &w->claims[i];
-		const char *source = past_text(w, claim->source);
-		size_t len = strlen(source);
-		bool had = false;
-
-		if (claim->id == 0 || claim->what != SIGHT_LINE || w->nodes[w->lines[claim->a].a].root != r->from ||
-		    w->nodes[w->lines[claim->a].b].root != r->to)
-			continue;
-		if (c->view[k]->until != 0 && past_has_episodes(claim) && c->seen[k][i].first == 0)
-			continue;
-		for (const char *at = text; (at = strstr(at, source)) != NULL && !had; at += len)
-			had = (at == text || at[-1] == ',') && (at[len] == ',' || at[len] == '\0');
-		if (!had && n + len + 2 < SOURCES_MAX) {
-			n += (size_t)snprintf(text + n, SOURCES_MAX - n, "%s%s", n > 0 ? "," : "", source);
-		}
-	}
+	for (unsigned i = 0; i < c->source_count && n < SOURCES_MAX; i++)
+		if ((side->sources >> i & 1) != 0)
+			n += (size_t)snprintf(text + n, SOURCES_MAX - n, "%s%s", n > 0 ? "," : "", past_text(w, c->sources[i]));
 }
 
 static int
@@ -190,7 +193,7 @@ tell_row(const struct comparing *c, const struct row *r, past_difference_fn *tak
 	d.from_space = past_text(w, w->nodes[r->from].space);
 	d.to = past_text(w, w->nodes[r->to].name);
 	d.to_space = past_text(w, w->nodes[r->to].space);
-	list_sources(c, r, b->there, sources);
+	list_sources(c, w, now, sources);
 	return take(arg, &d);
 }
 

@@ -108,7 +108,7 @@ join_addresses(struct past_world *w)
 	map_init(&exact, 0, 0);
 	map_init(&hosts, 0, 0);
 	rc = note_instances(w, &exact, &hosts);
-	for (int64_t i = 1; i < w->node_count && rc == 0; i++) {
+	for (int64_t i = 1; i < w->node_count && rc == 0 && exact.count > 0; i++) {
 		const struct past_claim *c;
 		const char *name = past_text(w, w->nodes[i].name);
 

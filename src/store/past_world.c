@@ -105,7 +105,12 @@ take_claim(struct past_world *w, sqlite3_stmt *s)
 	if (rec_last > w->known)
 		c.last = FL_MAX(c.first, FL_MIN(c.last, w->known));
 	c.rec_first = rec_first;
-	c.declared = past_declares(past_text(w, c.source));
+	/* A few sources say it all. */
+	if (c.source != w->last_source) {
+		w->last_source = c.source;
+		w->last_declares = past_declares(past_text(w, c.source));
+	}
+	c.declared = w->last_declares;
 	w->claims[c.id] = c;
 }
 

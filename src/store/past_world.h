@@ -39,6 +39,8 @@ struct past_world {
 	struct past_claim *claims;
 	int64_t text_count, node_count, line_count, claim_count;        /* highest number + 1 */
 	int64_t known;
+	int64_t last_source;            /* while reading: what was looked up last */
+	bool last_declares;
 };
 
 /* When a claim was seen within a window. */

@@ -148,7 +148,7 @@ class Checks:
 
     def examples(self):
         """Every history of examples/audit breaks its model, as doc/audit.md says, and can be drawn."""
-        names = sorted(f[:-6] for f in os.listdir(os.path.join(ROOT, "examples/audit")))
+        names = sorted(f[:-6] for f in os.listdir(os.path.join(ROOT, "examples/audit")) if f.endswith(".jsonl"))
         want(len(names) >= 24, str(names))
         for name in names:
             model, consistency = {"sequential": ("register", "sequential"), "causal": ("register", "causal"), "unknown": ("register", "linearizable"),
@@ -209,6 +209,43 @@ class Checks:
                         f.write(text)
                 run = check(writes, model=d + "/" + name)
                 want(run.returncode == 2 and words in run.stderr and run.stdout == "", f"{name}: {run.returncode} {run.stderr}")
+
+    def many_unknown(self):
+        """A client in fifty never hears of its operation again; 3,000 operations later there is still an answer."""
+        for model in ("cas-register", "queue"):
+            dice, events, waiting, value, line, process = random.Random(5), [], {}, None, [], 10
+            clients = {c: c for c in range(10)}
+            for step in range(9000):
+                c = dice.randrange(10)
+                if c not in waiting:
+                    f = dice.choice(("read", "write", "cas") if model == "cas-register" else ("enqueue", "dequeue"))
+                    asked = {"write": dice.randrange(5), "cas": [dice.randrange(5), dice.randrange(5)], "enqueue": step}.get(f)
+                    waiting[c] = [f, asked, False, None]
+                    events.append(event(clients[c], "invoke", f, asked))
+                elif not waiting[c][2]:
+                    f, asked = waiting[c][:2]
+                    got, done = asked, True
+                    if f == "read":
+                        got = value
+                    elif f == "write":
+                        value = asked
+                    elif f == "cas":
+                        done = value == asked[0]
+                        value = asked[1] if done else value
+                    elif f == "enqueue":
+                        line.append(asked)
+                    else:
+                        got = line.pop(0) if line else None
+                    waiting[c][2:] = ["ok" if done else "fail", got]
+                else:
+                    f, asked, outcome, got = waiting.pop(c)
+                    if dice.randrange(50) == 0:
+                        events.append(event(clients[c], "info", f, asked))
+                        clients[c] = process = process + 1
+                    else:
+                        events.append(event(clients[c], outcome, f, got))
+            said = judge(events, "valid", model=model)
+            want(said["configurations"] < 50e6, str(said))
 
     def standard_input(self):
         lines = "".join(json.dumps(e) + "\n" for e in both(1, "write", 17) + both(2, "read", 17))

@@ -41,9 +41,16 @@ def talk(line, pieces, end=True, pause=0.0):
                 pass
         if len(pieces) == 1 and len(pieces[0]) < 65536:
             send()
-        else:
-            threading.Thread(target=send, daemon=True).start()
-        return Reader(s).rest()
+            return Reader(s).rest()
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        out = Reader(s).rest()
+        try:
+            s.shutdown(socket.SHUT_RDWR)        # so that it ends before the descriptor belongs to the next connection
+        except OSError:
+            pass
+        sender.join()
+        return out
 
 
 def answers(out, methods):

@@ -235,8 +235,14 @@ def ask(rig, *pieces):
     """The first answer to these bytes, as (status, all the bytes that came); (0, b"") when there was none."""
     with rig.connect() as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=send_all, args=(s, pieces), daemon=True).start()
+        sender = threading.Thread(target=send_all, args=(s, pieces), daemon=True)
+        sender.start()
         out = Reader(s).rest()
+        try:
+            s.shutdown(socket.SHUT_RDWR)        # so that it ends before the descriptor belongs to the next connection
+        except OSError:
+            pass
+        sender.join()
     m = re.match(rb"HTTP/1\.1 (\d{3}) ", out)
     return (int(m.group(1)) if m else 0), out
 

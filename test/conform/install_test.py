@@ -47,7 +47,8 @@ def main():
         check("make install", made.returncode == 0, made.stderr[-500:])
         usr = os.path.join(d, "opt/fl")
         for path in ("bin/faultline", "lib/libfaultline.so.0", "lib/libfaultline.a", "lib/pkgconfig/faultline.pc", "include/faultline/faultline.h",
-                     "share/man/man1/faultline.1", "share/man/man3/fl_breaker.3", "share/bash-completion/completions/faultline"):
+                     "share/man/man1/faultline.1", "share/man/man3/fl_breaker.3", "share/bash-completion/completions/faultline",
+                     "libexec/faultline/stream-nats"):
             check("installed " + path, os.path.exists(os.path.join(usr, path)))
         env["PKG_CONFIG_PATH"] = os.path.join(usr, "lib/pkgconfig")
         env["PKG_CONFIG_SYSROOT_DIR"] = d

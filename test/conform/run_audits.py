@@ -143,6 +143,10 @@ audit:
             check(code == 2 and words in err, f"{audit}: {code} {err}")
         code, out, err = self.call("lint", self.write(head + "faults: [{at: 0s, cut: orders}]\naudit: {model: queue, history: \"{run}/h.jsonl\"}\n"))
         check(code == 1 and "nobody is told to write {run}/h.jsonl" in out + err, f"{code} {out} {err}")
+        code, out, err = self.call("lint", self.write(head + "faults: [{at: 0s, cut: orders}]\nexpect: {p99: 1s}\nabort_if: [{errors: 50%}]\n"))
+        check(code == 1 and "p99 can never be told" in out + err and "can never come true" in out + err, f"{code} {out} {err}")
+        code, out, err = self.call("lint", self.write(head + "audit: {model: queue, history: \"{run}/h.jsonl\"}\n"))
+        check(code == 1 and "nobody is told to write {run}/h.jsonl" in out + err, f"{code} {out} {err}")
 
 
 def main():

@@ -255,6 +255,46 @@ def test_bad_input(t):
     t.check("nobody there", code == 4, out)
 
 
+def test_lines(t):
+    def lines(name, text):
+        with open(path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    lines("l.sent", "a\nb\nc\nb\n\nd\n")
+    for text, code_wanted, found in (("a\nb\nc\nb\n\nd\n", 0, []), ("a\r\nb\r\nc\r\nb\r\n\r\nd", 0, []), ("a\nb\nc\n\nd\n", 1, ["lost"]),
+                                     ("a\nb\nc\nb\n\nd\nb\n", 1, ["duplicate"]), ("a\nc\nb\nb\n\nd\n", 1, ["reordered"]),
+                                     ("a\nb\nc\nb\n\nx\n", 1, ["lost", "phantom"]), ("", 1, ["lost"])):
+        lines("l.received", text)
+        code, answer = match("l.sent", "l.received", "--lines")
+        t.check("lines %r" % text, code == code_wanted and answer["findings"] == found, answer)
+    lines("l.sent", "".join("%d\n" % n for n in range(200000)))
+    lines("l.received", "".join("%d\n" % n for n in range(200000) if n != 77777))
+    code, answer = match("l.sent", "l.received", "--lines", "--memory", "64MiB")
+    t.check("many lines", code == 1 and answer["defects"]["lost"]["examples"][0]["number"] == 77778, answer)
+    code, _, err = run("match", path("l.sent"), path("l.received"), "--lines", "--memory", "16MiB")
+    t.check("too many lines", code == 2 and "--memory" in err, err)
+
+
+def test_goes_on(t):
+    """A receiver that is killed and started again with --append keeps what it had; one without forgets it."""
+    for flags, found in ((["--append"], []), ([], ["lost"])):
+        collect = Collect("tcp://127.0.0.1:0", "on.received", *flags)
+        place, log = "tcp://" + collect.address, path("on.received")
+        feeder = subprocess.Popen([PROGRAM, "feed", place, "--log", path("on.sent"), "--count", "20000", "--rate", "20000", "--attempts", "0", "-q"],
+                                  stdout=subprocess.DEVNULL)
+        while os.path.getsize(log) < 60000:
+            time.sleep(0.01)            # between two looks
+        collect.kill()
+        again = Collect(place, "on.received", *flags)
+        t.check("all are taken", feeder.wait(WAIT * 2) == 0)
+        again.stop()
+        _, answer = match("on.sent", "on.received", "--delivery", "at-least-once", "--order", "none")
+        t.check("%s: %s" % (flags, found), answer["findings"] == found and not answer["received_cut"], answer)
+        os.unlink(log)
+    code, _, err = run("collect", "tcp://127.0.0.1:0", "--log", path("on.sent"), "--append", "-q")
+    t.check("the log of another side is refused", code == 2 and "Invalid" in err, err)
+
+
 def test_disk_full(t):
     """A log that cannot be written any more ends the sender and the receiver; what stands in it is good."""
     code, _, err = run("feed", "exec:cat", "--log", "/dev/full", "-q")
@@ -296,6 +336,9 @@ def test_two_at_once(t):
     t.check("judged while it is written", code == 0 and answer["received_cut"] and answer["flows"] == 2 and answer["received"] == 10000, answer)
     got = collect.stop()
     t.check("two senders", codes == [0, 0] and got["received"] == 10000, got)
+    feed("exec:cat >/dev/null", "two.3", "--flow", "1", "--seed", "9", "--count", "10", "--rate", "0", "--no-acks")
+    code, _, err = run("match", path("two.1"), path("two.received"), "--sent", path("two.3"))
+    t.check("two senders of one flow", code == 2 and "--flow" in err, err)
     code, answer = match("two.1", "two.received")
     t.check("a flow nobody knows is a phantom", code == 1 and count(answer, "phantom") == 5000, answer["findings"])
 
@@ -331,5 +374,5 @@ def test_values(t):
 
 if __name__ == "__main__":
     sys.exit(Suite().run([test_clean, test_dropped, test_dropped_and_sent_again, test_duplicated, test_answers_lost, test_corrupted, test_framings,
-                          test_program, test_redis, test_repeatable, test_killed, test_disk_full, test_two_at_once, test_values,
+                          test_program, test_redis, test_repeatable, test_killed, test_lines, test_goes_on, test_disk_full, test_two_at_once, test_values,
                           test_bad_input]))

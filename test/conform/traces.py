@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from api_lib import PROGRAM, WAIT, Daemon, Server, Suite, dial
+from api_lib import PROGRAM, ROOT, WAIT, Daemon, Server, Suite, dial
 
 DIR = tempfile.TemporaryDirectory(prefix="faultline-traces-")
 FRAME = 64              # bytes of a frame on the ledger: so a piece of that size is a message
@@ -107,7 +107,7 @@ class Chain:
         self.out_lock = threading.Lock()
         self.over = {"book": threading.Event(), "archive": threading.Event()}
         self.archive = Server(lambda c: self.until_over("archive", self.run_archive, c))
-        self.book = Server(lambda c: self.until_over("book", lambda k: take_frames(k, self.run_book), c))
+        self.book = Server(lambda c: self.until_over("book", lambda k: take_frames(k, lambda m: self.run_book(m)), c))
         self.store = Web(self.run_store)
         self.desk = Web(self.run_desk)
         lines = {
@@ -204,6 +204,7 @@ def test_clean(t):
     code, out, err = run("trace", "why", "o-7", "--url", "http://127.0.0.1:%d" % chain.daemon.port)
     t.check("why, of the daemon", code == 0 and "nothing is wrong" in out, (code, out, err))
     status = chain.daemon.get("/v1/status").json
+    t.check("lines say so", all(x["traced"] for x in chain.daemon.get("/v1/lines").json), chain.daemon.get("/v1/lines").text)
     t.check("status counts", status["traced"] >= 120 and status["traced_lost"] == 0, status)
     chain.stop()
     code, why = trace("why", "o-7", chain.file)
@@ -410,6 +411,40 @@ def test_many(t):
     t.check("all are there", listed["count"] == 10000 and listed["lost"] == 0, listed)
 
 
+def test_run(t):
+    """The shipped example, shortened: what the audit finds, the trace explains; runs of one seed are compared."""
+    for name in ("chain.yaml", "hop.py"):
+        shutil.copy(os.path.join(ROOT, "examples/trace", name), path(name))
+    with open(path("chain.yaml"), encoding="utf-8") as f:
+        text = f.read()
+    for before, after in (('"600"', '"300"'), ("for: 9s", "for: 4s"), ("duration: 10s", "duration: 8s")):
+        t.check("the example has " + before, before in text)
+        text = text.replace(before, after)
+    with open(path("chain.yaml"), "w", encoding="utf-8") as f:
+        f.write(text)
+    code, out, err = run("run", "--runs-dir", path("runs"), "--json", path("chain.yaml"))
+    t.equal("a finding in one of two", code, 1) or print(out[:2000], err)
+    runs = {v["name"]: v["run_dir"] for v in json.loads(out)["variants"]}
+    with open(os.path.join(runs["bad"], "report.json"), encoding="utf-8") as f:
+        report = json.load(f)
+    with open(os.path.join(runs["bad"], "report.html"), encoding="utf-8") as f:
+        page = f.read()
+    t.check("the report links the trace, and draws the first message that went wrong", "trace.bin" in page and "went wrong on the lines" in page and
+            ">shop</text>" in page, page[:300])
+    t.check("for programs too", report["trace_wrong"] > 0 and "fault " in report["trace_text"] and "trace list" in report["trace"], report)
+    defects = report["audits"][0]["document"]["defects"]
+    lost = ["%d:%d" % (x["flow"], x["number"]) for x in defects["lost"]["examples"]]
+    t.check("the faults landed", len(lost) > 0, defects)
+    for name in lost[:4]:
+        code, why = trace("why", name, runs["bad"])
+        wrong = [f for f in why["trees"][0]["findings"] if f["wrong"]]
+        t.check("what match misses is explained: " + name, code == 1 and (wrong[0]["what"], wrong[0]["line"]) in
+                (("lost", "orders"), ("changed", "shipped"), ("lost", "shipped")) and "fault " in wrong[0]["say"], why)
+    code, parted = trace("compare", runs["good"], runs["bad"])
+    t.check("parted from the good run", code == 1 and parted["parted"] + parted["equal"] == 300 and 
+            (parted["differences"][0]["second"]["bad"] or parted["differences"][0]["second"]["copies"] > 0), parted)
+
+
 def test_bad_input(t):
     for said, word in (("{frames: u33}", "u33"), ("{id: {column: 2}}", "content, stream"), ("{id: content, key: content}", "both id and key"),
                        ("sideways", "sideways"), ("{id: {word: 0}}", "1"), ("{from: \"\"}", "1 to 63"), ("[lines]", "how messages are framed")):
@@ -425,7 +460,7 @@ def test_bad_input(t):
 if __name__ == "__main__":
     try:
         sys.exit(Suite().run([test_clean, test_lost, test_doubled, test_damaged, test_http, test_missing, test_compare, test_killed, test_full_disk,
-                              test_many, test_bad_input]))
+                              test_many, test_run, test_bad_input]))
     finally:
         if not os.environ.get("KEEP"):
             shutil.rmtree(DIR.name, ignore_errors=True)

@@ -7,6 +7,7 @@
 
 #include "draw.h"
 #include "draw_audit.h"
+#include "draw_maps.h"
 #include "draw_txn.h"
 
 static const struct {
@@ -22,6 +23,9 @@ static const struct {
 	{ "fallback.svg", draw_fallback },
 	{ "hedge.svg", draw_hedge },
 	{ "limiter.svg", draw_limiter },
+	{ "map.svg", draw_maps_whole },
+	{ "map-degraded.svg", draw_maps_degraded },
+	{ "map-impact.svg", draw_maps_impact },
 	{ "outlier.svg", draw_outlier },
 	{ "retry.svg", draw_retry },
 	{ "shedder.svg", draw_shedder },

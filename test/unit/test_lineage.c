@@ -208,9 +208,33 @@ test_ids_that_are_no_cause(void **state)
 	rig_message(&r, TRACE_IN, "orders", 1, 0, 1, "o-1", 1);         /* lost */
 	rig_through(&r, "mail", 1, 1, "o-1", 1);
 	rig_through(&r, "ledger", 1, 1, "o-1", 1);
+	r.now += FL_SEC;
 	rig_through(&r, "orders", 1, 2, "o-1", 1);                      /* too late */
 	rig_build(&r);
 	assert_int_equal(rig_call(&r, "ledger", 1, 1, 0)->parent, LINEAGE_NONE);
+	rig_fini(&r);
+}
+
+/* Two workers: one notes what it has sent after the other has noted what came of it. */
+static void
+test_ids_of_two_clocks(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	lines_of_chain(&r);
+	rig_message(&r, TRACE_IN, "orders", 1, 0, 1, "o-1", 1);
+	rig_through(&r, "ledger", 1, 1, "o-1", 1);
+	rig_message(&r, TRACE_OUT, "orders", 1, 0, 1, "o-1", 1);
+	r.now += FL_SEC;
+	rig_through(&r, "ledger", 1, 2, "o-2", 1);
+	r.now += FL_SEC;
+	rig_through(&r, "orders", 1, 2, "o-2", 1);
+	rig_build(&r);
+	rig_came_of(&r, rig_call(&r, "ledger", 1, 1, 0), rig_call(&r, "orders", 1, 1, 0), LINEAGE_ID);
+	assert_int_equal(rig_call(&r, "orders", 1, 1, 0)->parent, LINEAGE_NONE);
+	assert_int_equal(rig_call(&r, "ledger", 1, 2, 0)->parent, LINEAGE_NONE);
 	rig_fini(&r);
 }
 
@@ -373,6 +397,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_context), cmocka_unit_test(test_nested), cmocka_unit_test(test_circle), cmocka_unit_test(test_fates),
 		cmocka_unit_test(test_closed), cmocka_unit_test(test_random_streams), cmocka_unit_test(test_ids),
+		    cmocka_unit_test(test_ids_of_two_clocks),
 		cmocka_unit_test(test_ids_that_are_no_cause), cmocka_unit_test(test_joins), cmocka_unit_test(test_missing),
 		    cmocka_unit_test(test_find),
 		cmocka_unit_test(test_compare), cmocka_unit_test(test_compare_lengths),

@@ -154,6 +154,7 @@ test_lost_and_again(void **state)
 		for (uint32_t i = 0; i < n; i++)
 			put(r, r->out[from + i]);
 		assert_found(r, lost + 1, n, 0);
+		assert_int_equal(r->result.rewinds, n > 0);
 	}
 	free(r);
 }

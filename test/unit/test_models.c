@@ -13,8 +13,8 @@
 
 #define OPS_MAX 40
 #define OPS_TRIED 9             /* as many operations can be put into every order */
-#define ROUNDS 2500
-#define ROUNDS_LONGER 60
+#define ROUNDS 1500
+#define ROUNDS_LONGER 25
 #define STATE_MAX 48
 #define NIL (-1)
 

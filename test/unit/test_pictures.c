@@ -39,7 +39,7 @@ test_as_in_doc(void **state)
 	(void)state;
 	for (; pictures_name(n) != NULL; n++)
 		same(n);
-	assert_int_equal(n, 13 + 24 + 21);
+	assert_int_equal(n, 16 + 24 + 21);
 }
 
 int

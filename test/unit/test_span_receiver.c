@@ -369,6 +369,42 @@ killed_between_two_sides(void **state)
 	fixture_free(&f);
 }
 
+/* A disk that takes no more: the sender is told to come again, and when there is room everything is there once. */
+static void
+a_full_disk(void **state)
+{
+	struct fixture f = fixture_new();
+	struct rlimit was, little;
+	char text[2048];
+	struct answer a;
+	struct rig *r;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	start(&f);
+	send_span(&f, "a", 1, 1, 0, SPAN_CLIENT);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	little = (struct rlimit){ .rlim_cur = 100, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	span_json(text, sizeof(text), "b", 1, 2, 1, 2, "b.svc");
+	for (int k = 0; k < 3; k++) {
+		a = post(&f, JSON_TYPE, text, strlen(text));
+		assert_int_equal(a.status, 503);
+		assert_string_equal(a.retry, "5");
+		assert_non_null(strstr(a.body, "\"code\":14"));
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(post(&f, JSON_TYPE, text, strlen(text)).status, 200);
+	assert_int_equal(post(&f, JSON_TYPE, text, strlen(text)).status, 200);
+	span_receiver_stop(f.rx);
+	f.rx = NULL;
+	r = read_store(&f);
+	RIG_EXPECT(r, "a > b ?");
+	assert_int_equal(rig_find(r, "a > b ?")->count, 1);
+	rig_free(r);
+	fixture_free(&f);
+}
+
 static void
 one_receiver_for_a_store(void **state)
 {
@@ -397,6 +433,7 @@ main(void)
 		cmocka_unit_test(answers_of_zipkin),
 		cmocka_unit_test(what_is_acknowledged_is_in_the_store),
 		cmocka_unit_test(killed_between_two_sides),
+		cmocka_unit_test(a_full_disk),
 		cmocka_unit_test(one_receiver_for_a_store),
 	};
 

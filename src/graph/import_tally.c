@@ -81,7 +81,8 @@ add(struct import *im, const struct sight *s, struct import_at at, bool named)
 	    text(s->protocol), (int)s->mode);
 	struct row *r;
 
-	if (t == NULL || n < 0 || (size_t)n >= sizeof(key)) {
+	/* An end without a name is none. */
+	if (t == NULL || n < 0 || (size_t)n >= sizeof(key) || text(s->from)[0] == '\0' || text(s->to)[0] == '\0') {
 		import_drop(im);
 		return;
 	}

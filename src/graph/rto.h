@@ -43,7 +43,7 @@ struct rto_row {
 };
 /*
  * rto_verdicts - of all nodes with an objective that are chosen or never come up; the worst first: by verdict, then margin.
- * serve, crews     by node, when it serves (serve.h), with as many hands as can be used and with those there are; crews NULL: no bound
+ * serve, crews     by node, when it serves (serving.h), with as many hands as can be used and with those there are; crews NULL: no bound
  * returns          how many there are; at most max are written
  */
 uint32_t rto_verdicts(const struct estate *e, const struct plan *p, const fl_ns *serve, const fl_ns *crews, struct rto_row *ret, uint32_t max);

@@ -3,7 +3,7 @@
 #include "run/graph_plan.h"
 #include "graph/deadlock.h"
 #include "graph/needs.h"
-#include "graph/serve.h"
+#include "graph/serving.h"
 #include "graph/shutdown.h"
 
 #include <errno.h>
@@ -31,8 +31,8 @@ choose_targets(struct graph_planned *g, const uint32_t *wanted, uint32_t count, 
 	int64_t n = -ENOMEM;
 
 	plan_times(&g->p, &g->q);
-	if (targets != NULL && serve_times(g->runtime, g->p.end, g->serve, &g->m.scratch) == 0)
-		n = serve_closure(g->runtime, g->serve, wanted, count, targets, &g->m.scratch);
+	if (targets != NULL && serving_times(g->runtime, g->p.end, g->serve, &g->m.scratch) == 0)
+		n = serving_closure(g->runtime, g->serve, wanted, count, targets, &g->m.scratch);
 	if (n < 0)
 		return graph_reply_fail(r, (int)n, "out of memory");
 	g->q.targets = targets;
@@ -97,11 +97,11 @@ prepare(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 		return rc;
 	plan_run(&g->p, &g->q);
 	g->has_schedule = crews > 0;
-	rc = serve_times(g->runtime, g->p.end, g->serve, &g->m.scratch);
+	rc = serving_times(g->runtime, g->p.end, g->serve, &g->m.scratch);
 	if (rc == 0 && g->has_schedule)
 		rc = schedule_run(&g->p, (uint32_t)crews, &g->m.keep, &g->m.scratch, &g->s);
 	if (rc == 0 && g->has_schedule)
-		rc = serve_times(g->runtime, g->s.end, g->crew_serve, &g->m.scratch);
+		rc = serving_times(g->runtime, g->s.end, g->crew_serve, &g->m.scratch);
 	return rc != 0 ? graph_reply_fail(r, -ENOMEM, "out of memory") : 0;
 }
 

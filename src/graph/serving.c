@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* serve.c - when each node serves. */
-#include "graph/serve.h"
+/* serving.c - when each node serves. */
+#include "graph/serving.h"
 
 #include "graph/fall.h"
 
@@ -24,7 +24,7 @@ by_time(const void *a, const void *b, void *ud)
  * fail one after the other, the latest first, and whoever falls with one serves when that one is up.
  */
 int
-serve_times(const struct needs *n, const fl_ns *end, fl_ns *ret, struct arena *scratch)
+serving_times(const struct needs *n, const fl_ns *end, fl_ns *ret, struct arena *scratch)
 {
 	uint32_t *order = arena_alloc(scratch, (n->node_count + 1) * sizeof(*order));
 	struct fall f;
@@ -78,7 +78,7 @@ by_number(const void *a, const void *b)
 }
 
 int64_t
-serve_closure(const struct needs *n, const fl_ns *serve, const uint32_t *nodes, uint32_t count, uint32_t *ret, struct arena *scratch)
+serving_closure(const struct needs *n, const fl_ns *serve, const uint32_t *nodes, uint32_t count, uint32_t *ret, struct arena *scratch)
 {
 	struct closure c = { .n = n, .serve = serve, .list = ret };
 

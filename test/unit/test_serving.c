@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_serve.c - when each node serves, against the rule repeated until nothing changes; and what must serve for some to serve. */
+/* test_serving.c - when each node serves, against the rule repeated until nothing changes; and what must serve for some to serve. */
 #include "graph_rig.h"
 
 #include "base/arena.h"
-#include "graph/serve.h"
+#include "graph/serving.h"
 
 #define GRAPHS 4000
 
@@ -55,7 +55,7 @@ closure_is_enough(const struct graph *g, const struct needs *n, const fl_ns *end
 	uint32_t some[2] = { dice_roll(d, g->n), dice_roll(d, g->n) }, in[GRAPH_NODES];
 	fl_ns alone[GRAPH_NODES], without[GRAPH_NODES];
 	bool is_in[GRAPH_NODES] = { false };
-	int64_t count = serve_closure(n, serve, some, 2, in, a);
+	int64_t count = serving_closure(n, serve, some, 2, in, a);
 
 	assert_in_range(count, 1, g->n);
 	for (int64_t i = 0; i < count; i++)
@@ -84,7 +84,7 @@ random_graphs(void **state)
 		struct needs *n = graph_needs(&g, &a);
 		for (uint32_t v = 0; v < g.n; v++)
 			end[v] = dice_roll(&d, 12) == 0 ? FL_NEVER : (fl_ns)dice_roll(&d, 9);
-		assert_int_equal(serve_times(n, end, serve, &a), 0);
+		assert_int_equal(serving_times(n, end, serve, &a), 0);
 		by_rule(&g, end, want);
 		for (uint32_t v = 0; v < g.n; v++)
 			assert_int_equal(serve[v], want[v]);

@@ -40,10 +40,15 @@ GIVE = {"lines": lambda m: m + b"\n", "length": lambda m: struct.pack(">I", len(
 
 def serve(connection, options):
     host, port = options.to.rsplit(":", 1)
-    with connection, socket.create_connection((host, int(port))) as out:
+    out = None
+    with connection:
         for message in TAKE[options.takes](connection):
-            if message.startswith(b"fl1 "):
-                out.sendall(GIVE[options.gives](message))
+            if not message.startswith(b"fl1 "):
+                continue
+            out = out or socket.create_connection((host, int(port)))    # probes, which say nothing, bring no connections about
+            out.sendall(GIVE[options.gives](message))
+    if out is not None:
+        out.close()
 
 
 def main():

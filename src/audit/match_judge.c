@@ -120,6 +120,7 @@ match_judge_sent(struct match_judge *j, const struct match_rec *r, fl_ns at)
 		return;
 	if (r->kind == MATCH_SENT) {
 		if ((e->at_state & SENT) != 0) {
+			j->result->conflicts += e->hash != r->hash;
 			e->at_state |= AGAIN;
 			return;
 		}

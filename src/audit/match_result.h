@@ -56,6 +56,7 @@ struct match_result {
 	uint64_t values_checked, values_open;
 	uint64_t rewinds;               /* times the results of a key went back, as after a recovery that does again what was done */
 	fl_ns base;                     /* to be added to times of examples: then they are of the monotonic clock */
+	uint64_t conflicts;             /* two different messages were sent under one name: nothing can be judged */
 	uint64_t backwards;             /* arrived before they were sent, by the clocks: no latency */
 	bool keys_overflowed;           /* more keys than there was memory for: order per key is not known */
 	struct hist latency;

@@ -688,17 +688,37 @@ txn_check_fini(struct txn_outcome_of *o)
 enum txn_level
 txn_check_strongest(const struct txn_outcome_of *o)
 {
-	for (unsigned level = TXN_LEVELS; level > 0; level--)
-		if (o->status[level - 1] == TXN_HOLDS)
-			return (enum txn_level)(level - 1);
-	return TXN_LEVELS;
+	enum txn_level found = TXN_LEVELS;
+
+	for (const enum txn_level *level = txn_level_main(); *level != TXN_LEVELS; level++)
+		if (o->status[*level] == TXN_HOLDS)
+			found = *level;
+	return found;
 }
 
 enum txn_level
 txn_check_weakest_broken(const struct txn_outcome_of *o)
 {
-	for (unsigned level = 0; level < TXN_LEVELS; level++)
-		if (o->status[level] == TXN_BROKEN)
-			return (enum txn_level)level;
-	return TXN_LEVELS;
+	const enum txn_level *level = txn_level_main();
+
+	while (*level != TXN_LEVELS && o->status[*level] != TXN_BROKEN)
+		level++;
+	return *level;
+}
+
+enum txn_level
+txn_check_variant(const struct txn_outcome_of *o, bool holds)
+{
+	static const enum txn_level variants[] = { TXN_PSI, TXN_SESSION_SI, TXN_STRONG_SI };
+	enum txn_level main = holds ? txn_check_strongest(o) : txn_check_weakest_broken(o), found = TXN_LEVELS;
+	enum txn_model model = o->history->model;
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(variants) && (holds || found == TXN_LEVELS); i++) {
+		enum txn_level v = variants[i];
+
+		if (o->status[v] == (holds ? TXN_HOLDS : TXN_BROKEN) &&
+		    (main == TXN_LEVELS || !(holds ? txn_level_implies(model, main, v) : txn_level_implies(model, v, main))))
+			found = v;
+	}
+	return found;
 }

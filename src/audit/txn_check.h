@@ -44,8 +44,10 @@ struct txn_outcome_of {
 int txn_check(const struct txn_hist *h, const struct txn_options *options, struct txn_outcome_of *ret);
 void txn_check_fini(struct txn_outcome_of *o);          /* NULL is fine */
 
-/* The first of the levels, strong to weak, that holds; the first, weak to strong, that is broken. TXN_LEVELS: none. */
+/* The first of txn_level_main(), strong to weak, that holds; the first, weak to strong, that is broken. TXN_LEVELS: none. */
 enum txn_level txn_check_strongest(const struct txn_outcome_of *o);
 enum txn_level txn_check_weakest_broken(const struct txn_outcome_of *o);
+/* The strongest variant that holds, the weakest that is broken, which does not follow from the above. TXN_LEVELS: none. */
+enum txn_level txn_check_variant(const struct txn_outcome_of *o, bool holds);
 
 #endif

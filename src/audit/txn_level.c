@@ -60,6 +60,14 @@ txn_level_name(enum txn_level level)
 	return names[level];
 }
 
+const enum txn_level *
+txn_level_main(void)
+{
+	static const enum txn_level levels[] = { TXN_RU, TXN_RC, TXN_RA, TXN_CC, TXN_SI, TXN_RR, TXN_SER, TXN_SESSION_SER, TXN_STRICT, TXN_LEVELS };
+
+	return levels;
+}
+
 const char *const *
 txn_level_names(void)
 {

@@ -15,6 +15,8 @@ enum txn_holds { TXN_HOLDS, TXN_BROKEN, TXN_UNKNOWN };
 const char *txn_level_name(enum txn_level level);
 /* By its name or an alias of it. false: there is none. */
 bool txn_level_find(const char *name, enum txn_level *ret_level);
+/* The levels that a summary names, from weak to strong; TXN_LEVELS at the end. The others are variants, told beside them. */
+const enum txn_level *txn_level_main(void);
 /* All names, NULL at the end: for messages. */
 const char *const *txn_level_names(void);
 

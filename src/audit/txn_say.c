@@ -56,14 +56,23 @@ anomaly_text(const struct txn_outcome_of *o, const struct txn_anomaly *a, struct
 		buf_printf(out, "  (%" PRIu64 " more of this kind)\n", a->more);
 }
 
+static void
+put_summary(struct buf *out, const char *what, enum txn_level level, enum txn_level variant)
+{
+	buf_printf(out, "  %s: %s", what, level_or_none(level));
+	if (variant != TXN_LEVELS)
+		buf_printf(out, " (%s as well)", txn_level_name(variant));
+	buf_putc(out, '\n');
+}
+
 void
 txn_say_text(const struct txn_outcome_of *o, enum txn_level level, struct buf *out)
 {
 	static const char *const ends[] = { [TXN_HOLDS] = "holds", [TXN_BROKEN] = "is broken", [TXN_UNKNOWN] = "could not be decided" };
 
 	buf_printf(out, "%s: %s %s\n", txn_say_verdict(o->status[level]), txn_level_name(level), ends[o->status[level]]);
-	buf_printf(out, "  strongest level that holds: %s\n", level_or_none(txn_check_strongest(o)));
-	buf_printf(out, "  weakest level that is broken: %s\n", level_or_none(txn_check_weakest_broken(o)));
+	put_summary(out, "strongest level that holds", txn_check_strongest(o), txn_check_variant(o, true));
+	put_summary(out, "weakest level that is broken", txn_check_weakest_broken(o), txn_check_variant(o, false));
 	buf_printf(out, "  %s, %" PRIu32 " transactions, %" PRIu32 " of them committed, %" PRIu32 " keys, %" PRIu64 " dependencies\n",
 	    txn_model_name(o->history->model), o->history->count, o->committed, o->history->key_count, o->edges);
 	if (o->unknown != NULL) {
@@ -192,9 +201,9 @@ txn_say_json(const struct txn_outcome_of *o, enum txn_level level, struct jsonw 
 		jsonw_string(w, txn_level_name(weakest));
 	jsonw_key(w, "violated");
 	jsonw_array(w);
-	for (unsigned i = 0; i < TXN_LEVELS; i++)
-		if (o->status[i] == TXN_BROKEN)
-			jsonw_string(w, txn_level_name((enum txn_level)i));
+	for (const enum txn_level *l = txn_level_main(); *l != TXN_LEVELS; l++)
+		if (o->status[*l] == TXN_BROKEN)
+			jsonw_string(w, txn_level_name(*l));
 	jsonw_end(w);
 	jsonw_key(w, "levels");
 	jsonw_object(w);

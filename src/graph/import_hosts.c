@@ -135,18 +135,19 @@ import_sockets_file_host(struct import *im, const char *source)
 	return import_sockets_host(im, source, name, name[0] != '\0' ? "" : perhaps);
 }
 
-void
+struct import_socket *
 import_sockets_seen(struct import *im, struct import_host *h, const struct import_socket *s, struct import_at at)
 {
 	struct import_sockets *all = im->parts->sockets;
 	struct host_socket *x = import_alloc(im, sizeof(*x));
 
 	if (x == NULL)
-		return;
+		return NULL;
 	*x = (struct host_socket){ .host = h, .s = *s, .at = at, .when = h->when };
 	h->listeners += s->listening;
 	*all->sockets_end = x;
 	all->sockets_end = &x->next;
+	return &x->s;
 }
 
 void

@@ -78,7 +78,7 @@ protocol_of(const struct import_addr *server, const struct host_end *to, bool ud
 /* One connection between two ends whose addresses are real ones. h: who saw it. */
 static void
 tell_connection(struct import *im, struct import_host *h, const struct import_addr *client, const struct import_addr *server, bool udp, bool failed,
-    int64_t when, struct import_at at)
+    uint32_t count, int64_t when, struct import_at at)
 {
 	struct import_sockets *all = im->parts->sockets;
 	struct host_end from, to;
@@ -96,8 +96,8 @@ tell_connection(struct import *im, struct import_host *h, const struct import_ad
 	s.to_kind = to.kind;
 	s.protocol = protocol_of(server, &to, udp);
 	s.first = when;
-	s.count = 1;
-	s.errors = failed;
+	s.count = count;
+	s.errors = failed ? count : 0;
 	import_tally_add(im, &s, at);
 	import_hosts_met(im, &from, &to, server);
 }
@@ -119,6 +119,7 @@ each_socket(struct import *im, struct import_sockets *all)
 {
 	for (struct host_socket *x = all->sockets; x != NULL && im->failed == 0; x = x->next) {
 		const struct import_addr *local = &x->s.local, *peer = &x->s.peer;
+		uint32_t count = x->s.count != 0 ? x->s.count : 1;
 		enum role role;
 
 		if (x->s.listening || peer->port == 0)
@@ -129,9 +130,9 @@ each_socket(struct import *im, struct import_sockets *all)
 		else
 			peer = import_hosts_tracked(all, peer, local, false);
 		if (role == ROLE_CLIENT)
-			tell_connection(im, x->host, local, peer, false, x->s.failed, x->when, x->at);
+			tell_connection(im, x->host, local, peer, false, x->s.failed, count, x->when, x->at);
 		else
-			tell_connection(im, x->host, peer, local, false, false, x->when, x->at);
+			tell_connection(im, x->host, peer, local, false, false, count, x->when, x->at);
 	}
 }
 
@@ -141,7 +142,7 @@ each_track(struct import *im, struct import_sockets *all)
 	for (struct host_track *x = all->tracks; x != NULL && im->failed == 0; x = x->next) {
 		int64_t when = x->t.when != 0 ? x->t.when : x->when;
 
-		tell_connection(im, x->host, &x->t.from, &x->t.reached, x->t.udp, !x->t.answered, when, x->at);
+		tell_connection(im, x->host, &x->t.from, &x->t.reached, x->t.udp, !x->t.answered, 1, when, x->at);
 	}
 }
 

@@ -25,6 +25,7 @@ struct import_socket {
 	bool listening;
 	bool failed;                    /* SYN_SENT: nobody answered */
 	bool opened;                    /* it is known that this end opened the connection: SYN_SENT */
+	uint32_t count;                 /* of connections of these two ends that differ in the client's port only; 0: this one */
 	const char *process;            /* "" not known */
 	uint32_t pid;                   /* 0 */
 	const char *unit;               /* unit or container, "" */
@@ -45,7 +46,8 @@ struct import_host;
 struct import_host *import_sockets_host(struct import *im, const char *source, const char *name, const char *perhaps);
 /* The host of a dump, by the name of im->file. */
 struct import_host *import_sockets_file_host(struct import *im, const char *source);
-void import_sockets_seen(struct import *im, struct import_host *h, const struct import_socket *s, struct import_at at);
+/* Returns what is kept of it, so that its count may grow; NULL: no memory. */
+struct import_socket *import_sockets_seen(struct import *im, struct import_host *h, const struct import_socket *s, struct import_at at);
 void import_sockets_tracked(struct import *im, struct import_host *h, const struct import_track *t, struct import_at at);
 int import_sockets_finish(struct import *im);
 void import_sockets_fini(struct import *im);

@@ -187,7 +187,7 @@ import_ss_add(struct import *im)
 			if (s.process[0] == '\0' && s.unit[0] == '\0')
 				process_of(im, more, more_len, &s);
 		}
-		import_sockets_seen(im, h, &s, import_line(im, at));
+		(void)import_sockets_seen(im, h, &s, import_line(im, at));
 	}
 }
 
@@ -250,6 +250,6 @@ import_proc_net_add(struct import *im)
 			continue;       /* closed */
 		s.listening = is(&w, 3, "0A");
 		s.failed = s.opened = is(&w, 3, "02");
-		import_sockets_seen(im, h, &s, import_line(im, number));
+		(void)import_sockets_seen(im, h, &s, import_line(im, number));
 	}
 }

@@ -3,7 +3,7 @@
  * layout_order.c - the order of vertices within their layers, so that few edges cross
  *
  * Each layer is sorted by the average place of the neighbours in the layer before (then after), forth and back. The best order of all rounds
- * is kept; crossings are counted with an accumulator tree (Barth, Juenger, Mutzel 2004). In small pictures neighbours are then
+ * is kept; crossings are counted as Barth, Juenger and Mutzel do (2004). In small pictures neighbours are then
  * swapped where that helps. With places from an earlier picture the order starts there, and a new one must be clearly better.
  */
 #include "graph/layout_graph.h"
@@ -29,7 +29,7 @@ struct ordering {
 	struct layout_graph *g;
 	uint64_t *keys, *spare;         /* sort key << 32 | vertex */
 	uint32_t *best;                 /* order */
-	uint64_t *tree;
+	uint32_t *tree;
 	uint32_t widest;
 };
 
@@ -100,7 +100,7 @@ begin(struct ordering *o)
 	o->keys = arena_alloc(g->scratch, o->widest * sizeof(*o->keys));
 	o->spare = arena_alloc(g->scratch, o->widest * sizeof(*o->spare));
 	o->best = csr_numbers(g->scratch, g->count);
-	o->tree = arena_alloc(g->scratch, 4 * (size_t)o->widest * sizeof(*o->tree) + 64);
+	o->tree = csr_numbers(g->scratch, (size_t)o->widest + 1);
 	return o->keys == NULL || o->spare == NULL || o->best == NULL || o->tree == NULL ? -ENOMEM : 0;
 }
 
@@ -193,32 +193,34 @@ sweep(struct ordering *o, bool forth)
 
 /* ---- crossings ---- */
 
-/* Between a layer and the next: edges by their upper end come one after the other; how many of those before end further to the right? */
+/*
+ * Between a layer and the next: edges by their upper end come one after the other; how many of those before end further to the right? Ends are
+ * counted in a tree of partial sums (Fenwick 1994).
+ */
 static uint64_t
 layer_crossings(struct ordering *o, uint32_t l)
 {
-	struct layout_graph *g = o->g;
-	uint32_t width = g->layer_at[l + 2] - g->layer_at[l + 1], leaves = 1;
-	uint64_t total = 0, crossings = 0;
+	const struct layout_graph *g = o->g;
+	const uint32_t *at = g->down_at, *down = g->down, *pos = g->pos;
+	uint32_t width = g->layer_at[l + 2] - g->layer_at[l + 1], *tree = o->tree, total = 0;
+	uint64_t crossings = 0;
 
-	while (leaves < width)
-		leaves *= 2;
-	memset(o->tree, 0, 2 * (size_t)leaves * sizeof(*o->tree));
+	memset(tree, 0, ((size_t)width + 1) * sizeof(*tree));
 	for (uint32_t i = g->layer_at[l]; i < g->layer_at[l + 1]; i++) {
-		uint32_t v = g->order[i];
+		uint32_t first = at[g->order[i]], end = at[g->order[i] + 1];
 
-		/* First ask for all edges of v, then add them: they do not cross each other. */
-		for (uint32_t k = g->down_at[v]; k < g->down_at[v + 1]; k++) {
-			uint64_t before = 0;
+		/* First ask for all edges of this one, then add them: they do not cross each other. */
+		for (uint32_t k = first; k < end; k++) {
+			uint32_t upto = 0;
 
-			for (uint32_t at = leaves + g->pos[g->down[k]]; at > 1; at /= 2)
-				if (at % 2 == 1)
-					before += o->tree[at - 1];
-			crossings += total - before - o->tree[leaves + g->pos[g->down[k]]];
+			for (uint32_t p = pos[down[k]] + 1; p > 0; p &= p - 1)
+				upto += tree[p];
+			crossings += total - upto;
 		}
-		for (uint32_t k = g->down_at[v]; k < g->down_at[v + 1]; k++, total++)
-			for (uint32_t at = leaves + g->pos[g->down[k]]; at > 0; at /= 2)
-				o->tree[at]++;
+		for (uint32_t k = first; k < end; k++)
+			for (uint32_t p = pos[down[k]] + 1; p <= width; p += p & (0 - p))
+				tree[p]++;
+		total += end - first;
 	}
 	return crossings;
 }
@@ -324,8 +326,9 @@ improve(struct ordering *o)
 	unsigned rounds = g->short_count > LARGE ? ROUNDS_LARGE : ROUNDS, idle = 0;
 
 	keep_best(o, all_crossings(o));
-	for (unsigned round = 0; round < 2 * rounds && idle < 2 * PATIENCE && g->crossings > 0; round++) {
-		sweep(o, round % 2 == 0);
+	for (unsigned round = 0; round < rounds && idle < PATIENCE && g->crossings > 0; round++) {
+		sweep(o, true);
+		sweep(o, false);
 		uint64_t now = all_crossings(o);
 
 		idle++;

@@ -9,14 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHILDREN 4u                     /* of a place in the queue */
-
-struct plan_slot {
-	fl_ns at;
-	uint32_t seq;                   /* as they became ready */
-	uint32_t node;
-};
-
 int
 plan_init(struct plan *p, const struct needs *n, struct arena *keep)
 {
@@ -40,71 +32,87 @@ plan_init(struct plan *p, const struct needs *n, struct arena *keep)
 	p->tail = arena_alloc(keep, v * sizeof(*p->tail));
 	p->wait = csr_numbers(keep, v);
 	p->left = csr_numbers(keep, n->group_count);
-	p->queue = arena_alloc(keep, v * sizeof(*p->queue));
+	p->next = csr_numbers(keep, v);
 	if (p->start == NULL || p->end == NULL || p->order == NULL || p->place == NULL || p->gate == NULL || p->chosen == NULL ||
 	    p->sel_at == NULL || p->sel == NULL || p->sel_use_at == NULL || p->sel_use == NULL || p->slack == NULL || p->tail == NULL ||
-	    p->wait == NULL || p->left == NULL || p->queue == NULL)
+	    p->wait == NULL || p->left == NULL || p->next == NULL)
 		return -ENOMEM;
 	return 0;
 }
 
-/* ---- the queue: a heap of four children a place ---- */
-
-static inline bool
-earlier(const struct plan_slot *a, const struct plan_slot *b)
-{
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
-}
+/*
+ * ---- the queue: a radix heap (Ahuja, Mehlhorn, Orlin, Tarjan 1990) ----
+ *
+ * Nothing that is put in is earlier than what was taken last, so a node lies in the list of the highest bit in which its end differs from that
+ * time; list 0 is what is due. Lists keep their order when they are spread over lower ones, so of equal ends the first to be ready
+ * comes first.
+ */
 
 static void
-queue_put(struct plan *p, struct plan_slot s)
+queue_put(struct plan *p, uint32_t v)
 {
-	uint32_t i = p->queue_count++;
+	uint64_t differs = (uint64_t)p->end[v] ^ (uint64_t)p->due;
+	unsigned list = differs == 0 ? 0 : 64 - (unsigned)__builtin_clzll(differs);
 
-	for (; i > 0 && earlier(&s, &p->queue[(i - 1) / CHILDREN]); i = (i - 1) / CHILDREN)
-		p->queue[i] = p->queue[(i - 1) / CHILDREN];
-	p->queue[i] = s;
+	p->held |= list == 0 ? 0 : UINT64_C(1) << (list - 1);
+	p->next[v] = NEEDS_NONE;
+	if (p->lists[list].first == NEEDS_NONE)
+		p->lists[list].first = v;
+	else
+		p->next[p->lists[list].last] = v;
+	p->lists[list].last = v;
 }
 
-static struct plan_slot
+/* Spread the lowest list that holds something: its earliest is due now. False: there is none. */
+static bool
+queue_advance(struct plan *p)
+{
+	if (p->held == 0)
+		return false;
+	unsigned list = 1 + (unsigned)__builtin_ctzll(p->held);
+	uint32_t v = p->lists[list].first;
+
+	p->held &= p->held - 1;
+	p->lists[list].first = NEEDS_NONE;
+	p->due = p->end[v];
+	for (uint32_t u = v; u != NEEDS_NONE; u = p->next[u])
+		p->due = FL_MIN(p->due, p->end[u]);
+	for (uint32_t next; v != NEEDS_NONE; v = next) {
+		next = p->next[v];
+		queue_put(p, v);
+	}
+	return true;
+}
+
+/* The next to be up; NEEDS_NONE: nobody is on the way. */
+static uint32_t
 queue_take(struct plan *p)
 {
-	struct plan_slot first = p->queue[0], s = p->queue[--p->queue_count];
-	uint32_t n = p->queue_count, i = 0;
+	if (p->lists[0].first == NEEDS_NONE && !queue_advance(p))
+		return NEEDS_NONE;
+	uint32_t v = p->lists[0].first;
 
-	for (;;) {
-		uint32_t child = i * CHILDREN + 1, best = child;
-
-		if (child >= n)
-			break;
-		for (uint32_t c = child + 1; c < FL_MIN(child + CHILDREN, n); c++)
-			if (earlier(&p->queue[c], &p->queue[best]))
-				best = c;
-		if (!earlier(&p->queue[best], &s))
-			break;
-		p->queue[i] = p->queue[best];
-		i = best;
-	}
-	p->queue[i] = s;
-	return first;
+	p->lists[0].first = p->next[v];
+	return v;
 }
 
 /* ---- Knuth ---- */
 
 static void
-ready(struct plan *p, const struct plan_question *q, uint32_t v, fl_ns now, uint32_t gate, uint32_t *seq)
+ready(struct plan *p, const struct plan_question *q, uint32_t v, fl_ns now, uint32_t gate)
 {
 	bool up = q->up != NULL && q->up[v];
 
 	fl_assert(q->recover[v] >= 0);
 	p->start[v] = now;
 	p->gate[v] = gate;
-	queue_put(p, (struct plan_slot){ up ? now : plan_add(now, q->recover[v]), (*seq)++, v });
+	p->end[v] = up ? now : plan_add(now, q->recover[v]);
+	queue_put(p, v);
 }
 
 /* How much each node and group waits for; who waits for nothing is ready. */
 static void
-begin(struct plan *p, const struct plan_question *q, uint32_t *seq)
+begin(struct plan *p, const struct plan_question *q)
 {
 	const struct needs *n = p->n;
 
@@ -117,18 +125,22 @@ begin(struct plan *p, const struct plan_question *q, uint32_t *seq)
 		p->left[g] = n->groups[g].k;
 		p->wait[n->groups[g].node] += !n->groups[g].soft && n->groups[g].k > 0;
 	}
-	p->count = p->queue_count = 0;
+	p->count = 0;
+	p->due = 0;
+	p->held = 0;
+	for (unsigned i = 0; i < PLAN_LISTS; i++)
+		p->lists[i].first = NEEDS_NONE;
 	for (uint32_t v = 0; v < n->node_count; v++) {
 		if (q->up != NULL && q->up[v])
 			p->wait[v] = 0;
 		if (p->wait[v] == 0)
-			ready(p, q, v, 0, NEEDS_NONE, seq);
+			ready(p, q, v, 0, NEEDS_NONE);
 	}
 }
 
 /* v is up at last: one need less for each of its users. */
 static void
-finish(struct plan *p, const struct plan_question *q, uint32_t v, uint32_t *seq)
+finish(struct plan *p, const struct plan_question *q, uint32_t v)
 {
 	const struct needs *n = p->n;
 
@@ -146,7 +158,7 @@ finish(struct plan *p, const struct plan_question *q, uint32_t v, uint32_t *seq)
 		}
 		/* Who is up already waits for nothing, and was ready from the start. */
 		if (p->wait[user] > 0 && --p->wait[user] == 0)
-			ready(p, q, user, p->end[v], v, seq);
+			ready(p, q, user, p->end[v], v);
 	}
 }
 
@@ -173,16 +185,11 @@ sum_up(struct plan *p, const struct plan_question *q)
 void
 plan_times(struct plan *p, const struct plan_question *q)
 {
-	uint32_t seq = 0;
-
-	begin(p, q, &seq);
-	while (p->queue_count > 0) {
-		struct plan_slot s = queue_take(p);
-
-		p->end[s.node] = s.at;
-		p->place[s.node] = p->count;
-		p->order[p->count++] = s.node;
-		finish(p, q, s.node, &seq);
+	begin(p, q);
+	for (uint32_t v; (v = queue_take(p)) != NEEDS_NONE;) {
+		p->place[v] = p->count;
+		p->order[p->count++] = v;
+		finish(p, q, v);
 	}
 	sum_up(p, q);
 }

@@ -19,7 +19,8 @@
 
 #include "graph/needs.h"
 
-struct plan_slot;                       /* of the queue */
+#define PLAN_LISTS 65
+
 struct plan {
 	const struct needs *n;          /* hard ones count, soft ones do not */
 	fl_ns *start, *end;             /* by node; FL_NEVER: it does not come up */
@@ -34,8 +35,11 @@ struct plan {
 	uint32_t last;                  /* that one; NEEDS_NONE: there is none */
 	uint32_t stuck;                 /* targets that do not come up */
 	uint32_t *wait, *left;          /* work: needs of a node, members of a group still to come */
-	struct plan_slot *queue;
-	uint32_t queue_count;
+	/* The queue, see plan.c. */
+	fl_ns due;
+	uint64_t held;                  /* which of lists 1 .. 64 hold something */
+	uint32_t *next;
+	struct { uint32_t first, last; } lists[PLAN_LISTS];
 };
 
 struct plan_question {

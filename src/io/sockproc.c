@@ -23,6 +23,7 @@ struct entry {
 	struct sockproc_process p;
 	struct timespec born;
 	bool seen, fresh, sockets;      /* in this look; never scanned; it had sockets */
+	bool scanned;                   /* in this look */
 };
 
 struct sockproc {
@@ -209,7 +210,7 @@ list(struct sockproc *s)
 	struct dirent *de;
 
 	for (uint32_t i = 0; i < s->count; i++)
-		s->all[i]->seen = false;
+		s->all[i]->seen = s->all[i]->scanned = false;
 	while (d != NULL && (de = readdir(d)) != NULL) {
 		int pid = isdigit((unsigned char)de->d_name[0]) ? (int)strtol(de->d_name, NULL, 10) : 0;
 		struct entry *e;
@@ -269,6 +270,7 @@ scan(struct sockproc *s, struct entry *e, unsigned links)
 	snprintf(path, sizeof(path), "/proc/%d/fd", e->p.pid);
 	d = opendir(path);
 	e->fresh = false;
+	e->scanned = true;
 	while (d != NULL && used < links && (de = readdir(d)) != NULL) {
 		ssize_t n = de->d_name[0] != '.' ? readlinkat(dirfd(d), de->d_name, link, sizeof(link) - 1) : -1;
 		uint32_t inode;
@@ -293,16 +295,20 @@ sockproc_look(struct sockproc *s, unsigned wanted, unsigned links)
 
 	list(s);
 	if (wanted > 0) {
-		/* First those that are new or had sockets, then the rest, from where the last look ended. */
-		for (int pass = 0; pass < 2; pass++) {
-			for (uint32_t i = 0; i < s->count && used < links; i++) {
-				struct entry *e = s->all[(s->next + i) % s->count];
+		uint32_t from = s->next, i;
 
-				if (e->seen && (e->fresh || e->sockets) == (pass == 0))
-					used += scan(s, e, links - used);
-			}
+		/* The newest of those that were never looked at, then all from where the last look had to end. */
+		for (i = s->count; i > 0 && used < links; i--) {
+			if (s->all[i - 1]->seen && s->all[i - 1]->fresh)
+				used += scan(s, s->all[i - 1], links - used);
 		}
-		s->next = s->count > 0 ? (s->next + 1) % s->count : 0;
+		for (i = 0; i < s->count && used < links; i++) {
+			struct entry *e = s->all[(from + i) % s->count];
+
+			if (e->seen && !e->scanned)
+				used += scan(s, e, links - used);
+		}
+		s->next = s->count > 0 ? (from + i) % s->count : 0;
 	}
 	return used;
 }

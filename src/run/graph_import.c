@@ -91,7 +91,7 @@ take_file(struct importing *t, const struct graph_source_file *file)
 	if (format == IMPORT_UNKNOWN && span_import_recognise(text, n) != SPAN_FORMAT_UNKNOWN)
 		format = IMPORT_OTLP_JSON;
 	if (format == IMPORT_UNKNOWN)
-		return graph_reply_fail(t->r, -EINVAL, "%s: this is none of the formats that are known; see doc/graph-sources.md", file->name);
+		return graph_reply_fail(t->r, -EINVAL, "%s: this is none of the formats that are known; see doc/graph.md", file->name);
 	if (!declares(format) && format != IMPORT_DOTENV && format != IMPORT_HOSTS && format != IMPORT_EMPTY)
 		rc = past_once(t->a->past, text, n);
 	if (rc == -EALREADY) {

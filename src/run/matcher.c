@@ -230,7 +230,11 @@ matcher_run(struct matcher *m)
 		m->work += m->sent[i].records;
 	for (uint32_t i = 0; i < m->received_count; i++)
 		m->work += m->received[i].records;
-	return slices(m);
+	rc = slices(m);
+	if (rc == 0 && m->result->conflicts > 0)
+		return fail(m, -EINVAL, "%s: two different messages were sent under one name, that is flow and number; give each sender a --flow "
+		    "of its own%s", m->sent[m->sent_count - 1].path, "");
+	return rc;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* socket_watch.c - see socket_watch.h. What a socket means is graph/import_sockets.c's matter, the same as for dumps. */
 #include "run/socket_watch.h"
-#include "base/assert.h"
+#include "base/map.h"
 #include "base/units.h"
 #include "graph/import_sockets.h"
 #include "io/clock.h"
@@ -172,29 +172,25 @@ read_sockets(struct socket_watch *w)
 	return 0;
 }
 
-static int
-by_listener(const void *a, const void *b)
-{
-	const struct seen *x = a, *y = b;
-	bool lx = x->s.state == TCP_LISTEN, ly = y->s.state == TCP_LISTEN;
-
-	return lx == ly ? 0 : lx ? -1 : 1;
-}
-
 /* Sockets whose process is not known, but for those accepted by a listener that is. ports: of the listeners, per space and port. */
 static unsigned
 unknown(struct socket_watch *w, uint8_t *ports)
 {
 	unsigned n = 0;
 
+	/* Listeners first: who accepted need not be looked for. */
 	for (uint32_t i = 0; i < w->count; i++) {
 		const struct seen *x = &w->sockets[i];
 		size_t at = (size_t)x->space << 16 | x->s.local.port;
-		bool known = sockproc_is_settled(w->procs, x->s.inode);
 
-		if (x->s.state == TCP_LISTEN && known)
+		if (x->s.state == TCP_LISTEN && sockproc_is_settled(w->procs, x->s.inode))
 			ports[at / 8] |= (uint8_t)(1u << at % 8);
-		else if (x->s.inode != 0 && !known && (ports[at / 8] >> at % 8 & 1) == 0)
+	}
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct seen *x = &w->sockets[i];
+		size_t at = (size_t)x->space << 16 | x->s.local.port;
+
+		if (x->s.inode != 0 && (ports[at / 8] >> at % 8 & 1) == 0 && !sockproc_is_settled(w->procs, x->s.inode))
 			n++;
 	}
 	return n;
@@ -203,13 +199,11 @@ unknown(struct socket_watch *w, uint8_t *ports)
 static int
 find_processes(struct socket_watch *w)
 {
-	uint8_t *ports = calloc((size_t)w->space_count << 16, 1);
+	uint8_t *ports = calloc((size_t)w->space_count << 13, 1);
 	unsigned n;
 
 	if (ports == NULL)
 		return -ENOMEM;
-	/* Listeners first: who accepted need not be looked for. */
-	qsort(w->sockets, w->count, sizeof(*w->sockets), by_listener);
 	n = unknown(w, ports);
 	free(ports);
 	w->cost.links = 0;
@@ -230,32 +224,114 @@ addr_of(const struct sockdiag_end *e, struct import_addr *ret)
 	ret->port = e->port;
 }
 
+/* Connections that differ in the client's port only are told as one with a count. */
+struct alike {
+	const struct sockproc_process *process;
+	struct sockdiag_end far;        /* of a client's socket the server; of a server's the client, its port left out */
+	uint32_t space;
+	uint16_t port;                  /* the server's own; 0: it is the client's socket */
+	uint8_t state;
+};
+
+static bool
+is_local(const struct map *own, const struct sockdiag_end *e)
+{
+	static const uint8_t loopback[13] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127 };
+
+	return memcmp(e->ip, loopback, 13) == 0 || map_getn(own, e->ip, 16) != NULL;
+}
+
+/* Of namespace 0 the own addresses: the other end of a connection to one of them is seen as well. */
 static void
+learn_own(struct socket_watch *w, struct map *own, uint8_t *ports)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct seen *x = &w->sockets[i];
+		size_t at = (size_t)x->space << 16 | x->s.local.port;
+
+		if (x->s.state == TCP_LISTEN)
+			ports[at / 8] |= (uint8_t)(1u << at % 8);
+		else if (x->space == 0 && map_getn(own, x->s.local.ip, 16) == NULL)
+			(void)map_putn(own, x->s.local.ip, 16, w, NULL);
+	}
+}
+
+static struct import_socket *
+add_socket(struct socket_watch *w, struct import_host *h, const struct seen *x, const struct sockproc_process *p)
+{
+	struct import_socket s = { .process = "", .unit = "", .listening = x->s.state == TCP_LISTEN };
+
+	addr_of(&x->s.local, &s.local);
+	addr_of(&x->s.peer, &s.peer);
+	s.failed = s.opened = x->s.state == TCP_SYN_SENT;
+	if (p != NULL) {
+		s.process = p->name;
+		s.unit = p->unit;
+		s.pid = (uint32_t)p->pid;
+	}
+	return import_sockets_seen(&w->im, h, &s, import_line(&w->im, 0));
+}
+
+static void
+tell_one(struct socket_watch *w, struct import_host *h, const struct seen *x, const struct map *own, struct map *groups, const uint8_t *ports)
+{
+	const struct sockproc_process *p = sockproc_of(w->procs, x->s.inode);
+	size_t at = (size_t)x->space << 16 | x->s.local.port;
+	bool server = (ports[at / 8] >> at % 8 & 1) != 0;
+	struct import_socket *s;
+	struct alike k;
+
+	w->cost.named += p != NULL;
+	if (x->s.state == TCP_LISTEN) {
+		(void)add_socket(w, h, x, p);
+		return;
+	}
+	if (server && x->space == 0 && is_local(own, &x->s.peer))
+		return;
+	memset(&k, 0, sizeof(k));
+	/* Member by member: what lies between them must stay zero. */
+	k.process = p;
+	memcpy(k.far.ip, x->s.peer.ip, 16);
+	k.far.port = server ? 0 : x->s.peer.port;
+	k.space = x->space;
+	k.port = server ? x->s.local.port : 0;
+	k.state = x->s.state;
+	s = map_getn(groups, &k, sizeof(k));
+	if (s != NULL) {
+		s->count++;
+		return;
+	}
+	s = add_socket(w, h, x, p);
+	if (s == NULL)
+		return;
+	s->count = 1;
+	(void)map_putn(groups, &k, sizeof(k), s, NULL);
+}
+
+static int
 tell_sockets(struct socket_watch *w)
 {
 	struct import_host *hosts[NAMESPACES_MAX];
+	uint8_t *ports = calloc((size_t)w->space_count << 13, 1);
+	struct map own, groups;
 
+	if (ports == NULL)
+		return -ENOMEM;
+	map_init(&own, 1, 2);
+	map_init(&groups, 1, 2);
+	learn_own(w, &own, ports);
 	for (uint32_t i = 0; i < w->space_count; i++)
 		hosts[i] = import_sockets_host(&w->im, "sockets", i == 0 ? w->host : w->spaces[i].host, "");
 	for (uint32_t i = 0; i < w->count && w->im.failed == 0; i++) {
 		const struct seen *x = &w->sockets[i];
-		const struct sockproc_process *p = sockproc_of(w->procs, x->s.inode);
-		struct import_socket s = { .process = "", .unit = "" };
 
-		if (hosts[x->space] == NULL || x->s.state == TCP_CLOSE)
-			continue;
-		addr_of(&x->s.local, &s.local);
-		addr_of(&x->s.peer, &s.peer);
-		s.listening = x->s.state == TCP_LISTEN;
-		s.failed = s.opened = x->s.state == TCP_SYN_SENT;
-		if (p != NULL) {
-			s.process = p->name;
-			s.unit = p->unit;
-			s.pid = (uint32_t)p->pid;
-		}
-		w->cost.named += p != NULL;
-		import_sockets_seen(&w->im, hosts[x->space], &s, import_line(&w->im, 0));
+		if (hosts[x->space] != NULL && x->s.state != TCP_CLOSE)
+			tell_one(w, hosts[x->space], x, &own, &groups, ports);
 	}
+	map_fini(&own);
+	map_fini(&groups);
+	free(ports);
+	return 0;
 }
 
 static int
@@ -322,11 +398,12 @@ socket_watch_sweep(struct socket_watch *w, int64_t now, sight_fn *take, void *ar
 	import_init(&w->im, &opts);
 	if (w->im.parts != NULL) {
 		w->im.parts->file = "this host";
-		tell_sockets(w);
+		r = tell_sockets(w);
 		if (w->opts.track)
 			tell_tracked(w);
 	}
-	r = w->im.failed != 0 ? w->im.failed : import_finish(&w->im);
+	if (r == 0)
+		r = w->im.failed != 0 ? w->im.failed : import_finish(&w->im);
 	w->cost.told = w->im.told;
 	import_fini(&w->im);
 	w->cost.sweeps++;

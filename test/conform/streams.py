@@ -336,6 +336,9 @@ def test_two_at_once(t):
     t.check("judged while it is written", code == 0 and answer["received_cut"] and answer["flows"] == 2 and answer["received"] == 10000, answer)
     got = collect.stop()
     t.check("two senders", codes == [0, 0] and got["received"] == 10000, got)
+    feed("exec:cat >/dev/null", "two.3", "--flow", "1", "--seed", "9", "--count", "10", "--rate", "0", "--no-acks")
+    code, _, err = run("match", path("two.1"), path("two.received"), "--sent", path("two.3"))
+    t.check("two senders of one flow", code == 2 and "--flow" in err, err)
     code, answer = match("two.1", "two.received")
     t.check("a flow nobody knows is a phantom", code == 1 and count(answer, "phantom") == 5000, answer["findings"])
 

@@ -494,7 +494,7 @@ full_store_refuses_and_stays_whole(void **state)
 	/* SQLite's own bound on pages says what a full disk says. */
 	assert_int_equal(sqlite3_exec(r->p->db, "PRAGMA max_page_count = 40", NULL, NULL, NULL), SQLITE_OK);
 	while (rc == 0 && batches < 100000) {
-		char to[64];
+		char to[96];
 
 		rc = past_begin(r->p, &(struct past_batch){ .now = T0 + DAY });
 		for (int k = 0; k < 50 && rc == 0; k++) {

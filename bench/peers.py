@@ -329,6 +329,13 @@ class NginxHttp(Nginx):
 ALL = {c.name: c for c in (Direct, Faultline, FaultlineTls, FaultlineHttp, HAProxyHttp, NginxHttp, HAProxy, HAProxy64, HAProxyTls, Nginx, Nginx64, NginxTls)}
 
 
+def graph(peer, edges, layout):
+    """The same question asked of a library for graphs, from Debian; None when it is not installed."""
+    argv = ["/usr/bin/python3", "bench/graph_peers.py", peer, edges, "--rounds", "3"] + (["--layout"] if layout else [])
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
 def missing():
     """Names of peers that are not installed."""
     gone = []

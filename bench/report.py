@@ -80,6 +80,8 @@ def brief(measure, r):
         return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
     if measure == "spans":
         return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
+    if measure.startswith("graph_"):
+        return ", ".join("%s %.3f ms" % (k[:-3], v) for k, v in sorted(r.items()) if k.endswith("_ms") and not k.endswith("_p50_ms")) or "missing"
     if measure == "past":
         return "diff %.1f ms CPU, %.0f MB, %.2f B an episode" % (r["diff_ms"], r["bytes"] / 1e6, r["bytes_per_episode"])
     if measure == "policy":
@@ -219,6 +221,40 @@ def check_rows(bench):
     return out
 
 
+# Measures of bench/graph.c: nodes, lines, how it is asked.
+GRAPH = (
+    ("graph_12k", 12000, 30000, "--what impact --rounds 300"), ("graph_1m", 1000000, 10000000, "--what impact --rounds 10"),
+    ("graph_groups", 1000000, 10000000, "--what impact --groups 1 --rounds 10"), ("graph_plan", 12000, 30000, "--what plan --rounds 200"),
+    ("graph_every", 12000, 30000, "--what every --rounds 3"), ("graph_layout500", 500, 1500, "--what layout --rounds 50"),
+    ("graph_layout12k", 12000, 30000, "--what layout --rounds 5"),
+)
+GRAPH_IGRAPH, GRAPH_NETWORKX = ("graph_12k", "graph_1m", "graph_layout500"), ("graph_12k",)
+# What is to be reached, in ms: measure, its figure, text, limit.
+GRAPH_REACH = (
+    ("graph_12k", "impact", "impact of the largest hub, 12,000 services, 30,000 lines", 0.05),
+    ("graph_1m", "impact", "the same, 1,000,000 services, 10,000,000 lines", 15),
+    ("graph_groups", "impact", "the same in groups, 1 of 2", 100),
+    ("graph_plan", "plan", "recovery plan of 12,000 services", 1), ("graph_every", "every", "every single failure of 12,000 services", 1000),
+    ("graph_layout500", "layout", "picture of 500 services, 1,500 lines", 8),
+    ("graph_layout12k", "layout", "picture of 12,000 services, 30,000 lines", 300),
+)
+
+
+def graph_rows(bench):
+    return [alone(bench, "map: " + text, "<= %g ms" % limit, limit, False, m, lambda r, k=key + "_ms": r[k], "%.3f ms", 1)
+            for m, key, text, limit in GRAPH_REACH]
+
+
+def graph_details(bench):
+    """Beside libraries for graphs: the same question about the same lines."""
+    def best(measure, target, key):
+        have = [r[0][key] for r in rounds(bench, measure, target) if key in r[0]]
+        return "%.3f" % median(have) if have else ""
+    lines = [[text] + [best(m, "faultline", key + "_ms")] + [best(m, p, "impact_ms") for p in ("igraph", "networkx")]
+             for m, key, text, _ in GRAPH_REACH if m in GRAPH_IGRAPH]
+    return markdown(["ms", "Faultline", "igraph", "NetworkX"], lines) if any(x for row in lines for x in row[1:]) else ""
+
+
 def span_rows(bench):
     return [
         alone(bench, "spans to lines, OTLP in protobuf, one core", ">= 1,000,000/s", 1e6, True, "spans", lambda r: r["pb_per_s"], "%.0f/s", 1),
@@ -324,7 +360,7 @@ def rows(bench):
                      lambda r: r["diff_ms"], "%.1f ms", 1))
     out.append(alone(bench, "map: store of that year, 10 episodes a line and day", "<= 400 MB", 400e6, False, "past", lambda r: r["bytes"], "%.0f MB",
                      1e-6))
-    return out + span_rows(bench) + check_rows(bench) + policy_rows(bench)
+    return out + graph_rows(bench) + span_rows(bench) + check_rows(bench) + policy_rows(bench)
 
 
 def markdown(head, lines):
@@ -460,6 +496,7 @@ def details(bench):
         [("%.0f", lambda r: r["load_rate"])] + [("%.0f", lambda r, k=k: r[k]) for k in (
             "get_p50_us", "get_p99_us", "post_p50_us", "post_p99_us", "delete_p50_us", "delete_p99_us")]))
     part("Policies in a program, time cached", policy_details(bench))
+    part("Questions to a map, beside libraries for graphs", graph_details(bench))
     return "\n".join(parts)
 
 

@@ -80,6 +80,12 @@ _faultline()
 		return
 	fi
 	case $command.$verb.$before in
+	check.*.-m | check.*.--model)
+		_faultline_reply "$("$program" check --help 2>/dev/null | sed -n -E 's/^ {25}([a-z][a-z-]*) .*/\1/p')"
+		return ;;
+	check.*.--consistency)
+		_faultline_reply "linearizable sequential causal causal-convergence staleness"
+		return ;;
 	toxic.*.-t | toxic.*.--type)
 		_faultline_reply "$(_faultline_types "$program")"
 		return ;;

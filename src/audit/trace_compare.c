@@ -55,8 +55,9 @@ child_like(const struct lineage *l, uint32_t parent, const struct lineage_call *
 	const struct trace_text line = lineage_event(like)->line;
 
 	for (uint32_t i = l->calls[parent].child; i != LINEAGE_NONE; i = l->calls[i].sibling)
-		if (l->calls[i].ordinal == like->ordinal && trace_text_same(lineage_event(&l->calls[i])->line, line) &&
-		    (l->calls[i].framed ? lineage_event(&l->calls[i])->dir : 0) == (like->framed ? lineage_event(like)->dir : 0))
+		if (l->calls[i].ordinal == like->ordinal && l->calls[i].framed == like->framed &&
+		    trace_text_same(lineage_event(&l->calls[i])->line, line) &&
+		    (!like->framed || lineage_event(&l->calls[i])->dir == lineage_event(like)->dir))
 			return i;
 	return LINEAGE_NONE;
 }

@@ -710,14 +710,14 @@ enum txn_level
 txn_check_variant(const struct txn_outcome_of *o, bool holds)
 {
 	static const enum txn_level variants[] = { TXN_PSI, TXN_SESSION_SI, TXN_STRONG_SI };
-	enum txn_level main = holds ? txn_check_strongest(o) : txn_check_weakest_broken(o), found = TXN_LEVELS;
+	enum txn_level level = holds ? txn_check_strongest(o) : txn_check_weakest_broken(o), found = TXN_LEVELS;
 	enum txn_model model = o->history->model;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(variants) && (holds || found == TXN_LEVELS); i++) {
 		enum txn_level v = variants[i];
 
 		if (o->status[v] == (holds ? TXN_HOLDS : TXN_BROKEN) &&
-		    (main == TXN_LEVELS || !(holds ? txn_level_implies(model, main, v) : txn_level_implies(model, v, main))))
+		    (level == TXN_LEVELS || !(holds ? txn_level_implies(model, level, v) : txn_level_implies(model, v, level))))
 			found = v;
 	}
 	return found;

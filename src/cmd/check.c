@@ -252,7 +252,7 @@ judge_part(void *ud)
 	return NULL;
 }
 
-/* All parts; where no thread can be had, one after the other. The first failure, by part. */
+/* All parts; where no thread can be had, one after the other. The first failure, by line where the history does not fit. */
 static int
 judge_parts(const struct check *c, struct ruling *rulings, uint32_t n, uint32_t *ret_failed)
 {
@@ -272,7 +272,9 @@ judge_parts(const struct check *c, struct ruling *rulings, uint32_t n, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		if (parts[i].started)
 			thread_join(parts[i].thread);
-		if (parts[i].rc != 0 && rc == 0) {
+		bool sooner = parts[i].rc == -EINVAL && rc == -EINVAL && rulings[i].refused_line < rulings[*ret_failed].refused_line;
+
+		if (parts[i].rc != 0 && (rc == 0 || sooner)) {
 			rc = parts[i].rc;
 			*ret_failed = i;
 		}

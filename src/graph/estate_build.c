@@ -396,7 +396,7 @@ group_members(struct estate_builder *b, const struct sight *s, uint32_t *ret_cou
 static int
 take_group(struct estate_builder *b, const struct sight *s)
 {
-	uint32_t node, count, source, where, said, row;
+	uint32_t node, count = 0, source, where, said, row;
 	bool fresh;
 	int r = node_of(b, s, s->from, s->from_space, &node);
 

@@ -441,7 +441,7 @@ def test_run(t):
         t.check("what match misses is explained: " + name, code == 1 and (wrong[0]["what"], wrong[0]["line"]) in
                 (("lost", "orders"), ("changed", "shipped"), ("lost", "shipped")) and "fault " in wrong[0]["say"], why)
     code, parted = trace("compare", runs["good"], runs["bad"])
-    t.check("parted from the good run", code == 1 and parted["parted"] + parted["equal"] == 300 and 
+    t.check("parted from the good run", code == 1 and parted["parted"] + parted["equal"] == 300 and
             (parted["differences"][0]["second"]["bad"] or parted["differences"][0]["second"]["copies"] > 0), parted)
 
 

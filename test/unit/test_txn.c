@@ -333,7 +333,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_anomaly), cmocka_unit_test(summaries), cmocka_unit_test(what_is_said), cmocka_unit_test(written_twice), cmocka_unit_test(open_orders),
+		cmocka_unit_test(each_anomaly), cmocka_unit_test(summaries),
+		cmocka_unit_test(what_is_said), cmocka_unit_test(written_twice), cmocka_unit_test(open_orders),
 		cmocka_unit_test(refused), cmocka_unit_test(little_memory),
 	};
 

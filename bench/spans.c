@@ -463,11 +463,9 @@ main(int argc, char **argv)
 	spans_finish(s);
 	if (spans_tell(s) != 0)
 		die("telling failed");
-	printf("{\"pb_per_s\":%.0f,\"json_per_s\":%.0f,\"pb_bytes\":%.0f,\"json_bytes\":%.0f,\"spans\":%llu,\"lines\":%llu,"
-	    "\"calls\":%llu,"
-	    "\"peak_mib\":%.1f}\n", pb_rate, json_rate, pb_bytes_each, json_bytes_each, (unsigned long long)spans_count(s).spans,
-	    (unsigned long long)told.lines,
-	    (unsigned long long)told.calls, peak_mib);
+	printf("{\"pb_per_s\":%.0f,\"json_per_s\":%.0f,\"pb_bytes\":%.0f,\"json_bytes\":%.0f,", pb_rate, json_rate, pb_bytes_each, json_bytes_each);
+	printf("\"spans\":%llu,\"lines\":%llu,\"calls\":%llu,\"peak_mib\":%.1f}\n", (unsigned long long)spans_count(s).spans,
+	    (unsigned long long)told.lines, (unsigned long long)told.calls, peak_mib);
 	spans_free(s);
 	return 0;
 }

@@ -166,6 +166,14 @@ nginx_upstreams(struct import *im, const struct call *c, const struct log_words 
 	}
 }
 
+static unsigned
+status_of(const struct log_words *w, unsigned i)
+{
+	double v = i < w->count ? import_log_number(w->p[i], w->n[i]) : 0;
+
+	return v > 0 && v < 1000 ? (unsigned)v : 0;
+}
+
 void
 import_nginx_add(struct import *im)
 {
@@ -191,7 +199,7 @@ import_nginx_add(struct import *im)
 			import_drop(im);
 			continue;
 		}
-		c.status = (unsigned)strtoul(w.p[at + 2], NULL, 10);
+		c.status = status_of(&w, at + 2);
 		snprintf(address, sizeof(address), "%.*s", (int)w.n[0], w.p[0]);
 		if (import_host_is_address(address))
 			caller_line(im, "nginx", &c, address, import_line(im, number));
@@ -234,7 +242,7 @@ haproxy_latency(const char *timers, size_t n)
 	const char *p = timers, *end = timers + n;
 
 	while (p < end && count < 5) {
-		v[count++] = strtol(p, NULL, 10);
+		v[count++] = (long)FL_MAX(FL_MIN(import_log_number(p, (size_t)(end - p)), 1e9), -1e9);
 		p = memchr(p, '/', (size_t)(end - p));
 		if (p == NULL)
 			break;
@@ -267,7 +275,7 @@ haproxy_line(struct import *im, struct call *c, const struct log_words *w, const
 	if (i >= 3 && w->n[i - 2] > 8 && memcmp(w->p[i - 2], "haproxy[", 8) == 0)
 		snprintf(c->proxy, sizeof(c->proxy), "%.*s", (int)FL_MIN(w->n[i - 3], sizeof(c->proxy) - 1), w->p[i - 3]);
 	http = w->p[w->count - 1][0] == '"';
-	c->status = http ? (unsigned)strtoul(w->p[i + 4], NULL, 10) : 0;
+	c->status = http ? status_of(w, i + 4) : 0;
 	if (import_host_is_address(address))
 		caller_line(im, "haproxy", c, address, at);
 	backend = w->p[i + 2];
@@ -355,7 +363,7 @@ envoy_call(struct import *im, const struct call *c, const struct log_words *w, u
 	const char *cluster = upstream + 1 < w->count ? w->p[upstream + 1] : "";
 	size_t cluster_n = upstream + 1 < w->count ? w->n[upstream + 1] : 0;
 	unsigned xff = upstream - 4;
-	double ms = xff > 0 ? strtod(w->p[xff - 1], NULL) : 0;
+	double ms = xff > 0 ? import_log_number(w->p[xff - 1], w->n[xff - 1]) : 0;
 	bool tcp = c->status == 0;
 
 	if (cluster_n > 8 && memcmp(cluster, "inbound|", 8) == 0) {
@@ -410,7 +418,7 @@ import_envoy_add(struct import *im)
 			import_drop(im);
 			continue;
 		}
-		c.status = (unsigned)strtoul(w.p[first + 2], NULL, 10);
+		c.status = status_of(&w, first + 2);
 		envoy_call(im, &c, &w, last - 1, import_line(im, number));
 	}
 }

@@ -3,6 +3,7 @@
 #include "graph/import_log_line.h"
 #include "graph/import_sockets.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -119,4 +120,15 @@ import_log_is_outside(const char *address)
 	struct import_addr a = { .port = 0 };
 
 	return import_addr_parse(address, strlen(address), &a) && !import_addr_is_private(&a) && !import_addr_is_loopback(&a);
+}
+
+double
+import_log_number(const char *s, size_t n)
+{
+	char copy[64];
+
+	n = FL_MIN(n, sizeof(copy) - 1);
+	memcpy(copy, s, n);
+	copy[n] = '\0';
+	return strtod(copy, NULL);
 }

@@ -16,6 +16,8 @@ struct log_words {
 void import_log_split(const char *line, size_t len, struct log_words *w);
 /* "20/Nov/2026:22:31:06 +0000", "20/Nov/2026:22:31:06.213" (taken for UTC). */
 bool import_log_time(const char *s, size_t n, int64_t *ret_ns);
+/* The number that n bytes begin with, which need not end with a NUL; 0: none. */
+double import_log_number(const char *s, size_t n);
 /* The proxy's name: the file's without its ending and without words such as access and log, or the folder's. */
 void import_log_name(struct import *im, char *out, size_t out_bytes);
 /* An address of the internet. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* import_mesh.c - see import_mesh.h. A node that the source itself calls unknown is no node: lines from and to it are left out. */
 #include "graph/import_mesh.h"
+#include "graph/import_log_line.h"
 #include "graph/import_ref.h"
 #include "graph/import_tally.h"
 #include <stdio.h>
@@ -275,7 +276,7 @@ sample_read(const char *line, size_t len, struct sample *m)
 	}
 	if (i >= len || line[i] != '}')
 		return false;
-	m->value = strtod(line + i + 1, NULL);
+	m->value = import_log_number(line + i + 1, len - i - 1);
 	return m->value >= 0 && m->value < 1e18;
 }
 

@@ -28,6 +28,7 @@ static const char help[] =
     "  --events FILE        append what faults did, as JSON lines\n"
     "  --trace FILE         append which messages crossed lines, for faultline trace\n"
     "  --graph FILE         keep the map there, and answer /v1/graph (doc/graph.md)\n"
+    "  --graph-buffer SIZE  what waits to be written to the map (16MB)\n"
     "  --otlp-port PORT     take OTLP traces for the map (4318 with --graph; -1: do not)\n"
     "  --zipkin-port PORT   take Zipkin v2 spans for the map (9411 with --graph; -1: do not)\n"
     "  --alert TARGET       tell alerts of the map: webhook=URL, alertmanager=URL, command=TEXT,\n"
@@ -50,7 +51,7 @@ static const char help[] =
 
 struct flags {
 	const char *host, *port, *token, *config, *state, *events, *trace, *seed, *workers, *conns_max, *buffer, *pipe_buffer, *drain, *log_level;
-	const char *graph, *otlp_port, *zipkin_port;
+	const char *graph, *graph_buffer, *otlp_port, *zipkin_port;
 	struct args_list alerts;
 	bool proxy_metrics, runtime_metrics, version, help;
 };
@@ -142,17 +143,20 @@ static bool
 merge_graph(const struct flags *f, struct alert_target *targets, struct daemon_opts *o)
 {
 	long long otlp = SPAN_RECEIVER_OTLP_PORT, zipkin = SPAN_RECEIVER_ZIPKIN_PORT;
+	int64_t buffer = 0;
 	char error[ALERT_ERROR_MAX], message[ALERT_ERROR_MAX + 32];
 
 	if (!read_number(o->program, "otlp-port", f->otlp_port, -1, 65535, &otlp) ||
-	    !read_number(o->program, "zipkin-port", f->zipkin_port, -1, 65535, &zipkin))
+	    !read_number(o->program, "zipkin-port", f->zipkin_port, -1, 65535, &zipkin) ||
+	    !read_bytes(o->program, "graph-buffer", f->graph_buffer, 64 << 10, (int64_t)1 << 32, &buffer))
 		return false;
 	o->graph_path = f->graph;
+	o->graph_bytes = (size_t)buffer;
 	o->otlp_port = (int)otlp;
 	o->zipkin_port = (int)zipkin;
 	o->alert_targets = targets;
-	if (f->graph == NULL && (f->otlp_port != NULL || f->zipkin_port != NULL || f->alerts.count > 0)) {
-		complain(o->program, "--otlp-port, --zipkin-port and --alert need --graph FILE");
+	if (f->graph == NULL && (f->graph_buffer != NULL || f->otlp_port != NULL || f->zipkin_port != NULL || f->alerts.count > 0)) {
+		complain(o->program, "--graph-buffer, --otlp-port, --zipkin-port and --alert need --graph FILE");
 		return false;
 	}
 	for (unsigned i = 0; i < f->alerts.count; i++) {
@@ -233,7 +237,8 @@ cmd_serve(int argc, char **argv)
 		{ "pipe-buffer", ARGS_TEXT, { .text = &f.pipe_buffer } }, { "drain", ARGS_TEXT, { .text = &f.drain } },
 		{ "log-level", ARGS_TEXT, { .text = &f.log_level } }, { "proxy-metrics", ARGS_FLAG, { .flag = &f.proxy_metrics } },
 		{ "runtime-metrics", ARGS_FLAG, { .flag = &f.runtime_metrics } }, { "version", ARGS_FLAG, { .flag = &f.version } },
-		{ "graph", ARGS_TEXT, { .text = &f.graph } }, { "otlp-port", ARGS_TEXT, { .text = &f.otlp_port } },
+		{ "graph", ARGS_TEXT, { .text = &f.graph } }, { "graph-buffer", ARGS_TEXT, { .text = &f.graph_buffer } },
+		{ "otlp-port", ARGS_TEXT, { .text = &f.otlp_port } },
 		{ "zipkin-port", ARGS_TEXT, { .text = &f.zipkin_port } }, { "alert", ARGS_LIST, { .list = &f.alerts } },
 		{ "help h", ARGS_FLAG, { .flag = &f.help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};

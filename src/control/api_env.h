@@ -12,6 +12,7 @@ struct call_tail;
 struct event_tail;
 struct graph_service;
 struct news_tail;
+struct span_receiver;
 struct trace_tail;
 
 struct api_env {
@@ -24,6 +25,7 @@ struct api_env {
 	struct news_tail *news;
 	struct trace_tail *trace;
 	struct graph_service *graph;    /* NULL: no map is kept */
+	struct span_receiver *receiver; /* NULL: no spans are taken */
 	const char *token;              /* NULL: none is asked for */
 	bool proxy_metrics, runtime_metrics;
 	bool toxiproxy;                 /* invoked under Toxiproxy's name */

@@ -460,7 +460,7 @@ start_graph(struct daemon *d)
 {
 	const struct daemon_opts *o = d->opts;
 	const struct graph_service_opts so = { .store = o->graph_path, .targets = o->alert_targets, .target_count = o->alert_target_count,
-		.ready = on_looked_up, .say = on_map_said, .ud = d };
+		.waiting_bytes = o->graph_bytes, .ready = on_looked_up, .say = on_map_said, .ud = d };
 	const struct span_receiver_opts ro = { .otlp_port = o->otlp_port, .zipkin_port = o->zipkin_port, .store = o->graph_path,
 		.say = on_map_said, .arg = d };
 	char error[SPAN_RECEIVER_ERROR], port[16];
@@ -506,7 +506,7 @@ start(struct daemon *d, struct doc **ret_state)
 	    (rc = load_state(d, *ret_state)) != 0 || (rc = load_config(d)) != 0 || (rc = start_graph(d)) != 0)
 		return rc;
 	d->env = (struct api_env){ .lines = &d->lines, .proxy = d->proxy, .io = d->io, .log = &d->log, .events = &d->events,
-		.calls = &d->calls, .news = &d->news, .graph = d->graph, .trace = &d->trace,
+		.calls = &d->calls, .news = &d->news, .graph = d->graph, .receiver = d->receiver, .trace = &d->trace,
 		.token = d->opts->token, .proxy_metrics = d->opts->proxy_metrics, .runtime_metrics = d->opts->runtime_metrics,
 		.toxiproxy = d->opts->toxiproxy, .started = io_clock(d->io), .reload = reload, .drain = begin_drain, .ud = d };
 	so.io = d->io;

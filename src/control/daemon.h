@@ -17,6 +17,7 @@ struct daemon_opts {
 	struct config *config;          /* read from it; NULL when there is none or it is wrong (toxiproxy) */
 	const char *state_path, *events_path, *trace_path;   /* NULL: none */
 	const char *graph_path;         /* the map's store; NULL: none is kept */
+	size_t graph_bytes;             /* of sightings that wait to be written to it; 0: 16 MiB */
 	int otlp_port, zipkin_port;     /* receivers of spans for it; -1: none */
 	const struct alert_target *alert_targets;       /* borrowed */
 	unsigned alert_target_count;

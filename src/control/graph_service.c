@@ -5,12 +5,14 @@
  * Invariants
  *  (1) Only the thread uses the store. Jobs and waiting sightings are shared under the mutex.
  *  (2) A job is found again by its request: method, target, body. The first who asks for the answer of a job that is done takes it.
+ *  (3) That sightings are dropped is told when it begins, and how many there were when there is room again; not one by one.
  */
 #include "control/graph_service.h"
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "control/api_env.h"
+#include "control/sight_queue.h"
 #include "io/clock.h"
 #include "io/thread.h"
 #include "run/graph_answers.h"
@@ -24,7 +26,6 @@
 
 #define JOBS_MAX 64u
 #define JOB_KEPT (60 * FL_SEC)          /* an answer that nobody takes */
-#define WAITING_MAX 4096u
 #define SEAL_EVERY (3600 * FL_SEC)
 #define NOTIFY_LIMIT (10 * FL_SEC)
 #define TURN (FL_SEC)
@@ -45,10 +46,6 @@ struct job {
 	fl_ns done_at;
 	struct graph_reply reply;
 };
-struct waiting {
-	struct sight s;                 /* its texts are in mem */
-	char *mem;
-};
 struct graph_service {
 	struct graph_service_opts o;
 	struct past *past;
@@ -58,10 +55,9 @@ struct graph_service {
 	bool stop;
 	struct list jobs;
 	unsigned job_count;
-	struct waiting waiting[WAITING_MAX];
-	unsigned waiting_count;
-	uint64_t dropped;
-	bool alarmed;
+	struct sight_queue waiting;
+	uint64_t dropped_told;          /* (3) the thread's, with the next two */
+	bool dropping, alarmed;
 	fl_ns seal_at, alerts_at;
 };
 
@@ -200,59 +196,26 @@ run_job(struct graph_service *s, struct job *j)
 
 /* ---- what we see ourselves ---- */
 
-static char *
-copy_text(char **at, const char *text)
-{
-	size_t n = text == NULL ? 0 : strlen(text);
-	char *out = *at;
-
-	memcpy(out, text == NULL ? "" : text, n);
-	out[n] = '\0';
-	*at += n + 1;
-	return out;
-}
-
-static bool
-copy_sight(struct waiting *w, const struct sight *s)
-{
-	const char *const texts[] = { s->source, s->where, s->name, s->from, s->to, s->protocol, s->key, s->value, s->address, s->space };
-	size_t n = 0;
-	char *at;
-
-	for (size_t i = 0; i < FL_ARRAY_LEN(texts); i++)
-		n += (texts[i] == NULL ? 0 : strlen(texts[i])) + 1;
-	w->mem = at = malloc(n);
-	if (at == NULL)
-		return false;
-	w->s = *s;
-	w->s.source = copy_text(&at, s->source);
-	w->s.where = copy_text(&at, s->where);
-	w->s.name = copy_text(&at, s->name);
-	w->s.from = copy_text(&at, s->from);
-	w->s.to = copy_text(&at, s->to);
-	w->s.protocol = copy_text(&at, s->protocol);
-	w->s.key = copy_text(&at, s->key);
-	w->s.value = copy_text(&at, s->value);
-	w->s.address = copy_text(&at, s->address);
-	w->s.space = copy_text(&at, s->space);
-	w->s.app = w->s.from_space = w->s.to_space = NULL;
-	w->s.members = NULL;
-	w->s.member_count = 0;
-	return true;
-}
-
 void
 graph_service_sight(struct graph_service *s, const struct sight *sights, unsigned count)
 {
 	pthread_mutex_lock(&s->mutex);
-	for (unsigned i = 0; i < count; i++) {
-		if (s->waiting_count < WAITING_MAX && copy_sight(&s->waiting[s->waiting_count], &sights[i]))
-			s->waiting_count++;
-		else
-			s->dropped++;
-	}
+	for (unsigned i = 0; i < count; i++)
+		(void)sight_queue_put(&s->waiting, &sights[i]);
 	pthread_cond_signal(&s->cond);
 	pthread_mutex_unlock(&s->mutex);
+}
+
+struct graph_service_counts
+graph_service_count(struct graph_service *s)
+{
+	struct graph_service_counts c;
+
+	pthread_mutex_lock(&s->mutex);
+	c = (struct graph_service_counts){ .waiting = s->waiting.count, .waiting_bytes = s->waiting.bytes, .waiting_max = s->waiting.bytes_max,
+		.kept = s->waiting.released, .dropped = s->waiting.dropped };
+	pthread_mutex_unlock(&s->mutex);
+	return c;
 }
 
 static void
@@ -265,32 +228,60 @@ alarm_if(struct graph_service *s, int rc, const char *text)
 	s->alarmed = rc != 0;
 }
 
-/* Keep the first n of what waits. The mutex is held; it is let go meanwhile: only we take away, others only append. */
+/* (3) */
 static void
-keep_waiting(struct graph_service *s)
+tell_dropped(struct graph_service *s, int rc, uint64_t dropped)
+{
+	char text[160];
+
+	if (dropped > s->dropped_told && !s->dropping) {
+		snprintf(text, sizeof(text), "no room for more sightings until others are written: %llu dropped so far", (unsigned long long)dropped);
+		s->o.say(s->o.ud, true, text);
+		s->dropping = true;
+	} else if (rc == 0 && s->dropping) {
+		snprintf(text, sizeof(text), "there is room for sightings again: %llu were dropped in all", (unsigned long long)dropped);
+		s->o.say(s->o.ud, false, text);
+		s->dropping = false;
+	} else {
+		return;
+	}
+	s->dropped_told = dropped;
+}
+
+static int
+write_sights(struct graph_service *s, const struct sight_kept *first)
 {
 	const struct past_batch batch = { .now = clock_wall() };
-	unsigned n = s->waiting_count;
-	int rc;
+	int rc = past_begin(s->past, &batch);
 
-	if (n == 0)
-		return;
-	pthread_mutex_unlock(&s->mutex);
-	rc = past_begin(s->past, &batch);
-	for (unsigned i = 0; i < n && rc == 0; i++)
-		rc = past_sight(s->past, &s->waiting[i].s);
+	for (const struct sight_kept *k = first; k != NULL && rc == 0; k = k->next)
+		rc = past_sight(s->past, &k->s);
 	if (rc == 0)
 		rc = past_commit(s->past, NULL);
 	else
 		past_rollback(s->past);
-	alarm_if(s, rc, past_error(s->past));
-	pthread_mutex_lock(&s->mutex);
-	if (rc != 0)
+	return rc;
+}
+
+/* Keep what waits. The mutex is held; it is let go meanwhile: what was taken is ours alone. */
+static void
+keep_waiting(struct graph_service *s)
+{
+	struct sight_kept *taken = sight_queue_take(&s->waiting);
+	uint64_t dropped = s->waiting.dropped;
+	int rc;
+
+	if (taken == NULL && dropped == s->dropped_told && !s->dropping)
 		return;
-	for (unsigned i = 0; i < n; i++)
-		free(s->waiting[i].mem);
-	memmove(s->waiting, s->waiting + n, (s->waiting_count - n) * sizeof(*s->waiting));
-	s->waiting_count -= n;
+	pthread_mutex_unlock(&s->mutex);
+	rc = taken != NULL ? write_sights(s, taken) : 0;
+	alarm_if(s, rc, past_error(s->past));
+	tell_dropped(s, rc, dropped);
+	pthread_mutex_lock(&s->mutex);
+	if (rc == 0)
+		sight_queue_release(&s->waiting, taken);
+	else
+		sight_queue_give_back(&s->waiting, taken);
 }
 
 /* ---- the thread ---- */
@@ -348,6 +339,8 @@ static void *
 serve(void *ud)
 {
 	struct graph_service *s = ud;
+	char text[80];
+	uint64_t left;
 
 	pthread_mutex_lock(&s->mutex);
 	while (!s->stop) {
@@ -374,7 +367,12 @@ serve(void *ud)
 			pthread_cond_timedwait(&s->cond, &s->mutex, &until);
 	}
 	keep_waiting(s);
+	left = s->waiting.count;
 	pthread_mutex_unlock(&s->mutex);
+	if (left > 0) {
+		snprintf(text, sizeof(text), "%llu sightings could not be written", (unsigned long long)left);
+		s->o.say(s->o.ud, true, text);
+	}
 	return NULL;
 }
 
@@ -386,10 +384,13 @@ graph_service_start(const struct graph_service_opts *o, char *error, struct grap
 	int rc;
 
 	fl_assert(o->ready != NULL && o->say != NULL);
-	if (s == NULL)
+	if (s == NULL) {
+		snprintf(error, GRAPH_SERVICE_ERROR, "out of memory");
 		return -ENOMEM;
+	}
 	s->o = *o;
 	list_init(&s->jobs);
+	sight_queue_init(&s->waiting, o->waiting_bytes);
 	rc = past_open(&past, error, &s->past);
 	if (rc != 0) {
 		free(s);
@@ -420,8 +421,7 @@ graph_service_stop(struct graph_service *s)
 	thread_join(s->thread);
 	while (!list_empty(&s->jobs))
 		drop_job(s, list_entry(s->jobs.next, struct job, link));
-	for (unsigned i = 0; i < s->waiting_count; i++)
-		free(s->waiting[i].mem);
+	sight_queue_fini(&s->waiting);
 	past_close(s->past);
 	pthread_mutex_destroy(&s->mutex);
 	pthread_cond_destroy(&s->cond);

@@ -20,6 +20,7 @@ struct graph_service_opts {
 	const struct alert_target *targets;     /* borrowed */
 	unsigned target_count;
 	fl_ns alerts_every;             /* 0: a minute */
+	size_t waiting_bytes;           /* of sightings that wait to be written; 0: 16 MiB */
 	/* From its thread: an answer is there; something went wrong (or, alarm false, is well again). */
 	void (*ready)(void *ud);
 	void (*say)(void *ud, bool alarm, const char *text);
@@ -38,7 +39,13 @@ void graph_service_stop(struct graph_service *s);
  */
 int graph_service_answer(struct graph_service *s, const struct api_request *q, struct api_reply *r);
 
-/* Keep sightings (of our own lines): copied. Dropped and counted when too many wait. */
+/* Keep sightings (of our own lines): copied, with all they say. Dropped, counted and told when too many wait. */
 void graph_service_sight(struct graph_service *s, const struct sight *sights, unsigned count);
+
+struct graph_service_counts {
+	uint64_t waiting, waiting_bytes, waiting_max;   /* sightings to be written now; their bytes, and how many may wait */
+	uint64_t kept, dropped;                         /* ever */
+};
+struct graph_service_counts graph_service_count(struct graph_service *s);       /* any thread */
 
 #endif

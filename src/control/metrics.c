@@ -3,6 +3,7 @@
 #include "control/metrics.h"
 #include "base/version.h"
 #include "control/http_metrics.h"
+#include "control/map_metrics.h"
 #include "control/openmetrics.h"
 #include "io/sysinfo.h"
 #include <stdlib.h>
@@ -112,7 +113,7 @@ put_process(const struct api_env *env, struct openmetrics *m)
 bool
 metrics_are_on(const struct api_env *env)
 {
-	return env->proxy_metrics || env->runtime_metrics || http_metrics_any(env);
+	return env->proxy_metrics || env->runtime_metrics || env->graph != NULL || http_metrics_any(env);
 }
 
 void
@@ -129,5 +130,6 @@ metrics_write(const struct api_env *env, bool open, struct buf *out)
 		put_bytes(env, &m, "toxiproxy_proxy_sent_bytes", true, "Bytes sent on a line, by direction.");
 	}
 	http_metrics_write(env, &m);
+	map_metrics_write(env, &m);
 	openmetrics_end(&m);
 }

@@ -35,6 +35,20 @@ version(struct v1_call *c)
 }
 
 static void
+put_map(struct jsonw *w, struct graph_service *map)
+{
+	struct graph_service_counts c = graph_service_count(map);
+
+	jsonw_key(w, "map");
+	jsonw_object(w);
+	jsonw_num(w, "waiting", (int64_t)c.waiting);
+	jsonw_num(w, "waiting_bytes", (int64_t)c.waiting_bytes);
+	jsonw_num(w, "kept", (int64_t)c.kept);
+	jsonw_num(w, "dropped", (int64_t)c.dropped);
+	jsonw_end(w);
+}
+
+static void
 status(struct v1_call *c)
 {
 	struct lines *t = c->env->lines;
@@ -58,6 +72,8 @@ status(struct v1_call *c)
 	jsonw_key(&c->w, "traced_lost");
 	jsonw_uint(&c->w, trace_recorder_lost(c->env->trace->recorder));
 	jsonw_flag(&c->w, "draining", t->draining);
+	if (c->env->graph != NULL)
+		put_map(&c->w, c->env->graph);
 	jsonw_end(&c->w);
 	api_env_json(c->r, 200);
 }

@@ -80,6 +80,8 @@ def brief(measure, r):
         return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
     if measure == "spans":
         return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
+    if measure == "sockets":
+        return "%d sockets, %.2f ms CPU a sweep, the first %.2f ms" % (r["sockets"], r["cpu_ms"], r["first_ms"])
     if measure.startswith("graph_"):
         return ", ".join("%s %.3f ms" % (k[:-3], v) for k, v in sorted(r.items()) if k.endswith("_ms") and not k.endswith("_p50_ms")) or "missing"
     if measure == "past":
@@ -360,6 +362,8 @@ def rows(bench):
                      lambda r: r["diff_ms"], "%.1f ms", 1))
     out.append(alone(bench, "map: store of that year, 10 episodes a line and day", "<= 400 MB", 400e6, False, "past", lambda r: r["bytes"], "%.0f MB",
                      1e-6))
+    out.append(alone(bench, "map: a sweep over this host's sockets, for 10,000 of them: CPU time", "<= 20 ms", 20, False, "sockets",
+                     lambda r: r["per_10000_ms"], "%.1f ms", 1))
     return out + graph_rows(bench) + span_rows(bench) + check_rows(bench) + policy_rows(bench)
 
 

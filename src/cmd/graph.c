@@ -218,7 +218,8 @@ static const struct cli_opt impact_opts[] = { VIEW,
 	{ 0, "soft-spreads", NULL, "what is degraded degrades those that need it softly, too" }, { .name = NULL } };
 
 static const struct cli_verb verbs[] = {
-	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX, "what files say of the map: manifests, traces, dumps, logs; formats are recognised",
+	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX,
+	    "what files say of the map: manifests, traces, dumps, logs; formats are recognised. Spans pair within one command",
 	    import_opts,
 	    "  faultline graph import faultline.yaml k8s/ traces.json\n  ss -tnp | faultline graph import -\n", import },
 	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,

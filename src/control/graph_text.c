@@ -154,8 +154,9 @@ graph_text_import(const struct doc_node *root)
 		cli_table_say(", %" PRId64 " of the future count as now", cli_api_int(root, "future"));
 	cli_table_say("; the map has %" PRId64 " services and %" PRId64 " lines\n", cli_api_int(root, "services"), cli_api_int(root, "lines"));
 	if (spans != NULL && cli_api_int(spans, "orphans") > 0)
-		cli_table_say("%" PRId64 " of %" PRId64 " spans are of servers whose caller's span is in none of these files: they make no line. Both sides of a call "
-		    "meet only in one command: name the files of one trace together\n", cli_api_int(spans, "orphans"), cli_api_int(spans, "taken"));
+		cli_table_say("%" PRId64 " of %" PRId64 " spans are of servers whose caller's span is in none of these files: they make no line. "
+		    "Both sides of a call meet only in one command: name the files of one trace together\n", cli_api_int(spans, "orphans"),
+		    cli_api_int(spans, "taken"));
 }
 
 /* ---- diff, blame ---- */

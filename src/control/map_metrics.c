@@ -32,8 +32,8 @@ put_sightings(struct graph_service *map, struct openmetrics *m)
 	struct graph_service_counts c = graph_service_count(map);
 
 	put(m, "faultline_map_sightings_kept", OPENMETRICS_COUNTER, NULL, "Sightings of our own lines written to the map.", c.kept);
-	put(m, "faultline_map_sightings_dropped", OPENMETRICS_COUNTER, NULL, "Sightings for which there was no room while the map could not be written.",
-	    c.dropped);
+	put(m, "faultline_map_sightings_dropped", OPENMETRICS_COUNTER, NULL,
+	    "Sightings for which there was no room while the map could not be written.", c.dropped);
 	put(m, "faultline_map_sightings_waiting", OPENMETRICS_GAUGE, NULL, "Sightings that wait to be written.", c.waiting);
 	put(m, "faultline_map_waiting_bytes", OPENMETRICS_GAUGE, "bytes", "Memory of the sightings that wait.", c.waiting_bytes);
 }

@@ -160,6 +160,18 @@ class Case:
             maps.append((sorted(map(json.dumps, shown["lines"])), sorted(s["name"] for s in shown["services"])))
         check(maps[0] == maps[1] == maps[2], maps)
 
+    def halves_of_a_call(self):
+        """Named together they make a line; apart the server's half makes none, and the command says so."""
+        a, b = (self.write(f"half-{i}.json", text) for i, text in enumerate(call(1, "web", "cart")))
+        self.run("import", a)
+        code, out, err = self.run("import", b)
+        check(code == 0 and "1 of 1 spans are of servers" in out and "together" in out, f"{code} {out} {err}")
+        check(("web", "cart") not in self.lines(), self.lines())
+        both = os.path.join(self.dir, "both.db")
+        code, out, err = self.run("import", a, b, db=both)
+        check(code == 0 and "of servers" not in out, f"{code} {out} {err}")
+        check(("web", "cart") in self.lines(db=both), self.lines(db=both))
+
     def bad_files_change_nothing(self):
         good = self.write("good.jsonl", "\n".join(call(1, "web", "cart")))
         for name, text in (("broken.yaml", "services:\n  a: {needs: [b]}\n  c: {tier: [}\n"), ("unknown.yaml", "services:\n  a: {teir: 1}\n"),
@@ -382,6 +394,12 @@ class Case:
         check(ask("POST", "/v1/graph/import/etc/passwd", b"x")[0] == 400, "a file of the daemon's machine was read")
         check(ask("POST", "/v1/graph/fact/set/orders/team%3Dx")[0] == 200)
         check(json.loads(ask("GET", "/v1/graph/query?q=team%3Dx")[1])["services"][0]["name"] == "orders")
+        status, body = ask("GET", "/metrics")
+        have = dict(x.rsplit(" ", 1) for x in body.decode().splitlines() if not x.startswith("#"))
+        check(status == 200 and have.get("faultline_spans_taken_total") == "2", body)
+        check(have.get('faultline_span_batches_total{result="acknowledged"}') == "2", body)
+        check(have.get("faultline_map_sightings_dropped_total") == "0", body)
+        check(json.loads(ask("GET", "/v1/status")[1])["map"]["dropped"] == 0, "drops")
         p.terminate()
         check(p.wait(LIMIT_SECONDS) == 0, "the daemon did not end well")
         log.close()

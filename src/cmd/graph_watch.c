@@ -121,7 +121,10 @@ start(struct watching *w)
 static int
 take_sight(void *ud, const struct sight *s)
 {
-	/* Who needs some of several is concluded from dumps of all hosts, not from one host's moment. */
+	/*
+	 * Who needs some of several is concluded from dumps of all hosts, not from one host's moment: a group that was observed has no end in the
+	 * store, so groups of moments that saw different members would all hold at once.
+	 */
 	return s->what == SIGHT_GROUP ? 0 : past_sight(ud, s);
 }
 

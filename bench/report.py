@@ -368,7 +368,7 @@ def markdown(head, lines):
 
 
 def table(bench):
-    return markdown(["measure", "reach", "got", "ratio, median (iqr)", "ratio per round", "reached"], [r.cells() for r in rows(bench)])
+    return markdown(["measure", "reach", "got", "ratio, median (iqr)", "ratio per round", "reached"], [c for c in (r.cells() for r in rows(bench)) if bench.whole() or c[2] != "not measured"])
 
 
 def cell(bench, measure, target, value, form):
@@ -527,6 +527,7 @@ def write(bench, started, took, cpu_load, cpu_proxy):
     for note in bench.notes:
         text += "- note: %s\n" % note
     text += "\n`ratio` is Faultline to the peer in the same round, or to the number to reach where there is no peer.\n\n" + table(bench)
-    text += "\n(*) Toxiproxy was not measured in this run: its figures are of another run, quoted in doc/performance.md.\n"
-    text += "\n## In short\n\n" + short(bench) + "\n" + short_faults(bench) + "\n" + details(bench)
-    return text
+    if bench.whole():
+        text += "\n(*) Toxiproxy was not measured in this run: its figures are of another run, quoted in doc/performance.md.\n"
+        text += "\n## In short\n\n" + short(bench) + "\n" + short_faults(bench)
+    return text + "\n" + details(bench)

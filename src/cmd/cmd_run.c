@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_run.c - faultline run: one experiment, a verdict, a run directory. */
 #include "cmd/cmd.h"
+#include "cmd/run_note.h"
 
 #include "base/text.h"
 #include "io/dir.h"
@@ -26,6 +27,8 @@ static const char usage[] =
     "  --seed N         decisions are drawn from this seed (default: the file's, else a random one)\n"
     "  --variant NAME   run one variant of the experiment (default: all, one after the other)\n"
     "  --runs-dir DIR   where run directories are made (default: runs)\n"
+    "  --graph FILE     note in the map in FILE what came of each fault on a line: survived, healed or broke;\n"
+    "                   without this nothing is noted, whatever $FAULTLINE_GRAPH says\n"
     "  --json           print one JSON document instead of text\n"
     "  --keep           keep the files of the processes in the run directory\n"
     "  -v, --verbose    tell on standard error what happens\n"
@@ -39,7 +42,7 @@ static const char usage[] =
     "  faultline run --seed 7 --json examples/redis-lost-writes.yaml\n";
 
 struct run_flags {
-	const char *file, *runs_dir, *variant;
+	const char *file, *runs_dir, *variant, *graph;
 	uint64_t seed;
 	bool has_seed, json, keep, verbose, quiet;
 };
@@ -60,7 +63,7 @@ parse_flags(int argc, char **argv, struct run_flags *f)
 {
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' }, { "variant", required_argument, NULL, 'V' },
-		{ "runs-dir", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
+		{ "runs-dir", required_argument, NULL, 'r' }, { "graph", required_argument, NULL, 'g' }, { "json", no_argument, NULL, 'j' },
 		{ "keep", no_argument, NULL, 'k' }, { "verbose", no_argument, NULL, 'v' }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -80,6 +83,9 @@ parse_flags(int argc, char **argv, struct run_flags *f)
 			break;
 		case 'r':
 			f->runs_dir = optarg;
+			break;
+		case 'g':
+			f->graph = optarg;
 			break;
 		case 'j':
 			f->json = true;
@@ -225,9 +231,13 @@ run_it(const struct run_flags *f, const struct variant_set *set, struct buf *tex
 	}
 	if (f->verbose)
 		fprintf(stderr, "seed %" PRIu64 "\n", opts.run.seed);
+	if (f->graph != NULL && cmd_run_note_check(f->graph) != 0)
+		return CMD_USAGE;
 	vary_run(&opts, &o);
 	print(f, &o);
 	code = o.exit_code;
+	if (f->graph != NULL && o.run_dir[0] != '\0' && cmd_run_note(f->graph, o.run_dir, opts.only < 0 ? set : NULL) != 0 && code == CMD_HELD)
+		code = CMD_UNKNOWN;
 	if (fflush(stdout) != 0)
 		code = CMD_UNKNOWN;
 	vary_fini(&o);

@@ -31,6 +31,7 @@
 	X(OTLP_PROTO, "otlp-protobuf", false, "OTLP traces as protobuf") \
 	X(ZIPKIN, "zipkin", false, "Zipkin v2 spans") \
 	X(JAEGER, "jaeger", false, "Jaeger traces as JSON") \
+	X(RUN, "run", false, "report.json of a run of faultline") \
 	X(GZIP, "gzip", false, "something gzipped") \
 	X(DECLARED, "faultline", true, "services, rules and aliases declared in faultline.yaml") \
 	X(KUBERNETES, "kubernetes", true, "Kubernetes manifests, YAML or JSON, Istio's, Velero's and Backstage's documents among them") \

@@ -114,6 +114,7 @@ struct json_sign {
 
 /* In this order. */
 static const struct json_sign json_signs[] = {
+	{ IMPORT_RUN, { "verdict", "exit_code", "run_dir", "experiment" } },
 	{ IMPORT_OTLP_JSON, { "resourceSpans" } }, { IMPORT_OTLP_JSON, { "resource_spans" } }, { IMPORT_OTLP_JSON, { "batches" } },
 	{ IMPORT_OTLP_JSON, { "scopeSpans" } }, { IMPORT_JAEGER, { "data.traceID" } }, { IMPORT_JAEGER, { "data.spans" } }, { IMPORT_JAEGER,
 	{ "traceID", "spans" } },

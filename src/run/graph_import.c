@@ -10,6 +10,7 @@
 #include "run/graph_map.h"
 #include "run/graph_source.h"
 #include "run/span_import.h"
+#include "run/tried.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct importing {
 	int64_t when;                   /* 0: each file's own time */
 	char cwd[4096];
 	uint64_t again;                 /* files taken before */
+	uint64_t untold;                /* faults of runs from which nothing follows */
 };
 
 /* ---- spans ---- */
@@ -38,6 +40,21 @@ read_spans(struct importing *t, const char *name, const char *p, size_t n)
 		return graph_reply_fail(t->r, rc, "out of memory");
 	rc = span_import_text(t->spans, name, p, n);
 	return rc == 0 ? 0 : graph_reply_fail(t->r, rc, "%s", span_import_error(t->spans));
+}
+
+/* ---- reports of runs ---- */
+
+static int
+read_run(struct importing *t, const char *name, const char *p, size_t n)
+{
+	char error[TRIED_ERROR];
+	struct tried_counts c;
+	int rc = tried_text(name, p, n, past_sight, t->a->past, error, &c);
+
+	t->untold += c.untold;
+	if (rc == 0)
+		return 0;
+	return error[0] != '\0' ? graph_reply_fail(t->r, rc, "%s", error) : graph_reply_past(t->r, rc, t->a->past);
 }
 
 /* ---- files ---- */
@@ -103,6 +120,8 @@ take_file(struct importing *t, const struct graph_source_file *file)
 		return graph_reply_past(t->r, rc, t->a->past);
 	if (holds_spans(format))
 		rc = read_spans(t, file->name, text, n);
+	else if (format == IMPORT_RUN)
+		rc = read_run(t, file->name, text, n);
 	else if ((rc = import_add(&t->im, &f, &format)) != 0)
 		rc = refused(t, rc == -ENOTSUP ? -EINVAL : rc);
 	if (rc == 0)
@@ -155,6 +174,8 @@ put_sums(struct importing *t, const struct past_taken *taken)
 	jsonw_num(w, "dropped", (int64_t)(t->im.dropped + (t->spans != NULL ? span_import_count(t->spans).rejected : 0)));
 	jsonw_num(w, "bad", (int64_t)taken->bad);
 	jsonw_num(w, "future", (int64_t)taken->future);
+	if (t->untold > 0)
+		jsonw_num(w, "untold", (int64_t)t->untold);
 	if (t->spans != NULL) {
 		struct spans_counts c = span_import_count(t->spans).spans;
 

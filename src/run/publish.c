@@ -96,6 +96,18 @@ publish_origin_read(const char *run_dir, struct publish_origin *ret, char *error
 
 /* ---- what the rig knows ---- */
 
+/* The service at an end of a line, "from" or "to", as its `trace` says; NULL: it does not. */
+static const char *
+end_of(const struct experiment_line *l, const char *which)
+{
+	const char *text = strcmp(which, "from") == 0 ? l->trace.from : l->trace.to;
+	const struct doc_node *n = l->http != NULL ? doc_get(doc_get(l->http, "trace"), which) : NULL;
+
+	if (n != NULL)
+		text = n->text;
+	return text[0] != '\0' ? text : NULL;
+}
+
 static int
 describe_lines(const struct experiment *x, const struct rig *rig, struct arena *mem, struct run_result *r)
 {
@@ -112,6 +124,8 @@ describe_lines(const struct experiment *x, const struct rig *rig, struct arena *
 			.name = x->line_names[i],
 			.listen = arena_strdup(mem, line_set_address(rig->lines, i)),
 			.upstream = arena_strdup(mem, line_set_upstream(rig->lines, i)),
+			.from = end_of(&x->lines[i], "from"),
+			.to = end_of(&x->lines[i], "to"),
 			.connections = c.accepted,
 			.c2s_bytes = c.received_bytes[FL_C2S],
 			.s2c_bytes = c.received_bytes[FL_S2C],

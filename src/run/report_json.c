@@ -348,6 +348,8 @@ put_system(struct jsonw *w, const struct run_result *r)
 		put_text(w, "name", r->lines[i].name);
 		put_text(w, "listen", r->lines[i].listen);
 		put_text(w, "upstream", r->lines[i].upstream);
+		put_text(w, "from", r->lines[i].from);
+		put_text(w, "to", r->lines[i].to);
 		put_uint(w, "connections", r->lines[i].connections);
 		put_uint(w, "c2s_bytes", r->lines[i].c2s_bytes);
 		put_uint(w, "s2c_bytes", r->lines[i].s2c_bytes);

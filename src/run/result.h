@@ -128,6 +128,7 @@ struct result_process {
 
 struct result_line {
 	const char *name, *listen, *upstream;
+	const char *from, *to;          /* the services at its ends, as `trace` names them; NULL: it does not */
 	uint64_t connections, c2s_bytes, s2c_bytes;
 	const struct result_pair *did;          /* of an HTTP line: "retries" -> "1,204" */
 	uint32_t did_count;

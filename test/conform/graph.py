@@ -89,6 +89,62 @@ class Case:
     def lines(self, *words, db=None):
         return {(x["from"], x["to"]) for x in self.json("show", *words, db=db)["lines"]}
 
+    # ---- runs ----
+
+    EXPERIMENT = """
+name: tried
+seed: 5
+system:
+  a:
+    command: ["{faultline}", answer, --listen, "127.0.0.1:{port:a}", --name, a, --work, 1ms, --capacity, "8"]
+    ready: {http: "http://127.0.0.1:{port:a}/health", within: 30s}
+lines:
+  front: {upstream: "127.0.0.1:{port:a}", key: client, trace: {frames: lines, from: web, to: cart}}
+load: {type: http, line: front, rate: 100, duration: 2s, timeout: 5s}
+faults:
+  - {at: 500ms, for: 500ms, name: gone, down: front}
+"""
+
+    def faulted(self, *words, text=None):
+        r = subprocess.run([PROGRAM, "run", "-q", "--json", "--runs-dir", os.path.join(self.dir, "runs"), *words,
+                            self.write("tried.yaml", text or self.EXPERIMENT)], capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+    def cells(self, db=None):
+        return [(x["from"], x["to"], x["kind"], x["outcome"]) for x in self.json("coverage", db=db)["cells"]]
+
+    def runs_fill_the_coverage(self):
+        broken = self.EXPERIMENT + "expect: {goodput: 100%}\n"
+        code, out, err = self.faulted("--graph", self.db, text=broken)
+        check(code == 1, f"{code} {out[:500]} {err}")
+        first = json.loads(out)
+        check(first["lines"][0]["from"] == "web" and first["lines"][0]["to"] == "cart", first["lines"])
+        check(self.cells() == [("web", "cart", "down", "broke")], self.cells())
+        check(self.json("coverage", code=1)["cells"][0]["where"] == first["run_dir"], "another where")
+        # The report alone says the same, and counts once.
+        other, report = os.path.join(self.dir, "other.db"), os.path.join(first["run_dir"], "report.json")
+        got = self.json("import", report, code=0, db=other)
+        check(got["files"][0]["format"] == "run" and self.cells(other) == self.cells(), got)
+        check(self.json("import", report, code=0, db=other)["files"][0].get("again"), "taken twice")
+        # A later run that held counts, and an older report that comes late does not.
+        later = dict(first, verdict="held", started="2026-01-01T00:00:00Z")
+        self.json("import", self.write("older.json", json.dumps(later)), code=0)
+        check(self.cells() == [("web", "cart", "down", "broke")], self.cells())
+        # Of variants each tells its own; without --graph nothing is told.
+        varied = self.EXPERIMENT + "variants:\n  a: {}\n  b: {load: {rate: 50}}\n"
+        third = os.path.join(self.dir, "third.db")
+        code, out, err = self.faulted("--graph", third, text=varied)
+        check(code == 0, f"{code} {out[:500]} {err}")
+        group = json.loads(out)
+        reports = [os.path.join(v["run_dir"], "report.json") for v in group["variants"]]
+        got = self.json("import", *reports, code=0, db=third)
+        check([f.get("again") for f in got["files"]] == [True, True], got)
+        code, _, err = self.run("import", os.path.join(group["run_dir"], "report.json"))
+        check(code == 2 and "several variants" in err, f"{code} {err}")
+        # A map that cannot be: said before anything is started.
+        code, _, err = self.faulted("--graph", os.path.join(self.dir, "tried.yaml", "map.db"))
+        check(code == 2 and "--graph" in err, f"{code} {err}")
+
     # ---- the estate, and the questions of doc/graph.md ----
 
     def estate_questions(self):
@@ -408,7 +464,7 @@ class Case:
 
 def main():
     names = sys.argv[1:] or [n for n, f in vars(Case).items() if callable(f) and not n.startswith("_") and
-                             n not in ("close", "write", "run", "json", "estate", "lines")]
+                             n not in ("close", "write", "run", "json", "estate", "lines", "faulted", "cells")]
     passed, failed, skipped = 0, 0, 0
     for name in names:
         case = Case()

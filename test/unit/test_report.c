@@ -77,7 +77,7 @@ make(const char *text, uint32_t bucket_count, bool bad)
 	tolerances[0] = (struct result_tolerance){ text, text, text, false, true };
 	tolerances[1] = (struct result_tolerance){ .name = "unknown" };
 	closes[0] = (struct result_close){ text, text, 5, true };
-	lines[0] = (struct result_line){ text, text, text, 1, 2, 3, pairs, 2 };
+	lines[0] = (struct result_line){ text, text, text, text, NULL, 1, 2, 3, pairs, 2 };
 	processes[0] = (struct result_process){ text, text, text, text, text, strlen(text), 99 };
 	reasons[0] = text;
 	reasons[1] = "audit: in short";

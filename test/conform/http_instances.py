@@ -26,6 +26,7 @@ PYTHON = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one write: a server killed between the two has cut an answer short, as nobody can mend
     def do_GET(self):
         self.send_response(200)
         self.send_header("Content-Length", str(len(sys.argv[1])))

@@ -573,8 +573,11 @@ http_conn_abandon(struct worker *w, struct http_conn *c)
 {
 	c->state = AT_CLOSING;
 	c->reason = LINE_CLOSE_LINE_STOPPED;
-	for (int n = 0; n < 64 && c->ex != NULL; n++)
+	for (int n = 0; n < 64 && c->ex != NULL; n++) {
 		settle_one(w, c);
+		if (c->ex != NULL)
+			http_call_take_grant(w, c->ex); /* no turn follows that would bring the message */
+	}
 	c->state = AT_GONE;
 	conn_free(w, c);
 }

@@ -18,8 +18,7 @@ import sys
 import tempfile
 import threading
 
-from api_lib import WAIT, Suite, free_port
-from http_control import until
+from api_lib import WAIT, Suite, free_port, until
 from http_lib import Line
 
 SIZES = (0, 1, 1000, 16384, 65536, 300001, 5 << 20, 40 << 20)

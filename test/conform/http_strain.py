@@ -21,9 +21,8 @@ import tempfile
 import threading
 import time
 
-from api_lib import WAIT, Suite
+from api_lib import WAIT, Suite, until
 from http_attack import HOST, PROBE, talk, told
-from http_control import until
 from http_lib import OK, Backend, Line, reset
 from http_torture import Reader, Torn
 

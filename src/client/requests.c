@@ -287,7 +287,8 @@ set_limit(struct job *j, struct attempt *a)
 {
 	const struct fl_timeouts *t = &j->client->o.plan->timeouts;
 	struct fl_timeouts alone = { .per_try = t->per_try };
-	a->until = fl_deadline_next(j->client->t.tells_phases ? t : &alone, j->call.deadline, a->phase, a->at, a->phase_at, a->moved_at, &a->limit);
+	a->until = fl_deadline_next(j->client->t.tells_phases ? t : &alone, j->call.deadline, a->phase, a->at, a->phase_at, a->moved_at,
+	    &a->limit);
 }
 
 static void

@@ -438,7 +438,8 @@ finish(struct job *j, const struct fl_todo *todo, fl_ns now)
 	j->result->hedged = todo->end == FL_END_ANSWERED && j->call.tries[todo->attempt].hedge;
 	j->result->degraded = todo->end == FL_END_FALLBACK;
 	j->result->end = todo->end;
-	j->result->refusal = todo->end == FL_END_REFUSED || todo->end == FL_END_TIMED_OUT ? j->call.refusal : (struct fl_refusal){ .by = FL_WHO_NONE };
+	bool refused = todo->end == FL_END_REFUSED || todo->end == FL_END_TIMED_OUT;
+	j->result->refusal = refused ? j->call.refusal : (struct fl_refusal){ .by = FL_WHO_NONE };
 	j->result->limit = j->result->error != 0 ? (enum fl_limit)j->call.limit : FL_LIMIT_NONE;
 	j->result->took = now - j->start;
 }

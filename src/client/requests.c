@@ -265,6 +265,8 @@ transport_done(void *token, const struct fl_transport_result *result)
 		fl_response_free(a->response);
 		a->response = result->response;
 		j->answered = (int)a->index;
+		j->error = 0;
+		snprintf(j->text, sizeof(j->text), "the answer was %u", a->response->status);
 		r.outcome = outcome_of(a->response);
 		r.sent = FL_ANSWERED;
 		r.retryable = is_retryable(j->client, a->response->status);

@@ -336,7 +336,7 @@ see_retry(void *ud, const struct fl_request *req, unsigned attempt, fl_ns wait, 
 	(void)req;
 	(void)wait;
 	assert_int_equal(attempt, 2);
-	assert_non_null(why);
+	assert_string_equal(why, "the answer was 503");
 	((struct seen *)ud)->retries++;
 }
 

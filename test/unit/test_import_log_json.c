@@ -39,11 +39,13 @@ test_not_quite_json(void **state)
 	kit_start(&k, "L");
 	k.detail = true;
 	kit_good(&k, "edge.log",
-	    "{\"ts\": 1795212666.123, \"client\": \"203.0.113.9\", \"uri\": \"/\", \"ua\": \"x\\x22y\", \"status\": 200, \"upstream\": \"10.0.0.1:80\","
+	    "{\"ts\": 1795212666.123, \"client\": \"203.0.113.9\", \"uri\": \"/\", \"ua\": \"x\\x22y\", \"status\": 200, \"upstream\": \"10.0.0.1:"
+	    "80\","
 	    " \"ut\": 0.1}\n"
 	    "{\"ts\": 1795212667.123, \"client\": \"203.0.113.9\", \"uri\": \"/\", \"status\": 404, \"upstream\": \"-\", \"upstream_status\": -,"
 	    " \"upstream_response_time\": -}\n"
-	    "{\"ts\": 1795212668.123, \"client\": \"203.0.113.9\", \"status\": 200, \"upstream_response_time\": 0.001, 0.002, \"upstream_status\": 502,"
+	    "{\"ts\": 1795212668.123, \"client\": \"203.0.113.9\", \"status\": 200, \"upstream_response_time\": 0.001, 0.002, \"upstream_status\":"
+	    " 502,"
 	    " 200, \"upstream\": \"10.0.0.1:80, 10.0.0.2:80\"}\n"
 	    "{\"ts\": 17952\n", IMPORT_LOG_JSON);
 	assert_int_equal(k.im.dropped, 1);
@@ -59,11 +61,13 @@ test_ingress(void **state)
 	(void)state;
 	kit_start(&k, "L");
 	kit_good(&k, "ingress.log",
-	    "{\"time\":\"2026-11-20T22:31:06+00:00\",\"remote_addr\":\"203.0.113.9\",\"status\":200,\"namespace\":\"team-a\",\"ingress_name\":\"shop\","
+	    "{\"time\":\"2026-11-20T22:31:06+00:00\",\"remote_addr\":\"203.0.113.9\",\"status\":"
+	    "200,\"namespace\":\"team-a\",\"ingress_name\":\"shop\","
 	    "\"service_name\":\"order-api\",\"service_port\":\"80\",\"upstream_addr\":\"10.1.0.5:8080\",\"upstream_status\":\"200\"}\n"
 	    "{\"time\":\"2026-11-20T22:31:06+00:00\",\"remote_addr\":\"203.0.113.9\",\"status\":200,\"proxy_upstream_name\":\"shop-web-80\","
 	    "\"upstream_addr\":\"10.1.0.6:8080, 10.1.0.7:8080\",\"upstream_status\":\"502, 200\"}\n"
-	    "{\"time\":\"2026-11-20T22:31:06+00:00\",\"remote_addr\":\"203.0.113.9\",\"status\":404,\"proxy_upstream_name\":\"upstream-default-backend\","
+	    "{\"time\":\"2026-11-20T22:31:06+00:00\",\"remote_addr\":\"203.0.113.9\",\"status\":"
+	    "404,\"proxy_upstream_name\":\"upstream-default-backend\","
 	    "\"upstream_addr\":\"-\"}\n", IMPORT_LOG_JSON);
 	KIT_TOLD(&k, "user -> ingress", "ingress -> team-a/order-api", "ingress -> shop/web");
 	kit_stop(&k);
@@ -80,7 +84,8 @@ test_envoy(void **state)
 	kit_good(&k, "hosts", "10.44.1.2 ingressgateway\n", IMPORT_HOSTS);
 	kit_good(&k, "productpage.json",
 	    "{\"start_time\":\"2026-11-20T22:31:06.213Z\",\"method\":\"GET\",\"path\":\"/reviews/0\",\"response_code\":200,\"response_flags\":\"-\","
-	    "\"authority\":\"reviews:9080\",\"upstream_host\":\"10.44.1.9:9080\",\"upstream_cluster\":\"outbound|9080|v2|reviews.default.svc.cluster.local\","
+	    "\"authority\":\"reviews:9080\",\"upstream_host\":\"10.44.1.9:"
+	    "9080\",\"upstream_cluster\":\"outbound|9080|v2|reviews.default.svc.cluster.local\","
 	    "\"upstream_local_address\":\"10.44.1.27:40000\",\"downstream_local_address\":\"10.96.1.1:9080\","
 	    "\"downstream_remote_address\":\"10.44.1.27:40002\",\"requested_server_name\":null,\"upstream_service_time\":\"11\"}\n"
 	    "{\"start_time\":\"2026-11-20T22:31:06.213Z\",\"method\":\"GET\",\"response_code\":200,\"response_flags\":\"-\",\"authority\":\"shop\","
@@ -91,7 +96,8 @@ test_envoy(void **state)
 	    "\"upstream_local_address\":\"10.44.1.27:40005\",\"downstream_remote_address\":\"10.44.1.27:40006\"}\n", IMPORT_LOG_JSON);
 	/* A gateway's own callers, and clusters by other control planes and by hand. */
 	kit_good(&k, "ingressgateway.json",
-	    "{\"start_time\":\"2026-11-20T22:31:06.213Z\",\"method\":\"GET\",\"response_code\":503,\"response_flags\":\"UF\",\"authority\":\"shop.example.com\","
+	    "{\"start_time\":\"2026-11-20T22:31:06.213Z\",\"method\":\"GET\",\"response_code\":"
+	    "503,\"response_flags\":\"UF\",\"authority\":\"shop.example.com\","
 	    "\"upstream_host\":\"10.44.1.27:9080\",\"upstream_cluster\":\"outbound|9080||productpage.default.svc.cluster.local\","
 	    "\"upstream_local_address\":\"10.44.1.2:40000\",\"downstream_remote_address\":\"198.51.100.7:40002\"}\n"
 	    "{\"start_time\":\"2026-11-20T22:31:06.213Z\",\"response_code\":200,\"response_flags\":\"-\",\":authority\":\"shop.example.com\","
@@ -137,10 +143,14 @@ test_traefik_caddy_kong(void **state)
 	(void)state;
 	kit_start(&k, "L");
 	kit_good(&k, "traefik.json",
-	    "{\"ClientAddr\":\"203.0.113.9:4711\",\"ClientHost\":\"203.0.113.9\",\"DownstreamStatus\":200,\"Duration\":1300000,\"OriginDuration\":1200000,"
-	    "\"OriginStatus\":200,\"RequestHost\":\"shop.example.com\",\"RequestMethod\":\"GET\",\"RequestPath\":\"/\",\"RouterName\":\"cart@docker\","
-	    "\"ServiceAddr\":\"172.18.0.4:8080\",\"ServiceName\":\"cart-shop@docker\",\"ServiceURL\":{\"Scheme\":\"http\",\"Host\":\"172.18.0.4:8080\"},"
-	    "\"StartUTC\":\"2026-11-20T22:31:06.213Z\",\"entryPointName\":\"web\",\"level\":\"info\",\"msg\":\"\",\"time\":\"2026-11-20T22:31:06Z\"}\n"
+	    "{\"ClientAddr\":\"203.0.113.9:4711\",\"ClientHost\":\"203.0.113.9\",\"DownstreamStatus\":200,\"Duration\":1300000,\"OriginDuration\":"
+	    "1200000,"
+	    "\"OriginStatus\":200,\"RequestHost\":\"shop.example.com\",\"RequestMethod\":\"GET\",\"RequestPath\":\"/\",\"RouterName\":\"cart@docke"
+	    "r\","
+	    "\"ServiceAddr\":\"172.18.0.4:8080\",\"ServiceName\":\"cart-shop@docker\",\"ServiceURL\":{\"Scheme\":\"http\",\"Host\":\"172.18.0.4:"
+	    "8080\"},"
+	    "\"StartUTC\":\"2026-11-20T22:31:06.213Z\",\"entryPointName\":\"web\",\"level\":\"info\",\"msg\":\"\",\"time\":\"2026-11-20T22:31:"
+	    "06Z\"}\n"
 	    "{\"ClientAddr\":\"203.0.113.9:4711\",\"DownstreamStatus\":200,\"ServiceName\":\"shop-stock-80@kubernetes\","
 	    "\"ServiceURL\":\"http://10.42.0.9:8080\",\"time\":\"2026-11-20T22:31:06Z\"}\n"
 	    "{\"ClientAddr\":\"203.0.113.9:4711\",\"DownstreamStatus\":404,\"RequestHost\":\"x\",\"time\":\"2026-11-20T22:31:06Z\"}\n",
@@ -150,16 +160,20 @@ test_traefik_caddy_kong(void **state)
 	    "203.0.113.9 - - [20/Nov/2026:22:31:06 +0000] \"GET / HTTP/1.1\" 404 5 \"-\" \"-\" 1 \"-\" \"-\" 0ms\n", IMPORT_NGINX);
 	kit_good(&k, "caddy.log",
 	    "{\"level\":\"info\",\"ts\":1795212666.77,\"logger\":\"http.log.access.log0\",\"msg\":\"handled request\",\"request\":{\"remote_ip\":"
-	    "\"203.0.113.9\",\"remote_port\":\"41342\",\"proto\":\"HTTP/2.0\",\"method\":\"GET\",\"host\":\"shop.example.com\",\"uri\":\"/\",\"headers\":"
+	    "\"203.0.113.9\",\"remote_port\":\"41342\",\"proto\":\"HTTP/2.0\",\"method\":\"GET\",\"host\":\"shop.example.com\",\"uri\":\"/\",\"hea"
+	    "ders\":"
 	    "{\"Upstream-Addr\":[\"evil:1\"]}},\"duration\":0.0009,\"size\":10900,\"status\":200}\n"
 	    "{\"level\":\"info\",\"ts\":1795212666.77,\"msg\":\"serving initial configuration\"}\n"
-	    "{\"level\":\"debug\",\"ts\":1795212666.78,\"logger\":\"http.handlers.reverse_proxy\",\"msg\":\"upstream roundtrip\",\"upstream\":\"cart:8080\","
+	    "{\"level\":\"debug\",\"ts\":1795212666.78,\"logger\":\"http.handlers.reverse_proxy\",\"msg\":\"upstream "
+	    "roundtrip\",\"upstream\":\"cart:8080\","
 	    "\"duration\":0.0009,\"request\":{\"remote_ip\":\"203.0.113.9\",\"host\":\"shop.example.com\",\"uri\":\"/\"},\"status\":200}\n",
 	    IMPORT_LOG_JSON);
 	kit_good(&k, "kong.json",
-	    "{\"started_at\":1795212666123,\"client_ip\":\"203.0.113.9\",\"request\":{\"method\":\"GET\",\"uri\":\"/\",\"url\":\"http://shop.example.com:8000/\","
+	    "{\"started_at\":1795212666123,\"client_ip\":\"203.0.113.9\",\"request\":{\"method\":\"GET\",\"uri\":\"/\",\"url\":\"http:"
+	    "//shop.example.com:8000/\","
 	    "\"headers\":{\"host\":\"x\"}},\"response\":{\"status\":200,\"headers\":{}},\"service\":{\"name\":\"catalog\",\"host\":"
-	    "\"catalog.shop.svc.cluster.local\",\"port\":80,\"protocol\":\"http\"},\"upstream_uri\":\"/\",\"tries\":[{\"ip\":\"10.0.0.1\",\"port\":80}]}\n",
+	    "\"catalog.shop.svc.cluster.local\",\"port\":80,\"protocol\":\"http\"},\"upstream_uri\":\"/\",\"tries\":"
+	    "[{\"ip\":\"10.0.0.1\",\"port\":80}]}\n",
 	    IMPORT_LOG_JSON);
 	assert_int_equal(k.im.dropped, 0);
 	KIT_TOLD(&k, "user -> traefik", "traefik -> cart-shop", "traefik -> shop/stock", "traefik -> bank", "user -> caddy", "caddy -> cart",

@@ -63,6 +63,7 @@ import_fini(struct import *im)
 {
 	if (im->parts != NULL) {
 		import_k8s_fini(im);
+		import_backstage_fini(im);
 		import_tally_fini(im);
 		import_sockets_fini(im);
 	}

@@ -49,14 +49,15 @@ value_of(struct bridge *b, struct tape_value v, struct history_value *ret)
 		const char *p = tape_chars(b->tape, (uint32_t)v.text);
 		size_t n = tape_chars_bytes(b->tape, (uint32_t)v.text);
 
-		if (n < TEXT_SHOWN && memchr(p, '\0', n) == NULL && (n == 0 || p[0] != '\x01'))
+		if (n < TEXT_SHOWN && memchr(p, '\0', n) == NULL && (n == 0 || p[0] != HISTORY_TEXT_MARK))
 			return history_intern(&b->history, p, ret);
 	}
 	buf_init(&text, 4096);
 	if (v.type == TAPE_TEXT) {
-		(void)buf_printf(&text, "\x01%" PRIu64 ":%.60s", v.text, tape_chars(b->tape, (uint32_t)v.text));
+		(void)buf_printf(&text, "%c%" PRIu64 ":\"%.60s%s\"", HISTORY_TEXT_MARK, v.text, tape_chars(b->tape, (uint32_t)v.text),
+				 tape_chars_bytes(b->tape, (uint32_t)v.text) > 60 ? "..." : "");
 	} else {
-		(void)buf_printf(&text, "\x01#%016" PRIx64 ":", tape_value_hash(b->tape, v));
+		(void)buf_printf(&text, "%c#%016" PRIx64 ":", HISTORY_TEXT_MARK, tape_value_hash(b->tape, v));
 		tape_value_put(b->tape, v, 2000, &text);
 	}
 	rc = text.overflowed ? -ENOBUFS : history_intern(&b->history, buf_str(&text), ret);

@@ -54,7 +54,8 @@
 	X(CONNTRACK, "conntrack", true, "output of conntrack -L or -E") \
 	X(NGINX, "nginx", true, "an access log of nginx") \
 	X(HAPROXY, "haproxy", true, "an HTTP or TCP log of HAProxy") \
-	X(ENVOY, "envoy", true, "an access log of Envoy or Istio")
+	X(ENVOY, "envoy", true, "an access log of Envoy or Istio") \
+	X(LOG_JSON, "json-log", true, "an access log as JSON lines: nginx, Envoy, HAProxy, Traefik, Caddy, Kong")
 
 enum import_format {
 #define X(id, word, here, text) IMPORT_##id,

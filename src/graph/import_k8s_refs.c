@@ -123,17 +123,6 @@ tell_line(struct told *t, const char *to, const char *to_ns, enum sight_kind kin
 	import_tell(t->im, &s, t->at);
 }
 
-/* A host of Istio's: external, or a name for another. */
-static const struct k8s_host *
-find_host(struct import_k8s *k, const char *host)
-{
-	for (const struct k8s_host *h = k->hosts; h != NULL; h = h->next) {
-		if (strcmp(h->host, host) == 0)
-			return h;
-	}
-	return NULL;
-}
-
 /* "cart.shop.svc" of a cluster whose manifests we were not given all. */
 static bool
 is_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
@@ -175,7 +164,7 @@ on_ref(void *arg, const struct import_ref *r)
 	struct told *t = arg;
 	struct import_k8s *k = t->im->parts->k8s;
 	struct k8s_service *s = import_k8s_lookup(k, r->host, t->w->ns);
-	const struct k8s_host *h = s == NULL ? find_host(k, r->host) : NULL;
+	const struct k8s_host *h = s == NULL ? map_get(&k->by_route, r->host) : NULL;
 
 	if (h != NULL && h->to != NULL)
 		s = import_k8s_lookup(k, h->to, h->ns);

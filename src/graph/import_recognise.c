@@ -4,6 +4,7 @@
  * the shape of its first lines. The name only tells what is alike: a .env from other settings, a compose file from ours.
  */
 #include "graph/import.h"
+#include "graph/import_log_json.h"
 #include <string.h>
 #include <strings.h>
 
@@ -138,6 +139,15 @@ static const struct json_sign json_signs[] = {
 
 static bool yaml_is_compose(const struct look *l);
 
+/* The first line, which is a whole record. */
+static bool
+json_is_log(const struct look *l, const char *p)
+{
+	const char *nl = memchr(p, '\n', (size_t)(l->end - p));
+
+	return import_log_json_is(p, (size_t)((nl != NULL ? nl : l->end) - p));
+}
+
 static enum import_format
 json_format(const struct look *l, const char *p)
 {
@@ -156,6 +166,8 @@ json_format(const struct look *l, const char *p)
 		if (all)
 			return json_signs[i].format;
 	}
+	if (json_is_log(l, p))
+		return IMPORT_LOG_JSON;
 	if (key(&k, "services"))
 		return yaml_is_compose(l) ? IMPORT_COMPOSE : IMPORT_DECLARED;
 	/* Nothing to read: an empty list of spans, of snapshots. */
@@ -324,6 +336,8 @@ line_format(const struct text_line *t, bool first)
 {
 	if (first && csv_header(t))
 		return IMPORT_CSV;
+	if (in(t, "{\"") && t->p[t->n - 1] == '}' && import_log_json_is(t->p, t->n))
+		return IMPORT_LOG_JSON;
 	if (in(t, "src=") && in(t, "dst="))
 		return IMPORT_CONNTRACK;
 	if (in(t, "local_address") && in(t, "rem_address"))

@@ -74,6 +74,15 @@ class Checks:
         judge([], "valid")
         judge(both(1, "write", "text") + both(2, "read", "text"), "valid")
 
+    def other_values(self):
+        """A database hands objects back with their members in another order; what is said of values has no marks of ours."""
+        judge(both(1, "write", {"a": 1, "b": {"x": 2, "y": []}}) + both(2, "read", {"b": {"y": [], "x": 2}, "a": 1}), "valid", model="register")
+        judge(both(1, "write", {"a": 1, "b": 2}) + both(2, "read", {"a": 2, "b": 1}), "invalid", model="register")
+        for value, shown in ((True, "read true at"), (2.5, "read 2.5 at"), ([1, 2], "read [1 2] at"), ({"a": None}, 'read {"a" nil} at'),
+                             ("x" * 300, 'read "' + "x" * 60 + '..." at')):
+            said = judge(both(1, "write", 1) + both(2, "read", value), "invalid", model="register")
+            want(shown in said["reason"], said["reason"])
+
     def unknown_outcomes(self):
         maybe = both(1, "write", 5, outcome="info")
         judge(maybe + both(2, "read", None) + both(2, "read", 5), "valid")

@@ -372,7 +372,7 @@ class Crowd:
             if len(self.clients) % 200 == 0:
                 ready(s, 60, select.POLLOUT)    # one that finds the queue full asks again after 1, 3, 7 seconds
 
-    def all_read(self, seconds=60):
+    def all_read(self, seconds=150):
         """What each got, once each got something."""
         out, poll, end = {}, select.epoll(), time.monotonic() + seconds
         for s in self.clients:
@@ -456,7 +456,7 @@ def crowd_size(wanted, each):
 def test_idle_crowd(t):
     """Ten thousand connections that have asked once and keep quiet."""
     n = crowd_size(10000, 1)
-    line = Line(Backend(), extra="    limits: {idle_timeout: 10m}\n    policies: {timeout: {total: 60s, connect: 30s}}\n", flags=("--conns-max", str(n)))
+    line = Line(Backend(), extra="    limits: {idle_timeout: 10m}\n    policies: {timeout: {total: 150s, connect: 150s, idle: 150s}}\n", flags=("--conns-max", str(n)))
     base, crowd = line.rss(), Crowd(line, n)
     crowd.connect()
     for s in crowd.clients:
@@ -478,13 +478,13 @@ def test_busy_crowd(t):
     """Nine thousand calls at once."""
     n = crowd_size(9000, 2)
     holder = Holder(n)
-    line = Line(upstream="'127.0.0.1:%d'" % holder.port, flags=("--conns-max", str(n)), extra="    policies: {timeout: {total: 60s, connect: 30s}}\n")
+    line = Line(upstream="'127.0.0.1:%d'" % holder.port, flags=("--conns-max", str(n)), extra="    policies: {timeout: {total: 150s, connect: 150s, idle: 150s}}\n")
     base, crowd = line.rss(), Crowd(line, n)
     crowd.connect()
     for s in crowd.clients:
         ready(s, 60, select.POLLOUT)
         s.sendall(GET)
-    t.check("busy crowd: all at once", until(lambda: holder.asked >= n, 60), holder.asked)
+    t.check("busy crowd: all at once", until(lambda: holder.asked >= n, 150), holder.asked)
     each = grown(line, base) / n
     out = crowd.all_read()
     t.check("busy crowd: all are answered", len(out) == n and all(o.startswith(b"HTTP/1.1 200") for o in out.values()), (len(out), next((o for o in out.values() if not o.endswith(b"ok")), None)))

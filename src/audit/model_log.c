@@ -379,9 +379,10 @@ settle(struct log *l)
 	if (seen == NULL)
 		return -ENOMEM;
 	for (uint32_t from = 0, to; from < l->count; from = to) {
+		const struct entry *first = &l->by_value[from];
 		bool polled = false;
 
-		for (to = from; to < l->count && l->by_value[to].key == l->by_value[from].key && l->by_value[to].value == l->by_value[from].value; to++)
+		for (to = from; to < l->count && l->by_value[to].key == first->key && l->by_value[to].value == first->value; to++)
 			polled |= l->by_value[to].polled;
 		for (uint32_t i = from; polled && i < to; i++)
 			seen[calls[l->by_value[i].call].id] = true;

@@ -83,5 +83,7 @@ void import_hosts_end(struct import *im, struct import_host *h, const struct imp
 /* import_cluster.c: a connection between two ends was told; and in the end the instances, what was looked at, and the clusters. */
 void import_hosts_met(struct import *im, const struct host_end *from, const struct host_end *to, const struct import_addr *server);
 void import_hosts_tell(struct import *im);
+/* Do two members of a cluster talk to each other there? */
+bool import_hosts_gossip(const struct host_end *from, const struct host_end *to, const struct import_addr *server);
 
 #endif

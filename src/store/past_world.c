@@ -72,6 +72,12 @@ read_pairs(struct past_world *w, struct past *p, bool nodes)
 	return rc;
 }
 
+static bool
+node_is_there(const struct past_world *w, int64_t node)
+{
+	return node > 0 && node < w->node_count && w->nodes[node].name != 0;
+}
+
 /* Is what the claim is about there? A damaged store must not lead us astray. */
 static bool
 subject_is_there(const struct past_world *w, const struct past_claim *c)
@@ -82,9 +88,11 @@ subject_is_there(const struct past_world *w, const struct past_claim *c)
 		return c->a > 0 && c->b > 0;
 	if (line)
 		return c->a > 0 && c->a < w->line_count && w->lines[c->a].a != 0;
-	if (c->what == SIGHT_ALIAS && (c->b <= 0 || c->b >= w->node_count || w->nodes[c->b].name == 0))
+	if (c->what == SIGHT_ALIAS && !node_is_there(w, c->b))
 		return false;
-	return c->a > 0 && c->a < w->node_count && w->nodes[c->a].name != 0;
+	if (c->what == SIGHT_GROUP && c->b != 0 && (!node_is_there(w, c->key) || !node_is_there(w, c->value)))
+		return false;
+	return node_is_there(w, c->a);
 }
 
 static void

@@ -147,6 +147,12 @@ import_sockets_apart(struct import_host *h)
 	h->apart = true;
 }
 
+bool
+import_sockets_is_apart(const struct import_host *h)
+{
+	return h->apart || h->program_count > 1;
+}
+
 void
 import_sockets_own(struct import *im, struct import_host *h, const struct import_addr *a)
 {
@@ -263,7 +269,7 @@ learn_label(struct import *im, struct import_sockets *all, struct import_host *h
 static bool
 is_split(const struct import_host *h)
 {
-	return h->use_name[0] == '\0' || h->apart || h->program_count > 1;
+	return h->use_name[0] == '\0' || import_sockets_is_apart(h);
 }
 
 static void
@@ -381,7 +387,8 @@ import_hosts_learn(struct import *im)
 				memset(any.ip, 0, 16);
 			put_at_host(im, &all->listeners, x->host, &any, x);
 		} else {
-			put_known(im, &all->by_local, x->host, &x->s.local, x);
+			if (x->s.local.port != 0)
+				put_known(im, &all->by_local, x->host, &x->s.local, x);
 			put_known(im, &all->callers_of, x->host, &x->s.peer, x);
 		}
 	}
@@ -481,7 +488,7 @@ import_hosts_fan(struct import *im, const struct import_host *h, const struct im
 	struct host_key k;
 
 	for (const struct host_socket *x = all->sockets; x != NULL && !all->fans_counted && im->failed == 0; x = x->next) {
-		if (x->s.listening)
+		if (x->s.listening || x->s.local.port == 0)
 			continue;
 		count_end(im, &all->fans, x->host->number, &x->s.local, FL_MAX(x->s.count, 1u));
 		count_end(im, &all->fans, ANYBODY, &x->s.peer, FL_MAX(x->s.count, 1u));
@@ -556,8 +563,8 @@ speaker(const struct import_sockets *all, const struct import_host *o, const str
 }
 
 void
-import_hosts_end(struct import *im, struct import_host *h, const struct import_addr *a, const struct import_addr *far, bool server,
-    struct host_end *ret)
+import_hosts_end(struct import *im, struct import_host *h, const struct import_addr *a, const struct import_addr *far,
+    const struct host_socket *own, bool server, struct host_end *ret)
 {
 	struct import_sockets *all = im->parts->sockets;
 	struct import_host *o = import_hosts_of(all, h, a);
@@ -574,7 +581,7 @@ import_hosts_end(struct import *im, struct import_host *h, const struct import_a
 		end_outside(im, a, server, ret);
 		return;
 	}
-	x = speaker(all, o, a, far, server);
+	x = own != NULL && own->s.process[0] != '\0' && own->host == o ? own : speaker(all, o, a, far, server);
 	if (x != NULL)
 		ret->process = x->s.process;
 	if (import_programs_is_housekeeping(ret->process) && server)

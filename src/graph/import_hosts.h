@@ -101,9 +101,12 @@ const struct host_socket *import_hosts_by_peer(const struct import_sockets *all,
  */
 const struct import_addr *import_hosts_tracked(const struct import_sockets *all, const struct import_addr *client, const struct import_addr *server,
     bool client_side);
-/* far: the other end, which tells whose a connection without a process may have been. */
-void import_hosts_end(struct import *im, struct import_host *h, const struct import_addr *a, const struct import_addr *far, bool server,
-    struct host_end *ret);
+/*
+ * far: the other end, which tells whose a connection without a process may have been. own: the socket that is this end, NULL: that is looked
+ * for.
+ */
+void import_hosts_end(struct import *im, struct import_host *h, const struct import_addr *a, const struct import_addr *far,
+    const struct host_socket *own, bool server, struct host_end *ret);
 /* How many connections are seen with that end; h NULL: as their far end, of anybody. */
 uint32_t import_hosts_fan(struct import *im, const struct import_host *h, const struct import_addr *a);
 /* What a tracker says of a connection as h has it: 1: local opened it, -1: peer did, 0: nothing. */

@@ -120,6 +120,9 @@ is_new(struct import_sockets *all, const struct import_addr *client, const struc
 	k.client = *client;
 	k.server = *server;
 	k.host = import_addr_is_loopback(server) ? h->number + 1 : 0;
+	/* Whose port is not known is one of many, and was put together by whoever saw them. */
+	if (client->port == 0)
+		return true;
 	if (map_getn(&all->conns, &k, sizeof(k)) != NULL)
 		return false;
 	(void)map_putn(&all->conns, &k, sizeof(k), all, NULL);
@@ -138,17 +141,17 @@ protocol_of(const struct import_addr *server, const struct host_end *to, bool ud
 	return kind == SIGHT_DATASTORE ? "db" : kind == SIGHT_BROKER ? "messaging" : udp ? "udp" : "tcp";
 }
 
-/* One connection between two ends whose addresses are real ones. h: who saw it. */
+/* One connection between two ends whose addresses are real ones. h: who saw it; caller: the client's own socket, NULL. */
 static void
-tell_connection(struct import *im, struct import_host *h, const struct import_addr *client, const struct import_addr *server, bool udp, bool failed,
-    uint32_t count, int64_t when, struct import_at at)
+tell_connection(struct import *im, struct import_host *h, const struct import_addr *client, const struct import_addr *server,
+    const struct host_socket *caller, bool udp, bool failed, uint32_t count, int64_t when, struct import_at at)
 {
 	struct import_sockets *all = im->parts->sockets;
 	struct host_end from, to;
 	struct sight s = import_sight(SIGHT_LINE, h->source);
 
-	import_hosts_end(im, h, client, server, false, &from);
-	import_hosts_end(im, h, server, client, true, &to);
+	import_hosts_end(im, h, client, server, caller, false, &from);
+	import_hosts_end(im, h, server, client, NULL, true, &to);
 	if (from.name == NULL || to.name == NULL)
 		return;
 	if (!is_new(all, client, server, h))
@@ -195,9 +198,9 @@ each_socket(struct import *im, struct import_sockets *all)
 		if (peer == NULL)
 			continue;
 		if (role == ROLE_CLIENT)
-			tell_connection(im, x->host, local, peer, false, x->s.failed, count, x->when, x->at);
+			tell_connection(im, x->host, local, peer, x, false, x->s.failed, count, x->when, x->at);
 		else
-			tell_connection(im, x->host, peer, local, false, false, count, x->when, x->at);
+			tell_connection(im, x->host, peer, local, NULL, false, false, count, x->when, x->at);
 	}
 }
 
@@ -207,7 +210,7 @@ each_track(struct import *im, struct import_sockets *all)
 	for (struct host_track *x = all->tracks; x != NULL && im->failed == 0; x = x->next) {
 		int64_t when = x->t.when != 0 ? x->t.when : x->when;
 
-		tell_connection(im, x->host, &x->t.from, &x->t.reached, x->t.udp, !x->t.answered, 1, when, x->at);
+		tell_connection(im, x->host, &x->t.from, &x->t.reached, NULL, x->t.udp, !x->t.answered, 1, when, x->at);
 	}
 }
 

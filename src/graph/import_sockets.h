@@ -47,6 +47,8 @@ struct import_host;
 struct import_host *import_sockets_host(struct import *im, const char *source, const char *name, const char *perhaps);
 /* The host's name is nobody's word for a service: its programs are told apart, however few they are. */
 void import_sockets_apart(struct import_host *h);
+/* Are they told apart? Known behind import_finish(). */
+bool import_sockets_is_apart(const struct import_host *h);
 /* An address that the host has, also when no socket shows it. */
 void import_sockets_own(struct import *im, struct import_host *h, const struct import_addr *a);
 /* The host of a dump, by the name of im->file. */

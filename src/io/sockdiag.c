@@ -9,12 +9,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,6 +66,7 @@ open_here(bool track, struct sockdiag_space *ret)
 	s.sockets = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (s.sockets < 0)
 		return -errno;
+	s.route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	s.closed = closed_open();
 	if (track) {
 		s.tracked = track_open(false);
@@ -105,7 +106,7 @@ sockdiag_open(const char *path, bool track, struct sockdiag_space *ret)
 void
 sockdiag_close(struct sockdiag_space *s)
 {
-	int *const fds[] = { &s->sockets, &s->closed, &s->tracked, &s->born };
+	int *const fds[] = { &s->sockets, &s->route, &s->closed, &s->tracked, &s->born };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(fds); i++) {
 		if (*fds[i] >= 0)
@@ -362,75 +363,40 @@ sockdiag_track_events(int fd, sockdiag_track_fn *fn, void *arg, uint64_t *ret_lo
 	return drain(fd, on_track, &w, &w.stopped, ret_lost);
 }
 
-/* Addresses: /proc/PID/net is that of the process's namespace, so none has to be entered. */
+struct address_sweep {
+	struct sockdiag_end *all;
+	unsigned n, count;
+};
 
-static void
-add_address(const struct sockdiag_end *e, struct sockdiag_end *all, unsigned n, unsigned *count)
+static int
+on_address(void *arg, const struct nlmsghdr *h, size_t n)
 {
-	for (unsigned i = 0; i < *count; i++) {
-		if (memcmp(all[i].ip, e->ip, 16) == 0)
-			return;
-	}
-	if (*count < n)
-		all[(*count)++] = *e;
-}
+	struct address_sweep *w = arg;
+	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	const uint8_t *p = NLMSG_DATA(h), *a;
+	size_t head = NLMSG_ALIGN(sizeof(*m)), left, one;
 
-/* "  |-- 10.88.0.11" and below it "/32 host LOCAL". */
-static void
-addresses_v4(FILE *f, struct sockdiag_end *all, unsigned n, unsigned *count)
-{
-	char line[256], text[64] = "";
-	struct sockdiag_end e;
-	struct in_addr a;
-
-	while (fgets(line, sizeof(line), f) != NULL) {
-		const char *dashes = strstr(line, "|-- ");
-
-		if (dashes != NULL)
-			snprintf(text, sizeof(text), "%.*s", (int)strcspn(dashes + 4, "\n"), dashes + 4);
-		if (strstr(line, "host LOCAL") == NULL || inet_pton(AF_INET, text, &a) != 1)
-			continue;
-		end_of(AF_INET, &a, 0, &e);
-		add_address(&e, all, n, count);
-	}
-}
-
-/* "fd880000000000000000000000000011 02 40 00 80 eth0". */
-static void
-addresses_v6(FILE *f, struct sockdiag_end *all, unsigned n, unsigned *count)
-{
-	struct sockdiag_end e = { .port = 0 };
-	char line[256], pair[3] = "";
-
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strspn(line, "0123456789abcdef") != 32)
-			continue;
-		for (unsigned i = 0; i < 16; i++) {
-			memcpy(pair, line + (size_t)i * 2, 2);
-			e.ip[i] = (uint8_t)strtoul(pair, NULL, 16);
-		}
-		add_address(&e, all, n, count);
-	}
+	if (h->nlmsg_type != RTM_NEWADDR || n < NLMSG_LENGTH(head) || w->count == w->n)
+		return 0;
+	left = n - NLMSG_LENGTH(head);
+	/* The near end of a point-to-point link is LOCAL; IPv6 has only ADDRESS. */
+	a = attribute(p + head, left, IFA_LOCAL, m->ifa_family == AF_INET ? 4 : 16, &one);
+	if (a == NULL)
+		a = attribute(p + head, left, IFA_ADDRESS, m->ifa_family == AF_INET ? 4 : 16, &one);
+	if (a != NULL && (m->ifa_family == AF_INET || m->ifa_family == AF_INET6))
+		end_of(m->ifa_family, a, 0, &w->all[w->count++]);
+	return 0;
 }
 
 unsigned
-sockdiag_addresses(int pid, struct sockdiag_end *ret, unsigned n)
+sockdiag_addresses(int fd, struct sockdiag_end *ret, unsigned n)
 {
-	unsigned count = 0;
+	struct {
+		struct nlmsghdr h;
+		struct ifaddrmsg m;
+	} q = { .h = { .nlmsg_len = sizeof(q), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1 } };
+	struct address_sweep w = { .all = ret, .n = n };
 
-	for (unsigned v6 = 0; v6 < 2; v6++) {
-		char path[64];
-		FILE *f;
-
-		if (pid == 0)
-			snprintf(path, sizeof(path), "/proc/thread-self/net/%s", v6 ? "if_inet6" : "fib_trie");
-		else
-			snprintf(path, sizeof(path), "/proc/%d/net/%s", pid, v6 ? "if_inet6" : "fib_trie");
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		(v6 ? addresses_v6 : addresses_v4)(f, ret, n, &count);
-		(void)fclose(f);
-	}
-	return count;
+	(void)dump(fd, &q, sizeof(q), 1, on_address, &w);
+	return w.count;
 }

@@ -31,6 +31,7 @@ typedef int sockdiag_fn(void *arg, const struct sockdiag_socket *s);
  */
 struct sockdiag_space {
 	int sockets;
+	int route;                      /* its addresses */
 	int closed;                     /* hears of TCP sockets that end */
 	int tracked, born;              /* connections; hears of new ones */
 	int track_error;                /* why they are -1 */
@@ -45,8 +46,8 @@ void sockdiag_close(struct sockdiag_space *s);
 int sockdiag_sweep(int fd, bool over, sockdiag_fn *fn, void *arg);
 /* What ended since the last time, however short it lived; does not wait. *ret_lost: how often the kernel had to drop some. */
 int sockdiag_closed(int fd, sockdiag_fn *fn, void *arg, uint64_t *ret_lost);
-/* Addresses of the namespace of a process, or of our own (0); at most n. Returns how many. */
-unsigned sockdiag_addresses(int pid, struct sockdiag_end *ret, unsigned n);
+/* Addresses of the namespace, at most n. Returns how many. */
+unsigned sockdiag_addresses(int fd, struct sockdiag_end *ret, unsigned n);
 
 struct sockdiag_track {
 	struct sockdiag_end from, to, reached, returned;        /* original tuple, reply tuple */

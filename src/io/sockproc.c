@@ -217,6 +217,50 @@ add(struct sockproc *s, int pid)
 	return e;
 }
 
+/* Known, and still the same process; else learnt. NULL: no memory. */
+static struct entry *
+meet(struct sockproc *s, int pid, const struct stat *st)
+{
+	struct entry *e = map_getn(&s->by_pid, &pid, sizeof(pid));
+
+	if (e == NULL)
+		e = add(s, pid);
+	if (e == NULL)
+		return NULL;
+	e->seen = true;
+	if (e->p.pid != pid || e->born.tv_sec != st->st_ctim.tv_sec || e->born.tv_nsec != st->st_ctim.tv_nsec) {
+		*e = (struct entry){ .p.pid = pid, .born = st->st_ctim, .seen = true, .fresh = true };
+		learn(s, e);
+	}
+	return e;
+}
+
+/* What was a shell when it was listed may be a server by now. */
+static void
+refresh(struct sockproc *s, struct entry *e)
+{
+	char path[64], name[sizeof(e->p.name)];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", e->p.pid);
+	if (procname_read(path, name, sizeof(name)) > 0 && strcmp(name, e->p.name) != 0)
+		learn(s, e);
+}
+
+const struct sockproc_process *
+sockproc_by_pid(struct sockproc *s, int pid)
+{
+	char path[64];
+	struct stat st;
+	struct entry *e;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	e = stat(path, &st) == 0 ? meet(s, pid, &st) : NULL;
+	if (e == NULL)
+		return NULL;
+	refresh(s, e);
+	return &e->p;
+}
+
 /* Which processes there are; new ones are learnt. */
 static void
 list(struct sockproc *s)
@@ -228,21 +272,11 @@ list(struct sockproc *s)
 		s->all[i]->seen = s->all[i]->scanned = false;
 	while (d != NULL && (de = readdir(d)) != NULL) {
 		int pid = isdigit((unsigned char)de->d_name[0]) ? (int)strtol(de->d_name, NULL, 10) : 0;
-		struct entry *e;
 		struct stat st;
 
 		if (pid <= 0 || fstatat(dirfd(d), de->d_name, &st, 0) != 0)
 			continue;
-		e = map_getn(&s->by_pid, &pid, sizeof(pid));
-		if (e == NULL)
-			e = add(s, pid);
-		if (e == NULL)
-			continue;
-		e->seen = true;
-		if (e->p.pid != pid || e->born.tv_sec != st.st_ctim.tv_sec || e->born.tv_nsec != st.st_ctim.tv_nsec) {
-			*e = (struct entry){ .p.pid = pid, .born = st.st_ctim, .seen = true, .fresh = true };
-			learn(s, e);
-		}
+		(void)meet(s, pid, &st);
 	}
 	if (d != NULL)
 		closedir(d);
@@ -282,10 +316,7 @@ scan(struct sockproc *s, struct entry *e, unsigned links)
 	struct dirent *de;
 	DIR *d;
 
-	/* What was a shell when it was listed may be a server by now. */
-	snprintf(path, sizeof(path), "/proc/%d/comm", e->p.pid);
-	if (procname_read(path, link, sizeof(e->p.name)) > 0 && strcmp(link, e->p.name) != 0)
-		learn(s, e);
+	refresh(s, e);
 	snprintf(path, sizeof(path), "/proc/%d/fd", e->p.pid);
 	d = opendir(path);
 	e->fresh = false;

@@ -43,6 +43,8 @@ void sockproc_turn(struct sockproc *s);
 unsigned sockproc_look(struct sockproc *s, unsigned wanted, unsigned links);
 /* NULL: not known (yet). */
 const struct sockproc_process *sockproc_of(struct sockproc *s, uint32_t inode);
+/* A process by its number, looked at if it is not known; NULL: it is gone. */
+const struct sockproc_process *sockproc_by_pid(struct sockproc *s, int pid);
 /* Nobody of those who may be looked at holds it: it is not looked for again. */
 void sockproc_give_up(struct sockproc *s, uint32_t inode);
 bool sockproc_is_settled(struct sockproc *s, uint32_t inode);   /* known, or given up */

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "graph/import_sockets.h"
 #include "io/clock.h"
+#include "io/connects.h"
 #include "io/sockdiag.h"
 #include "io/sockproc.h"
 #include <errno.h>
@@ -29,9 +30,9 @@
 struct space {
 	uint64_t netns;
 	struct sockdiag_space ask;
-	int pid;                        /* of a process of it; 0: our own, -1: none */
 	char host[SOCKPROC_NAME_MAX];
 	bool nameless, seen;
+	bool several;                   /* several programs were seen to listen: they keep their names while one of them is away */
 	unsigned quiet;                 /* sweeps since connections were tracked there */
 	struct import_host *im_host, *im_tracker;       /* of the sweep */
 };
@@ -49,6 +50,7 @@ struct socket_watch {
 	uint32_t space_count;
 	struct seen *sockets;
 	uint32_t count, room;
+	struct connects *connects;      /* NULL: may not be heard of */
 	uint32_t telling;               /* the space whose tracked connections come */
 	struct import im;               /* of the sweep */
 	struct socket_watch_cost cost;
@@ -75,6 +77,8 @@ socket_watch_new(const struct socket_watch_opts *opts, struct socket_watch **ret
 		return r;
 	}
 	w->space_count = 1;
+	/* Without it short connections of programs that share a host have no name. */
+	(void)connects_new(&w->connects);
 	w->cost.track_error = w->spaces[0].ask.track_error;
 	w->spaces[0].netns = sockproc_own_netns(w->procs);
 	*ret = w;
@@ -88,6 +92,7 @@ socket_watch_free(struct socket_watch *w)
 		return;
 	for (uint32_t i = 0; i < w->space_count; i++)
 		sockdiag_close(&w->spaces[i].ask);
+	connects_free(w->connects);
 	sockproc_free(w->procs);
 	free(w->sockets);
 	free(w);
@@ -117,9 +122,8 @@ on_socket(void *arg, const struct sockdiag_socket *s)
 	return 0;
 }
 
-/* pid -1: it has no process, but a path. */
 static void
-add_space(struct socket_watch *w, uint64_t netns, int pid, const char *path, const char *host, bool nameless)
+add_space(struct socket_watch *w, uint64_t netns, const char *path, const char *host, bool nameless)
 {
 	struct space *x;
 	uint32_t at = 0;
@@ -136,7 +140,6 @@ add_space(struct socket_watch *w, uint64_t netns, int pid, const char *path, con
 		w->space_count++;
 	}
 	x->seen = true;
-	x->pid = at == 0 ? 0 : pid;
 	snprintf(x->host, sizeof(x->host), "%s", at == 0 ? "" : host);
 }
 
@@ -154,7 +157,7 @@ find_spaces(struct socket_watch *w)
 		w->spaces[i].seen = false;
 	for (unsigned i = 0; (p = sockproc_namespace(w->procs, i)) != NULL; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/net", p->pid);
-		add_space(w, p->netns, p->pid, path, p->host, p->nameless);
+		add_space(w, p->netns, path, p->host, p->nameless);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bool known = false;
@@ -163,7 +166,7 @@ find_spaces(struct socket_watch *w)
 			known = known || (w->spaces[k].netns == named[i].netns && (k == 0 || w->spaces[k].seen));
 		snprintf(path, sizeof(path), "/run/netns/%s", named[i].name);
 		if (!known)
-			add_space(w, named[i].netns, -1, path, named[i].name, false);
+			add_space(w, named[i].netns, path, named[i].name, false);
 	}
 	free(named);
 	for (uint32_t i = 1; i < w->space_count; i++) {
@@ -351,11 +354,11 @@ tell_host(struct socket_watch *w, uint32_t i)
 	struct space *x = &w->spaces[i];
 	const char *name = i == 0 ? w->host : x->host;
 	struct sockdiag_end own[ADDRESSES_MAX];
-	unsigned n = x->pid >= 0 ? sockdiag_addresses(x->pid, own, ADDRESSES_MAX) : 0;
+	unsigned n = x->ask.route >= 0 ? sockdiag_addresses(x->ask.route, own, ADDRESSES_MAX) : 0;
 
 	x->im_host = import_sockets_host(&w->im, "sockets", name, "");
 	x->im_tracker = w->opts.track ? import_sockets_host(&w->im, "conntrack", name, "") : NULL;
-	if (x->im_host != NULL && x->nameless)
+	if (x->im_host != NULL && (x->nameless || x->several))
 		import_sockets_apart(x->im_host);
 	for (unsigned k = 0; k < n && x->im_host != NULL; k++) {
 		struct import_addr a;
@@ -390,6 +393,62 @@ tell_sockets(struct socket_watch *w)
 	map_fini(&groups);
 	free(ports);
 	return 0;
+}
+
+/* Connections that processes opened since the last sweep, on hosts whose programs are told apart: elsewhere the host's name is enough. */
+struct opening {
+	struct socket_watch *w;
+	struct map groups;
+};
+
+static void
+on_connect(void *arg, const struct connects_event *e)
+{
+	struct opening *o = arg;
+	struct socket_watch *w = o->w;
+	const struct sockproc_process *p = sockproc_by_pid(w->procs, e->pid);
+	struct seen x = { .s = { .local = { .port = 0 }, .peer = e->peer, .state = TCP_SYN_SENT } };
+	struct import_socket *s;
+	struct alike k;
+
+	w->cost.opened++;
+	if (p == NULL || w->im.failed != 0 || e->peer.port == 0)
+		return;
+	while (x.space < w->space_count && w->spaces[x.space].netns != p->netns)
+		x.space++;
+	if (x.space == w->space_count || w->spaces[x.space].im_host == NULL ||
+	    (x.space > 0 && !w->spaces[x.space].nameless && !w->spaces[x.space].several))
+		return;
+	memcpy(x.s.local.ip, e->local.ip, 16);
+	memset(&k, 0, sizeof(k));
+	k.process = p;
+	memcpy(k.far.ip, e->peer.ip, 16);
+	k.far.port = e->peer.port;
+	k.space = x.space;
+	s = map_getn(&o->groups, &k, sizeof(k));
+	if (s != NULL) {
+		s->count++;
+		return;
+	}
+	s = add_socket(w, w->spaces[x.space].im_host, &x, p);
+	if (s == NULL)
+		return;
+	s->count = 1;
+	s->failed = false;
+	(void)map_putn(&o->groups, &k, sizeof(k), s, NULL);
+}
+
+static void
+tell_connects(struct socket_watch *w)
+{
+	struct opening o = { .w = w };
+
+	w->cost.opened = 0;
+	if (w->connects == NULL)
+		return;
+	map_init(&o.groups, 1, 2);
+	connects_read(w->connects, on_connect, &o, &w->cost.lost);
+	map_fini(&o.groups);
 }
 
 static int
@@ -464,11 +523,14 @@ socket_watch_sweep(struct socket_watch *w, int64_t now, sight_fn *take, void *ar
 	if (w->im.parts != NULL) {
 		w->im.parts->file = "this host";
 		r = tell_sockets(w);
+		tell_connects(w);
 		if (w->opts.track)
 			tell_tracked(w);
 	}
 	if (r == 0)
 		r = w->im.failed != 0 ? w->im.failed : import_finish(&w->im);
+	for (uint32_t i = 0; i < w->space_count && r == 0; i++)
+		w->spaces[i].several = w->spaces[i].im_host != NULL && import_sockets_is_apart(w->spaces[i].im_host);
 	w->cost.told = w->im.told;
 	import_fini(&w->im);
 	w->cost.sweeps++;

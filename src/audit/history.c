@@ -236,7 +236,7 @@ history_put_value(const struct history *h, struct history_value v, struct buf *o
 
 	switch (v.type) {
 	case HISTORY_NIL:
-		return buf_puts(out, "nil");
+		return buf_puts(out, h->zero ? "0" : "nil");
 	case HISTORY_INT:
 		return buf_printf(out, "%" PRId64, v.i);
 	case HISTORY_TEXT:

@@ -60,6 +60,7 @@ struct history {
 	size_t bytes_max;
 	struct map keys, texts, errors; /* texts to numbers (+1); errors to their interned copy */
 	struct map open;                /* process -> its open operation */
+	bool zero;                      /* what registers begin as is called 0, not nil */
 };
 
 /* Nothing is allocated yet. bytes_max bounds all memory of the history (an operation takes 120 bytes and its share of index). */

@@ -42,7 +42,7 @@ value_of(struct bridge *b, struct tape_value v, struct history_value *ret)
 	int rc;
 
 	if (v.type == TAPE_NIL || v.type == TAPE_INT) {
-		*ret = v.type == TAPE_NIL ? history_nil() : history_int(v.i);
+		*ret = v.type == TAPE_NIL || (v.i == 0 && b->history.zero) ? history_nil() : history_int(v.i);
 		return 0;
 	}
 	if (v.type == TAPE_TEXT) {
@@ -225,6 +225,7 @@ tape_register_check(struct deeds *d, const struct checker_options *opt, struct r
 	struct verdict_outcome outcome;
 
 	history_init(&b.history, HISTORY_BYTES_MAX);
+	b.history.zero = d->zero;
 	int rc = fill(&b);
 
 	if (rc == 0)

@@ -175,6 +175,8 @@ graph_text_import(const struct doc_node *root)
 	cli_table_say("%" PRId64 " sightings", cli_api_int(root, "sightings"));
 	if (cli_api_int(root, "dropped") > 0)
 		cli_table_say(", %" PRId64 " records could not be read", cli_api_int(root, "dropped"));
+	if (cli_api_int(root, "skipped") > 0)
+		cli_table_say(", %" PRId64 " files of folders are of no format that is known", cli_api_int(root, "skipped"));
 	if (cli_api_int(root, "bad") > 0)
 		cli_table_say(", %" PRId64 " made no sense", cli_api_int(root, "bad"));
 	if (cli_api_int(root, "future") > 0)

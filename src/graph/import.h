@@ -111,4 +111,11 @@ int import_add(struct import *im, const struct import_file *file, enum import_fo
 /* Tell what waited for the last file. 0, or -errno likewise. */
 int import_finish(struct import *im);
 
+/*
+ * import_named_files - the files that a compose file goes on in, as it names them (relative to its folder): its .env, what it includes and
+ * extends, settings of services. Whoever reads files decides which of them may be read, and adds them, too. Nothing for a file with a mistake.
+ */
+typedef void import_named_fn(void *arg, const char *path);
+void import_named_files(const char *text, size_t n, import_named_fn *fn, void *arg);
+
 #endif

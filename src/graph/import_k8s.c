@@ -411,5 +411,6 @@ import_k8s_fini(struct import *im)
 	map_fini(&k->by_config);
 	map_fini(&k->by_label);
 	map_fini(&k->by_route);
+	map_fini(&k->spaces);
 	map_fini(&k->told);
 }

@@ -120,6 +120,7 @@ struct import_k8s {
 	struct map by_host;             /* "ns/service" to k8s_service */
 	struct map by_config;           /* "c/ns/name", "s/ns/name" */
 	struct map by_label;            /* to k8s_picked, import_k8s_index.c */
+	struct map spaces;              /* namespaces that something is in */
 	struct map by_route;            /* a k8s_host's host to it */
 	struct map told;                /* lines that were told */
 };

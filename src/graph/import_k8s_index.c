@@ -40,6 +40,15 @@ put(struct import *im, const char *key, struct k8s_workload *w)
 	list->count++;
 }
 
+static void
+put_space(struct import *im, const char *ns)
+{
+	struct map *m = &im->parts->k8s->spaces;
+
+	if (ns[0] != '\0' && map_get(m, ns) == NULL && map_put(m, ns, m, NULL) != 0)
+		im->failed = -ENOMEM;
+}
+
 void
 import_k8s_index(struct import *im)
 {
@@ -53,11 +62,14 @@ import_k8s_index(struct import *im)
 		}
 		key_of(key, 'n', w->ns, "", w->name);
 		put(im, key, w);
+		put_space(im, w->ns);
 		if (w->account == NULL)
 			continue;
 		key_of(key, 'a', w->ns, "", w->account);
 		put(im, key, w);
 	}
+	for (const struct k8s_service *s = k->services; s != NULL && im->failed == 0; s = s->next)
+		put_space(im, s->ns);
 	for (struct k8s_host *h = k->hosts; h != NULL && im->failed == 0; h = h->next) {
 		if (map_get(&k->by_route, h->host) == NULL && map_put(&k->by_route, h->host, h, NULL) != 0)
 			im->failed = -ENOMEM;

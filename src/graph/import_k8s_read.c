@@ -22,7 +22,7 @@ state(struct import *im)
 	k->rules_end = &k->rules;
 	k->pods_end = &k->pods;
 	k->exposed_end = &k->exposed;
-	struct map *const maps[] = { &k->by_host, &k->by_config, &k->by_label, &k->by_route, &k->told };
+	struct map *const maps[] = { &k->by_host, &k->by_config, &k->by_label, &k->by_route, &k->spaces, &k->told };
 	for (size_t i = 0; i < FL_ARRAY_LEN(maps); i++)
 		map_init(maps[i], i, (uint64_t)im->opts.now);
 	im->parts->k8s = k;

@@ -194,6 +194,23 @@ line_begins(const struct look *l, const char *s, unsigned indent)
 	return false;
 }
 
+/* {key: ...} or {..., key: ...} */
+static bool
+has_flow(const struct look *l, const char *s)
+{
+	size_t n = strlen(s);
+
+	for (const char *p = l->p; (p = memmem(p, (size_t)(l->end - p), s, n)) != NULL; p++) {
+		const char *q = p;
+
+		while (q > l->p && q[-1] == ' ')
+			q--;
+		if (q > l->p && (q[-1] == '{' || q[-1] == ','))
+			return true;
+	}
+	return false;
+}
+
 /* Services of a compose file have an image or are built; ours need each other. */
 static bool
 yaml_is_compose(const struct look *l)
@@ -205,7 +222,7 @@ yaml_is_compose(const struct look *l)
 	unsigned score_theirs = 0, score_ours = 0;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(theirs); i++)
-		score_theirs += line_begins(l, theirs[i], 8) || (theirs[i][0] == '"' && has(l, theirs[i]));
+		score_theirs += line_begins(l, theirs[i], 8) || has_flow(l, theirs[i]) || (theirs[i][0] == '"' && has(l, theirs[i]));
 	for (size_t i = 0; i < FL_ARRAY_LEN(ours); i++)
 		score_ours += line_begins(l, ours[i], 8) || has(l, ours[i]);
 	if (line_begins(l, "networks:", 0) || line_begins(l, "volumes:", 0) || line_begins(l, "version:", 0) || line_begins(l, "configs:", 0))

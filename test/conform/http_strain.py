@@ -258,7 +258,7 @@ def test_half_closed(t):
         s.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 300000)
     backend = Backend(serve)
     backend.gate = threading.Event()
-    line = Line(backend)
+    line = Line(backend, extra="    limits: {half_closed: 0}\n")
     with line.connect() as s:
         s.sendall(PROBE)
         s.shutdown(socket.SHUT_WR)
@@ -267,6 +267,37 @@ def test_half_closed(t):
         out = Reader(s).rest()
         t.check("half closed", out.startswith(b"HTTP/1.1 200") and out.endswith(b"x" * 300000), len(out))
     line.stop(t, "half closed")
+
+
+def test_left_alone(t):
+    """Nobody waits any more: the work for it is stopped, at the server too, and its places are free again."""
+    def serve(backend, s, reader, _number):
+        backend.request(reader)
+        if not reader.rest():
+            backend.ended.release()
+    backend = Backend(serve)
+    backend.ended = threading.Semaphore(0)
+    line = Line(backend, extra="    limits: {half_closed: 5ms}\n    policies: {timeout: {total: 0, idle: 0}, retry: 3, bulkhead: {max: 1, queue: 1, interval: 1h, target: 1h}}\n")
+    for data in (PROBE, b"POST /a HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody", PROBE + PROBE):
+        with line.connect() as s:
+            n = len(backend.requests)
+            s.sendall(data)
+            t.check("left alone: it is asked", until(lambda: len(backend.requests) > n))
+            s.close()
+        t.check("left alone: the server is told", backend.ended.acquire(timeout=WAIT), data)
+    with line.connect() as first, line.connect() as second:         # at work, and in the queue
+        n = len(backend.requests)
+        first.sendall(PROBE)
+        t.check("left alone: one at work", until(lambda: len(backend.requests) > n))
+        second.sendall(PROBE)
+        t.check("left alone: one waits", until(lambda: active(line) == 2), line.stats())
+        second.close()
+        t.check("left alone: who waits may leave", until(lambda: active(line) == 1), line.stats())
+        first.close()
+    t.check("left alone: all are gone", until(lambda: active(line) == 0), line.stats())
+    stats = line.stats()["http"]
+    t.check("left alone: and counted", stats["ends"].get("abandoned") == 5 and stats["client_gone"] == 5 and stats["retries"] == 0, stats)
+    line.stop(t, "left alone")
 
 
 # ---- those that vanish ----
@@ -882,7 +913,7 @@ def pick_word(dice):
 
 
 if __name__ == "__main__":
-    tests = (test_interim_flood, test_slow_readers, test_slow_last_answers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
+    tests = (test_interim_flood, test_slow_readers, test_slow_last_answers, test_greedy_uploads, test_huge_heads, test_slow_loris, test_half_closed, test_left_alone, test_clients_vanish, test_servers_reset, test_idle_crowd, test_busy_crowd,
              test_few_descriptors, test_changes_under_load, test_servers_killed, test_full_disk, test_odd_headers, test_tunnels, test_chaos)
     only = [test for test in tests if test.__name__ in sys.argv[1:]]
     sys.exit(Suite().run(only or tests))

@@ -437,7 +437,8 @@ class Holder:
         self.listener.setblocking(False)
         self.port = self.listener.getsockname()[1]
         self.ended = False
-        threading.Thread(target=self.run, daemon=True).start()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
         poll = select.epoll()
@@ -476,6 +477,7 @@ class Holder:
 
     def close(self):
         self.ended = True
+        self.thread.join(WAIT)
         self.listener.close()
 
 

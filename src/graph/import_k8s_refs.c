@@ -127,9 +127,10 @@ tell_line(struct told *t, const char *to, const char *to_ns, enum sight_kind kin
 static bool
 is_domain_end(const char *label)
 {
-	static const char *const ends[] = { "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev", "cloud", "tech",
-		"online", "site", "store", "shop", "xyz", "live", "systems", "services", "software", "solutions", "digital", "network", "agency", "bank",
-		"example", "test", "local", "internal", "intranet", "lan", "corp", "home", "localdomain", "private", "arpa", "invalid", "consul" };
+	static const char *const ends[] = { "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev",
+		"cloud", "tech", "online", "site", "store", "shop", "xyz", "live", "systems", "services", "software", "solutions", "digital",
+		"network", "agency", "bank", "example", "test", "local", "internal", "intranet", "lan", "corp", "home", "localdomain",
+		"private", "arpa", "invalid", "consul" };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(ends); i++) {
 		if (strcmp(ends[i], label) == 0)

@@ -478,7 +478,9 @@ import_recognise(const char *name, const char *text, size_t n)
 		return IMPORT_OTLP_PROTO;
 	if (is_env_name(l.base) && is_env(&l))
 		return IMPORT_DOTENV;
-	if (*first == '{' || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ", first[1]) != NULL))
+	/* A template's "{{" begins neither JSON nor YAML: the rest of it tells what it is to become. */
+	if ((*first == '{' && !(l.end - first > 1 && first[1] == '{')) || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ",
+		first[1]) != NULL))
 		return json_format(&l, first);
 	f = yaml_format(&l);
 	if (f == IMPORT_UNKNOWN && memchr(text, '\0', FL_MIN(n, (size_t)4096)) == NULL)

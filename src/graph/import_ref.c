@@ -104,7 +104,8 @@ import_ref_key(const char *key)
 		"endpoint", "endpoints", "server", "servers", "service", "svc", "broker", "brokers", "bootstrap", "upstream", "upstreams", "target",
 		"targets", "peer", "peers", "dsn", "backend", "backends", "connect", "connection", "connectionstring", "seeds", "gateway", "api",
 		"proxy",
-		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", "webhook", "webhooks", NULL };
+		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", "webhook",
+			"webhooks", NULL };
 	static const char *const tails[] = { "host", "hosts", "addr", "url", "uri", "dsn", "endpoint", "server", "address", "hostname", NULL };
 	struct key_words k;
 	const char *last;
@@ -320,7 +321,8 @@ authority(const struct scan *sc, const char *s, size_t n, const char *scheme, in
 static bool
 before_host(const char *word, size_t n)
 {
-	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts", "--url",
+	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts",
+		"--url",
 		"--server", "-H", "--hostname", "getent", "wait-for", "wait-for-it", "wait-for-it.sh", "./wait-for-it.sh", "-wait", "--wait",
 		"--bootstrap-server",
 		"--broker-list", "--endpoint", "--endpoints", "--addr", "--address", NULL };

@@ -118,7 +118,7 @@ static add_fn *const readers[IMPORT_FORMAT_COUNT] = {
 	[IMPORT_BORG] = import_borg_add, [IMPORT_PG_ARCHIVER] = import_archiver_add, [IMPORT_KIALI] = import_kiali_add,
 	    [IMPORT_HUBBLE] = import_hubble_add,
 	[IMPORT_PROMETHEUS] = import_prometheus_add, [IMPORT_DNS_LOG] = import_dns_add, [IMPORT_HOSTS] = import_hosts_add,
-	    [IMPORT_SS] = import_ss_add,
+	    [IMPORT_SS] = import_ss_add, [IMPORT_LSOF] = import_lsof_add,
 	[IMPORT_PROC_NET] = import_proc_net_add, [IMPORT_CONNTRACK] = import_conntrack_add, [IMPORT_NGINX] = import_nginx_add,
 	[IMPORT_HAPROXY] = import_haproxy_add, [IMPORT_ENVOY] = import_envoy_add, [IMPORT_LOG_JSON] = import_log_json_add,
 };

@@ -272,7 +272,7 @@ ss_line(const struct text_line *t)
 {
 	static const char *const words[] = { "State ", "Netid ", "ESTAB ", "LISTEN ", "TIME-WAIT ", "SYN-SENT ", "CLOSE-WAIT ", "FIN-WAIT-",
 	    "UNCONN ", "LAST-ACK ",
-		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV " };
+		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV ", "Active Internet connections", "Active UNIX domain sockets", "Proto Recv-Q " };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
 		if (begins(t, words[i]))
@@ -358,8 +358,10 @@ line_format(const struct text_line *t, bool first)
 		return IMPORT_LOG_JSON;
 	if (in(t, "src=") && in(t, "dst="))
 		return IMPORT_CONNTRACK;
-	if (in(t, "local_address") && in(t, "rem_address"))
+	if (in(t, "local_address") && (in(t, "rem_address") || in(t, "remote_address")))
 		return IMPORT_PROC_NET;
+	if (begins(t, "COMMAND") && in(t, " FD ") && in(t, " NODE NAME"))
+		return IMPORT_LSOF;
 	if ((in(t, "archived_count") && in(t, "|")) || in(t, "last_archived_wal"))
 		return IMPORT_PG_ARCHIVER;
 	if (ss_line(t))

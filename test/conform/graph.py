@@ -248,6 +248,49 @@ faults:
         blame = self.json("diff", "-1h", "--recorded")
         check([(x["from"], x["to"]) for x in blame["lines"]["added"]] == [("a", "b")], blame)
 
+    # ---- groups ----
+
+    def cluster_dumps(self, members, uses):
+        """Dumps of the hosts of an etcd cluster, each of which gossips with the next, and of a client that uses some of them."""
+        files = []
+        for i in members:
+            peer = members[(members.index(i) + 1) % len(members)]
+            files.append(self.write(f"etcd-{i}.ss",
+                f"LISTEN 0 1 10.2.0.{i}:2379 0.0.0.0:* users:((\"etcd\",pid=1,fd=3))\n"
+                f"LISTEN 0 1 10.2.0.{i}:2380 0.0.0.0:* users:((\"etcd\",pid=1,fd=4))\n"
+                f"ESTAB 0 0 10.2.0.{i}:4{len(members)}00{i} 10.2.0.{peer}:2380 users:((\"etcd\",pid=1,fd=5))\n"))
+        files.append(self.write("api.ss", "LISTEN 0 1 10.2.0.9:80 0.0.0.0:* users:((\"api\",pid=1,fd=3))\n" + "".join(
+            f"ESTAB 0 0 10.2.0.9:5000{i} 10.2.0.{i}:2379 users:((\"api\",pid=1,fd=4))\n" for i in uses)))
+        return files
+
+    def group_of(self, *words):
+        services = {s["name"]: s for s in self.json("show", *words)["services"]}
+        return [(g["need"], len(g["of"])) for s in services.values() if s["name"].endswith("api") for g in s.get("groups", [])]
+
+    def groups_have_a_past(self):
+        """A cluster of three becomes one of five: each time has its own answer."""
+        self.json("import", *self.cluster_dumps([1, 2, 3], [1, 2, 3]), "--time", "2026-03-01T12:00Z", code=0)
+        self.json("import", *self.cluster_dumps([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]), "--time", "2026-03-05T12:00Z", code=0)
+        check(self.group_of("--at", "2026-03-01T13:00Z") == [(2, 3)], self.group_of("--at", "2026-03-01T13:00Z"))
+        check(self.group_of("--at", "2026-03-03T13:00Z") == [], "a group between its episodes")
+        check(self.group_of("--at", "2026-03-05T13:00Z") == [(3, 5)], self.group_of("--at", "2026-03-05T13:00Z"))
+        check(self.group_of() == [(3, 5)], self.group_of())
+        names = [s["name"] for s in self.json("show")["services"]]
+        one, two, three = (next(n for n in names if n.endswith(f"etcd-{i}")) for i in (1, 2, 3))
+        api = next(n for n in names if n.endswith("api"))
+        hit = lambda *words: [x["name"] for x in self.json("impact", one, two, *words)["down"] if x["name"] == api]
+        check(hit("--at", "2026-03-01T13:00Z") == [api] and hit("--at", "2026-03-05T13:00Z") == [], "impact does not ask the group of its time")
+        risks = [x["name"] for x in self.json("impact", one, "--at", "2026-03-01T13:00Z")["at_risk"]]
+        check(api in risks, risks)
+        diff = self.json("diff", "2026-03-01T13:00Z", "2026-03-05T13:00Z")["groups"]
+        check([(g["need"], len(g["of"]), g["before"]["need"], len(g["before"]["of"])) for g in diff["changed"]] == [(3, 5, 2, 3)], diff)
+        check(diff["added"] == [] and diff["removed"] == [], diff)
+        told = self.json("blame", f"{api} -> {three}")["episodes"]
+        check([(e["need"], e["of"]) for e in told if "need" in e] == [(2, 3), (3, 5)], told)
+        for words in (["diff", "2026-03-01T13:00Z", "2026-03-05T13:00Z"], ["show"]):
+            _, out, _ = self.run(*words)
+            check(f"{api} needs 3 of" in out, out)
+
     # ---- two phases with one new line ----
 
     def two_phases(self):
@@ -464,7 +507,7 @@ faults:
 
 def main():
     names = sys.argv[1:] or [n for n, f in vars(Case).items() if callable(f) and not n.startswith("_") and
-                             n not in ("close", "write", "run", "json", "estate", "lines", "faulted", "cells")]
+                             n not in ("close", "write", "run", "json", "estate", "lines", "faulted", "cells", "cluster_dumps", "group_of")]
     passed, failed, skipped = 0, 0, 0
     for name in names:
         case = Case()

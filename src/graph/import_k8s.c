@@ -98,6 +98,12 @@ name_workloads(struct import_k8s *k)
 		}
 	}
 	for (struct k8s_workload *w = k->workloads; w != NULL; w = w->next) {
+		/* A patch of a workload is of the same name, and has no labels. */
+		for (const struct k8s_pick *p = w->node == NULL ? import_k8s_pick_named(k, w->ns, w->name,
+			strlen(w->name)) : NULL; p != NULL; p = p->next) {
+			if (w->node == NULL && w->labels == NULL && strcmp(p->w->kind, w->kind) == 0)
+				w->node = p->w->node;
+		}
 		if (w->node == NULL || is_prefix(w->name, w->node))
 			w->node = w->name;
 	}
@@ -131,6 +137,8 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 		s->node = to != NULL ? to->name : s->external;
 		s->node_ns = to != NULL ? to->ns : NULL;
 		s->node_kind = to != NULL ? to->node_kind : SIGHT_EXTERNAL;
+		if (to == NULL && import_k8s_foreign(im, s->external, &s->node, &s->node_ns))
+			s->node_kind = SIGHT_KIND_UNKNOWN;
 		return;
 	}
 	for (uint32_t i = 0; i < s->to_count; i++) {
@@ -148,7 +156,6 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 	} else if (nodes > 1) {
 		s->node_kind = SIGHT_GROUPING;
 	}
-	(void)im;
 }
 
 static void

@@ -161,6 +161,8 @@ const struct k8s_pick *import_k8s_pick_account(const struct import_k8s *k, const
 
 /* import_k8s_refs.c: tells the lines of one workload. by_host and by_config are complete. */
 void import_k8s_refs(struct import *im, struct k8s_workload *w);
+/* The service and namespace of a host that is none of ours but of a cluster; false: it is none. Both are kept. */
+bool import_k8s_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns);
 /* The service that host means to somebody in namespace ns, NULL: none of ours. ret_pod: it named one pod of it. */
 struct k8s_service *import_k8s_lookup(struct import_k8s *k, const char *host, const char *ns);
 

@@ -140,8 +140,8 @@ is_domain_end(const char *label)
 }
 
 /* "cart.shop.svc", or "cart.shop" where shop is a namespace or can be nothing else, of a cluster whose manifests we were not given all. */
-static bool
-is_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
+bool
+import_k8s_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
 {
 	const char *svc = strstr(host, ".svc"), *dot = strchr(host, '.');
 
@@ -170,7 +170,7 @@ tell_unknown(struct told *t, const struct import_ref *r)
 
 	if (strchr(r->host, '*') != NULL || (!meant && strstr(r->host, ".svc") == NULL))
 		return;
-	if (is_foreign(t->im, r->host, &name, &ns)) {
+	if (import_k8s_foreign(t->im, r->host, &name, &ns)) {
 		if (!t->file || strstr(r->host, ".svc") != NULL)
 			tell_line(t, name, ns, SIGHT_KIND_UNKNOWN, r);
 		return;

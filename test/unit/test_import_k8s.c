@@ -252,8 +252,8 @@ test_memory_is_bounded(void **state)
 }
 
 #define POD(name) "spec: {template: {metadata: {labels: {app: " name "}}, spec: {containers: [{name: c, image: x}]}}}\n---\n"
-#define LEADING(name) "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec: {selector: {app: " name "}}\n---\n"
-#define DEPLOY(name) "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name "}\n" POD(name) LEADING(name)
+#define SERVICE_OF(name) "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec: {selector: {app: " name "}}\n---\n"
+#define DEPLOY(name) "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name "}\n" POD(name) SERVICE_OF(name)
 
 /* Whatever routes in from outside; a route inside of the mesh is none. */
 static void
@@ -279,6 +279,24 @@ test_routes(void **state)
 	KIT_TOLD(&k, "a: kubernetes.kind=Deployment", "b: kubernetes.kind=Deployment", "c: kubernetes.kind=Deployment",
 	    "d: kubernetes.kind=Deployment", "e: kubernetes.kind=Deployment", "f: kubernetes.kind=Deployment", "a: exposed=a.example",
 	    "b: exposed=b.example", "c: exposed=*", "d: exposed=d.example", "e: exposed=*");
+	kit_stop(&k);
+}
+
+/* A patch is of the workload that it patches, an ExternalName of a service elsewhere in the cluster that service. */
+static void
+test_patches_and_foreign_names(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "L");
+	kit_good(&k, "m.yaml",
+	    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web-deploy}\n" POD("web") SERVICE_OF("web")
+	    "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {type: ExternalName, externalName: pg.data.svc.cluster.local}\n---\n"
+	    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web-deploy}\n"
+	    "spec: {template: {spec: {containers: [{name: c, env: [{name: DB_HOST, value: db}, {name: U_URL, value: 'http://user.auth'}]}]}}}\n",
+	    IMPORT_KUBERNETES);
+	KIT_TOLD(&k, "web -> data/pg", "web -> auth/user");
 	kit_stop(&k);
 }
 
@@ -334,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_configs_secrets_and_variables), cmocka_unit_test(test_names), cmocka_unit_test(test_start_and_init),
 		cmocka_unit_test(test_istio_and_policies), cmocka_unit_test(test_json_list), cmocka_unit_test(test_one_bad_document),
 		cmocka_unit_test(test_memory_is_bounded), cmocka_unit_test(test_routes), cmocka_unit_test(test_knative),
+			cmocka_unit_test(test_patches_and_foreign_names),
 		cmocka_unit_test(test_templates_are_refused),
 	};
 

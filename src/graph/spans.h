@@ -29,8 +29,8 @@
 #define SPANS_MEMORY ((size_t)128 << 20)
 #define SPANS_HOLD (30 * FL_SEC)
 
-/* One that is to be kept: its trace, and all of it as bytes. Returns 0 or -errno. */
-typedef int spans_left_fn(void *arg, uint64_t trace_lo, const void *p, size_t n);
+/* One that is to be kept: the traces that it waits for, and all of it as bytes. Returns 0 or -errno. */
+typedef int spans_left_fn(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n);
 typedef void spans_seek_fn(void *arg, uint64_t trace_lo);
 
 struct spans_opts {

@@ -283,7 +283,7 @@ note_times(struct spans *s, const struct span_rec *r)
 }
 
 int
-spans_left_take(struct spans *s, const void *p, size_t n)
+span_left_take(struct spans *s, const void *p, size_t n)
 {
 	struct span_text texts[TEXTS];
 	struct span_rec *r;

@@ -42,7 +42,7 @@ struct spans_opts {
 	void *arg;
 	/*
 	 * Spans whose other side did not come (span_left.h); all may be NULL. left: keep this one; seek: spans of this trace came: give what was
-	 * kept of it to spans_left_take(); take_back: a line that was told of one call before is not so.
+	 * kept of it to span_left_take(); take_back: a line that was told of one call before is not so.
 	 */
 	spans_left_fn *left;
 	spans_seek_fn *seek;
@@ -99,7 +99,7 @@ int spans_tell(struct spans *s);
 void spans_told(struct spans *s);
 
 /* Take up what was kept; from seek() alone. 0, or -EINVAL: it is broken. */
-int spans_left_take(struct spans *s, const void *p, size_t n);
+int span_left_take(struct spans *s, const void *p, size_t n);
 
 /* As if all were told and kept: after a crash, for what the store has already. 0, or -errno. */
 int spans_discard(struct spans *s);

@@ -80,7 +80,7 @@ take_half(void *arg, const void *p, size_t n)
 
 	if (rc == 0)
 		rc = buf_append(&in->found, p, n);
-	return rc == 0 ? spans_left_take(in->spans, p, n) : rc == -EINVAL ? rc : -ENOMEM;
+	return rc == 0 ? span_left_take(in->spans, p, n) : rc == -EINVAL ? rc : -ENOMEM;
 }
 
 /* Of a record: all at once. They were good when they were written. */
@@ -94,7 +94,7 @@ take_given(struct span_intake *in)
 		at += sizeof(n);
 		if (n > in->given_bytes - at)
 			break;
-		spans_left_take(in->spans, in->given + at, n);
+		span_left_take(in->spans, in->given + at, n);
 	}
 	in->given_bytes = 0;
 }

@@ -67,13 +67,13 @@ give(void *arg, uint64_t trace)
 		n = FL_MIN(n, r->size - at);
 		copy = malloc(n + (n == 0));
 		memcpy(copy, r->data + at, n);
-		(void)spans_left_take(r->spans, copy, n);
+		(void)span_left_take(r->spans, copy, n);
 		free(copy);
 		at += n;
 	}
 	/* What was told is never broken. */
 	for (unsigned i = r->take_from; i < r->take_to; i++)
-		fl_assert(spans_left_take(r->spans, r->kept[i], r->kept_bytes[i]) == 0);
+		fl_assert(span_left_take(r->spans, r->kept[i], r->kept_bytes[i]) == 0);
 }
 
 static void

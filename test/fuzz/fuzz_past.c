@@ -3,7 +3,8 @@
  * fuzz_past.c - a map's database that somebody else wrote: read, compared, blamed, packed and written on, without a crash and in bounds, and
  * what cannot be is refused with words.
  *
- * The first byte chooses: 0 and 1 the rest is the file itself (1: written to as well); else the rest are rows that are put into the tables of a good one.
+ * The first byte chooses: 0 and 1 the rest is the file itself (1: written to as well); else the rest are rows that are put into the tables of a
+ * good one.
  */
 #include "base/assert.h"
 #include "store/past_db.h"

@@ -45,7 +45,8 @@ span(const char *service, unsigned n, unsigned id, unsigned parent, int kind, co
 {
 	static char text[2048];
 
-	snprintf(text, sizeof(text), "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"%s\"}}]},"
+	snprintf(text, sizeof(text),
+	    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"%s\"}}]},"
 	    "\"scopeSpans\":[{\"spans\":[{\"traceId\":\"%032x\",\"spanId\":\"%016x\",\"parentSpanId\":\"%016x\",\"kind\":%d,\"name\":\"x\","
 	    "\"startTimeUnixNano\":\"1790000000000000000\",\"endTimeUnixNano\":\"1790000000000000100\",\"attributes\":["
 	    "{\"key\":\"%s\",\"value\":{\"stringValue\":\"%s\"}}]}]}]}]}",

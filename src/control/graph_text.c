@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LIST_BYTES (1u << 20)
+#define TITLE_BYTES 32
 #define COLUMNS_MAX CLI_COLUMNS_MAX
 
 /* Words of a list with commas between. The text is static memory of the caller's buffer. */
@@ -175,6 +176,8 @@ graph_text_import(const struct doc_node *root)
 	cli_table_say("%" PRId64 " sightings", cli_api_int(root, "sightings"));
 	if (cli_api_int(root, "dropped") > 0)
 		cli_table_say(", %" PRId64 " records could not be read", cli_api_int(root, "dropped"));
+	if (cli_api_int(root, "skipped") > 0)
+		cli_table_say(", %" PRId64 " files of folders are of no format that is known", cli_api_int(root, "skipped"));
 	if (cli_api_int(root, "bad") > 0)
 		cli_table_say(", %" PRId64 " made no sense", cli_api_int(root, "bad"));
 	if (cli_api_int(root, "future") > 0)
@@ -389,10 +392,26 @@ graph_text_impact(const struct doc_node *root)
 
 /* ---- any list ---- */
 
+/* "2026-03-01T12:00:07.5Z": so are all times written. */
+static bool
+is_time(const char *s)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++)
+		if (shape[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != shape[i])
+			return false;
+	return s[strlen(s) - 1] == 'Z';
+}
+
 static void
 put_value(struct cli_table *t, const struct doc_node *n, struct buf *b)
 {
-	if (n == NULL)
+	char when[32];
+
+	if (n != NULL && n->kind == DOC_SCALAR && is_time(n->text))
+		cli_table_cell(t, CLI_PLAIN, "%s", short_time(n->text, when, sizeof(when)));
+	else if (n == NULL)
 		cli_table_cell(t, CLI_PLAIN, "%s", "");
 	else if (n->kind == DOC_LIST)
 		cli_table_cell(t, CLI_PLAIN, "%s", joined(n, ", ", b));
@@ -421,11 +440,24 @@ columns_of(const struct doc_node *list, const char **header)
 	return n;
 }
 
+/* "RULE WHERE" of "rule_where". */
+static const char *
+title_of(const char *key, char *buf, size_t bytes)
+{
+	size_t i = 0;
+
+	for (; key[i] != '\0' && i + 1 < bytes; i++)
+		buf[i] = key[i] == '_' ? ' ' : key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
+	buf[i] = '\0';
+	return buf;
+}
+
 static void
 print_list(const char *title, const struct doc_node *list)
 {
-	const char *header[COLUMNS_MAX];
+	const char *header[COLUMNS_MAX], *titles[COLUMNS_MAX];
 	unsigned n = columns_of(list, header);
+	char room[COLUMNS_MAX][TITLE_BYTES];
 	struct cli_table t;
 	struct buf b;
 
@@ -436,7 +468,9 @@ print_list(const char *title, const struct doc_node *list)
 		return;
 	}
 	buf_init(&b, LIST_BYTES);
-	cli_table_init(&t, header, n);
+	for (unsigned k = 0; k < n; k++)
+		titles[k] = title_of(header[k], room[k], sizeof(room[k]));
+	cli_table_init(&t, titles, n);
 	for (uint32_t i = 0; i < list->count; i++)
 		for (unsigned k = 0; k < n; k++)
 			put_value(&t, doc_get(list->items[i], header[k]), &b);

@@ -8,6 +8,7 @@
 #include "graph/import_declared.h"
 #include "graph/import_k8s.h"
 #include "graph/import_log.h"
+#include "graph/import_log_json.h"
 #include "graph/import_mesh.h"
 #include "graph/import_sockets.h"
 #include "graph/import_table.h"
@@ -62,6 +63,7 @@ import_fini(struct import *im)
 {
 	if (im->parts != NULL) {
 		import_k8s_fini(im);
+		import_backstage_fini(im);
 		import_tally_fini(im);
 		import_sockets_fini(im);
 	}
@@ -115,9 +117,9 @@ static add_fn *const readers[IMPORT_FORMAT_COUNT] = {
 	[IMPORT_BORG] = import_borg_add, [IMPORT_PG_ARCHIVER] = import_archiver_add, [IMPORT_KIALI] = import_kiali_add,
 	    [IMPORT_HUBBLE] = import_hubble_add,
 	[IMPORT_PROMETHEUS] = import_prometheus_add, [IMPORT_DNS_LOG] = import_dns_add, [IMPORT_HOSTS] = import_hosts_add,
-	    [IMPORT_SS] = import_ss_add,
+	    [IMPORT_SS] = import_ss_add, [IMPORT_LSOF] = import_lsof_add,
 	[IMPORT_PROC_NET] = import_proc_net_add, [IMPORT_CONNTRACK] = import_conntrack_add, [IMPORT_NGINX] = import_nginx_add,
-	[IMPORT_HAPROXY] = import_haproxy_add, [IMPORT_ENVOY] = import_envoy_add,
+	[IMPORT_HAPROXY] = import_haproxy_add, [IMPORT_ENVOY] = import_envoy_add, [IMPORT_LOG_JSON] = import_log_json_add,
 };
 
 int

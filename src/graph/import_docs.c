@@ -208,13 +208,25 @@ json_items(const char *p, const char *end)
 	return NULL;
 }
 
+/* What stands between values: space, commas, YAML's markers. */
+static const char *
+between(const char *p, const char *end)
+{
+	for (;;) {
+		p = skip(p, end, " \t\r\n,");
+		if (end - p < 3 || memcmp(p, "---", 3) != 0)
+			return p;
+		p += 3;
+	}
+}
+
 /* Values one behind the other, with or without commas. split: an array and the items of a list are taken apart, once. */
 static void
 each_json(struct import *im, const char *p, const char *end, uint32_t base, bool split, import_doc_fn *fn)
 {
 	const char *from = p;
 
-	for (p = skip(p, end, " \t\r\n,"); p < end && im->failed == 0; p = skip(p, end, " \t\r\n,")) {
+	for (p = between(p, end); p < end && im->failed == 0; p = between(p, end)) {
 		const char *stop = json_end(p, end), *items = NULL;
 
 		base += count_lines(from, p);

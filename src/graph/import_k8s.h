@@ -98,6 +98,16 @@ struct k8s_pod {
 	struct import_at at;
 };
 
+/* Workloads that have something in common. */
+struct k8s_pick {
+	struct k8s_pick *next;
+	struct k8s_workload *w;
+};
+struct k8s_picked {
+	struct k8s_pick *first, *last;
+	uint32_t count;
+};
+
 struct import_k8s {
 	struct k8s_workload *workloads, **workloads_end;
 	struct k8s_service *services, **services_end;
@@ -106,9 +116,12 @@ struct import_k8s {
 	struct k8s_rule *rules, **rules_end;
 	struct k8s_host *hosts;
 	struct k8s_pod *pods, **pods_end;
-	struct import_text *exposed;    /* key: "ns/service", value: the host it is reached by from outside */
+	struct import_text *exposed, **exposed_end;     /* key: "ns/service", value: the host it is reached by from outside */
 	struct map by_host;             /* "ns/service" to k8s_service */
 	struct map by_config;           /* "c/ns/name", "s/ns/name" */
+	struct map by_label;            /* to k8s_picked, import_k8s_index.c */
+	struct map spaces;              /* namespaces that something is in */
+	struct map by_route;            /* a k8s_host's host to it */
 	struct map told;                /* lines that were told */
 };
 
@@ -121,6 +134,15 @@ void import_k8s_fini(struct import *im);
 struct k8s_workload *import_k8s_workload(struct import *im, const struct doc_node *root, const struct doc_node *pod);
 /* Labels of a map of scalars. */
 struct import_text *import_k8s_labels(struct import *im, const struct doc_node *map);
+
+/* import_k8s_index.c: by_label and by_route of all that was read. */
+void import_k8s_index(struct import *im);
+bool import_k8s_selects(const struct import_text *selector, const struct import_text *labels);
+/* Workloads of ns that selector may choose, in the order read; import_k8s_selects() decides. NULL: none. */
+const struct k8s_pick *import_k8s_pick(const struct import_k8s *k, const char *ns, const struct import_text *selector);
+/* Workloads by the first n bytes of name; by their service account. */
+const struct k8s_pick *import_k8s_pick_named(const struct import_k8s *k, const char *ns, const char *name, size_t n);
+const struct k8s_pick *import_k8s_pick_account(const struct import_k8s *k, const char *ns, const char *account);
 
 /* import_k8s_refs.c: tells the lines of one workload. by_host and by_config are complete. */
 void import_k8s_refs(struct import *im, struct k8s_workload *w);

@@ -21,9 +21,10 @@ state(struct import *im)
 	k->configs_end = &k->configs;
 	k->rules_end = &k->rules;
 	k->pods_end = &k->pods;
-	map_init(&k->by_host, 1, 2);
-	map_init(&k->by_config, 1, 2);
-	map_init(&k->told, 1, 2);
+	k->exposed_end = &k->exposed;
+	struct map *const maps[] = { &k->by_host, &k->by_config, &k->by_label, &k->by_route, &k->spaces, &k->told };
+	for (size_t i = 0; i < FL_ARRAY_LEN(maps); i++)
+		map_init(maps[i], i, (uint64_t)im->opts.now);
 	im->parts->k8s = k;
 	return k;
 }
@@ -291,7 +292,9 @@ expose(struct import *im, struct import_k8s *k, const char *ns, const char *serv
 	const char *dot = strchr(service, '.');
 
 	snprintf(key, sizeof(key), "%.250s/%.*s", ns, (int)(dot != NULL ? dot - service : 253), service);
-	import_push(im, &k->exposed, key, host);
+	import_push(im, k->exposed_end, key, host);
+	if (*k->exposed_end != NULL)
+		k->exposed_end = &(*k->exposed_end)->next;
 }
 
 static void

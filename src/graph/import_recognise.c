@@ -4,6 +4,7 @@
  * the shape of its first lines. The name only tells what is alike: a .env from other settings, a compose file from ours.
  */
 #include "graph/import.h"
+#include "graph/import_log_json.h"
 #include <string.h>
 #include <strings.h>
 
@@ -138,6 +139,15 @@ static const struct json_sign json_signs[] = {
 
 static bool yaml_is_compose(const struct look *l);
 
+/* The first line, which is a whole record. */
+static bool
+json_is_log(const struct look *l, const char *p)
+{
+	const char *nl = memchr(p, '\n', (size_t)(l->end - p));
+
+	return import_log_json_is(p, (size_t)((nl != NULL ? nl : l->end) - p));
+}
+
 static enum import_format
 json_format(const struct look *l, const char *p)
 {
@@ -156,6 +166,8 @@ json_format(const struct look *l, const char *p)
 		if (all)
 			return json_signs[i].format;
 	}
+	if (json_is_log(l, p))
+		return IMPORT_LOG_JSON;
 	if (key(&k, "services"))
 		return yaml_is_compose(l) ? IMPORT_COMPOSE : IMPORT_DECLARED;
 	/* Nothing to read: an empty list of spans, of snapshots. */
@@ -182,6 +194,23 @@ line_begins(const struct look *l, const char *s, unsigned indent)
 	return false;
 }
 
+/* {key: ...} or {..., key: ...} */
+static bool
+has_flow(const struct look *l, const char *s)
+{
+	size_t n = strlen(s);
+
+	for (const char *p = l->p; (p = memmem(p, (size_t)(l->end - p), s, n)) != NULL; p++) {
+		const char *q = p;
+
+		while (q > l->p && q[-1] == ' ')
+			q--;
+		if (q > l->p && (q[-1] == '{' || q[-1] == ','))
+			return true;
+	}
+	return false;
+}
+
 /* Services of a compose file have an image or are built; ours need each other. */
 static bool
 yaml_is_compose(const struct look *l)
@@ -193,7 +222,7 @@ yaml_is_compose(const struct look *l)
 	unsigned score_theirs = 0, score_ours = 0;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(theirs); i++)
-		score_theirs += line_begins(l, theirs[i], 8) || (theirs[i][0] == '"' && has(l, theirs[i]));
+		score_theirs += line_begins(l, theirs[i], 8) || has_flow(l, theirs[i]) || (theirs[i][0] == '"' && has(l, theirs[i]));
 	for (size_t i = 0; i < FL_ARRAY_LEN(ours); i++)
 		score_ours += line_begins(l, ours[i], 8) || has(l, ours[i]);
 	if (line_begins(l, "networks:", 0) || line_begins(l, "volumes:", 0) || line_begins(l, "version:", 0) || line_begins(l, "configs:", 0))
@@ -242,7 +271,7 @@ ss_line(const struct text_line *t)
 {
 	static const char *const words[] = { "State ", "Netid ", "ESTAB ", "LISTEN ", "TIME-WAIT ", "SYN-SENT ", "CLOSE-WAIT ", "FIN-WAIT-",
 	    "UNCONN ", "LAST-ACK ",
-		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV " };
+		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV ", "Active Internet connections", "Active UNIX domain sockets", "Proto Recv-Q " };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
 		if (begins(t, words[i]))
@@ -324,10 +353,14 @@ line_format(const struct text_line *t, bool first)
 {
 	if (first && csv_header(t))
 		return IMPORT_CSV;
+	if (in(t, "{\"") && t->p[t->n - 1] == '}' && import_log_json_is(t->p, t->n))
+		return IMPORT_LOG_JSON;
 	if (in(t, "src=") && in(t, "dst="))
 		return IMPORT_CONNTRACK;
-	if (in(t, "local_address") && in(t, "rem_address"))
+	if (in(t, "local_address") && (in(t, "rem_address") || in(t, "remote_address")))
 		return IMPORT_PROC_NET;
+	if (begins(t, "COMMAND") && in(t, " FD ") && in(t, " NODE NAME"))
+		return IMPORT_LSOF;
 	if ((in(t, "archived_count") && in(t, "|")) || in(t, "last_archived_wal"))
 		return IMPORT_PG_ARCHIVER;
 	if (ss_line(t))

@@ -3,6 +3,9 @@
  * limiter.c - generic cell rate algorithm: one word, the theoretical arrival time.
  *
  * Invariant: the word only grows, by a CAS that has checked it, but for a change of the rate, which keeps what is owed in calls.
+ *
+ * Reading a word that a locked instruction has just written costs a good part of that instruction. So what the CAS expects is not read from the
+ * word but from a plain copy of it: if that is out of date the CAS says so, and tells what is there. Nobody is refused by the copy.
  */
 #include "faultline/limiter.h"
 #include "policy/common.h"
@@ -13,6 +16,7 @@
 
 struct fl_limiter {
 	_Alignas(64) _Atomic int64_t tat;       /* theoretical arrival time of the next call */
+	_Atomic int64_t guess;                  /* what it was when somebody wrote it last; may be out of date */
 	_Atomic int64_t interval;               /* ns between two calls at the rate */
 	_Atomic int64_t slack;                  /* (burst - 1) intervals */
 	struct fl_limiter_opts o;
@@ -103,16 +107,21 @@ take(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now, bool *ret_tak
 	int64_t slack = atomic_load_explicit(&l->slack, memory_order_relaxed);
 	wait_max = FL_MIN(wait_max, WAIT_MAX);
 	int64_t step = cost == 1 ? interval : (int64_t)((double)interval * cost + 0.5);
-	int64_t tat = atomic_load_explicit(&l->tat, memory_order_relaxed);
+	int64_t tat = atomic_load_explicit(&l->guess, memory_order_relaxed);
 	for (;;) {
 		int64_t from = FL_MAX(tat, now);
 		/* A call of cost c conforms when from + (c - 1) intervals is at most slack ahead of now. */
 		fl_ns wait = from + (step - interval) - slack - now;
-		if (wait > wait_max) {
+		if (COMMON_RARE(wait > wait_max)) {
+			int64_t told = tat;
+			tat = atomic_load_explicit(&l->tat, memory_order_relaxed);
+			if (tat != told)
+				continue;
 			*ret_taken = false;
 			return wait;
 		}
 		if (atomic_compare_exchange_weak_explicit(&l->tat, &tat, from + step, memory_order_relaxed, memory_order_relaxed)) {
+			atomic_store_explicit(&l->guess, from + step, memory_order_relaxed);
 			*ret_taken = true;
 			return FL_MAX(wait, 0);
 		}

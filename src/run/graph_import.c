@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BESIDE_MAX 4096u        /* files that compose files name */
 #define HALVES_AT_ONCE (INT64_C(1) << 20)      /* that one command can leave */
 
 struct importing {
@@ -29,6 +30,7 @@ struct importing {
 	int64_t when;                   /* 0: each file's own time */
 	char cwd[4096];
 	uint64_t again;                 /* files taken before */
+	uint64_t skipped;               /* files of folders that are of no format */
 	uint64_t untold;                /* faults of runs from which nothing follows */
 };
 
@@ -160,6 +162,10 @@ take_file(struct importing *t, const struct graph_source_file *file)
 
 	if (format == IMPORT_UNKNOWN && span_import_recognise(text, n) != SPAN_FORMAT_UNKNOWN)
 		format = IMPORT_OTLP_JSON;
+	if (format == IMPORT_UNKNOWN && file->found) {
+		t->skipped++;
+		return 0;
+	}
 	if (format == IMPORT_UNKNOWN)
 		return graph_reply_fail(t->r, -EINVAL, "%s: this is none of the formats that are known; see doc/graph.md", file->name);
 	if (!declares(format) && format != IMPORT_DOTENV && format != IMPORT_HOSTS && format != IMPORT_EMPTY)
@@ -202,6 +208,37 @@ finish(struct importing *t)
 	for (unsigned i = 0; i < t->files.count && rc == 0; i++)
 		rc = past_withdraw(t->a->past, t->files.files[i].name, t->when);
 	return rc != 0 ? graph_reply_past(t->r, rc, t->a->past) : 0;
+}
+
+struct beside {
+	struct importing *t;
+	unsigned i;                     /* the file that names them */
+	unsigned count;
+	int rc;
+};
+
+static void
+read_beside(void *arg, const char *path)
+{
+	struct beside *b = arg;
+
+	if (b->rc == 0 && b->count++ < BESIDE_MAX)
+		b->rc = graph_source_beside(&b->t->files, b->i, path, b->t->r);
+}
+
+/* A compose file goes on in others, and those do; each is read once. */
+static int
+read_rest(struct importing *t)
+{
+	struct beside b = { .t = t };
+
+	for (; b.i < t->files.count && b.rc == 0; b.i++) {
+		const struct graph_source_file *f = &t->files.files[b.i];
+
+		if (import_recognise(f->name, buf_data(&f->bytes), buf_len(&f->bytes)) == IMPORT_COMPOSE)
+			import_named_files(buf_data(&f->bytes), buf_len(&f->bytes), read_beside, &b);
+	}
+	return b.rc;
 }
 
 static int
@@ -250,6 +287,8 @@ put_sums(struct importing *t, const struct past_taken *taken)
 	jsonw_num(w, "dropped", (int64_t)(t->im.dropped + (t->spans != NULL ? span_import_count(t->spans).rejected : 0)));
 	jsonw_num(w, "bad", (int64_t)taken->bad);
 	jsonw_num(w, "future", (int64_t)taken->future);
+	if (t->skipped > 0)
+		jsonw_num(w, "skipped", (int64_t)t->skipped);
 	if (t->untold > 0)
 		jsonw_num(w, "untold", (int64_t)t->untold);
 	if (t->spans != NULL) {
@@ -326,6 +365,8 @@ graph_import(struct graph_ask *a, struct graph_reply *r)
 		rc = graph_source_body(&t->files, graph_ask_text(a, "name"), a->body, r);
 	else if (rc == 0)
 		rc = graph_source_read(&t->files, a->words, a->word_count, r);
+	if (rc == 0 && a->body == NULL)
+		rc = read_rest(t);
 	if (rc == 0)
 		rc = run(t);
 	graph_source_fini(&t->files);

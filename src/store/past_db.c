@@ -86,6 +86,8 @@ past_sqlite(struct past *p, int sqlite_rc)
 	case SQLITE_NOMEM:
 		return past_fail(p, -ENOMEM, "out of memory");
 	case SQLITE_CANTOPEN:
+		if (p->read_only && p->db != NULL && sqlite3_system_errno(p->db) == ENOENT)
+			return past_fail(p, -ENOENT, "there is no map yet: `faultline graph import` and `faultline graph watch` make one");
 		return past_fail(p, -ENOENT, "the store cannot be opened: %s", say);
 	case SQLITE_TOOBIG:
 		return past_fail(p, -E2BIG, "%s", say);

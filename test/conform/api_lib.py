@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +16,20 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("FAULTLINE", os.path.join(ROOT, "build", "release", "faultline"))
 WAIT = 20.0
+
+# Tests have more connections than the 1,024 descriptors that many a shell allows; the limit behind it is higher.
+SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(SOFT, min(HARD, 16384)), HARD))
+
+
+def until(what, seconds=WAIT):
+    """Wait for something to become true; its last value."""
+    end = time.monotonic() + seconds
+    value = what()
+    while not value and time.monotonic() < end:
+        time.sleep(0.005)       # between two looks
+        value = what()
+    return value
 
 
 class Reply:
@@ -179,16 +194,24 @@ def dial(address):
     return s
 
 
+PORTS_HELD = []         # abstract sockets: one with the port in its name, as long as this process lives
+
+
 def free_port():
-    """Below the range that the kernel picks from for connections and for port 0, so that nobody takes it meanwhile."""
+    """Below the range that the kernel picks from for connections and for port 0, so that nobody takes it meanwhile; and held by name against the
+    other tests that run beside this one, and against the runner of experiments, which does the same."""
     while True:
         port = random.randrange(10000, 30000)
-        with socket.socket() as s:
-            try:
+        hold = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            hold.bind("\0faultline-port-%d" % port)
+            with socket.socket() as s:
                 s.bind(("0.0.0.0", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            hold.close()
+            continue
+        PORTS_HELD.append(hold)
+        return port
 
 
 class Suite:

@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 
-from api_lib import WAIT, Daemon
+from api_lib import WAIT, Daemon, free_port
 from http_torture import Reader, Torn
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -101,10 +101,9 @@ class Line:
         where = upstream or ", ".join("'127.0.0.1:%d'" % b.port for b in backends)
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.text = "lines:\n  l:\n    protocol: http\n    listen: '127.0.0.1:%d'\n    upstreams: [" + where + "]\n" + extra
-        self.write(0)
-        self.daemon = Daemon("-c", self.file.name, *flags, descriptors=descriptors)
-        self.port = int(self.daemon.get("/proxies/l").json["listen"].rsplit(":", 1)[1])
+        self.port = free_port()         # nobody else's while the line is off
         self.write(self.port)
+        self.daemon = Daemon("-c", self.file.name, *flags, descriptors=descriptors)
 
     def write(self, port, text=None):
         self.file.seek(0)

@@ -451,7 +451,7 @@ static inline struct http_sum
 rig_sum(const struct rig_bed *b, unsigned route)
 {
 	struct http_sum s;
-	fl_ns end = clock_mono() + FL_SEC;
+	fl_ns end = clock_mono() + RIG_PATIENCE_S * FL_SEC;
 	do
 		http_stats_sum(b->conf->http->routes[route].stats, &s);
 	while (s.active > 0 && clock_mono() < end);

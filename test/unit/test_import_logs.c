@@ -37,7 +37,7 @@ test_ingress(void **state)
 	    "192.168.65.3 - - [20/Nov/2026:22:31:06 +0000] \"GET / HTTP/1.1\" 200 612 \"-\" \"curl/7\" 77 0.003 [shop-web-80] [] 10.1.0.5:8080"
 	    " 612 0.003 200 "
 	    "0b9a\n", IMPORT_NGINX);
-	KIT_TOLD(&k, "192.168.65.3 -> ingress", "ingress -> 10.1.0.5:8080");
+	KIT_TOLD(&k, "192.168.65.3 -> ingress", "ingress -> shop/web");
 	kit_stop(&k);
 }
 

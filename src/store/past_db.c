@@ -88,7 +88,9 @@ past_sqlite(struct past *p, int sqlite_rc)
 	case SQLITE_CANTOPEN:
 		if (p->read_only && p->db != NULL && sqlite3_system_errno(p->db) == ENOENT)
 			return past_fail(p, -ENOENT, "there is no map yet: `faultline graph import` and `faultline graph watch` make one");
-		return past_fail(p, -ENOENT, "the store cannot be opened: %s", say);
+		if (p->db != NULL && sqlite3_system_errno(p->db) != 0 && sqlite3_system_errno(p->db) != ENOENT)
+			say = strerror(sqlite3_system_errno(p->db));
+		return past_fail(p, -ENOENT, "the store cannot be opened%s: %s", p->read_only ? "" : " for writing", say);
 	case SQLITE_TOOBIG:
 		return past_fail(p, -E2BIG, "%s", say);
 	default:

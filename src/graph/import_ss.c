@@ -76,9 +76,8 @@ port_parse(const char *s, size_t n, uint16_t *ret)
 	return v <= 65535;
 }
 
-/* "10.0.0.5:80", "[::1]:80", ":::80", "*:80", "127.0.0.1%lo:53". */
-static bool
-end_parse(const char *s, size_t n, struct import_addr *ret)
+bool
+import_ss_end(const char *s, size_t n, struct import_addr *ret)
 {
 	const char *colon = memrchr(s, ':', n);
 
@@ -88,29 +87,65 @@ end_parse(const char *s, size_t n, struct import_addr *ret)
 
 struct state_word {
 	const char *word;
-	bool listening, failed, skip;
+	bool listening, failed, skip, accepted;
 };
 static const struct state_word states[] = {
 	{ .word = "ESTAB" }, { .word = "ESTABLISHED" }, { .word = "LISTEN", .listening = true }, { .word = "SYN-SENT", .failed = true },
 	{ .word = "TIME-WAIT" }, { .word = "CLOSE-WAIT" }, { .word = "FIN-WAIT-1" }, { .word = "FIN-WAIT-2" }, { .word = "LAST-ACK" },
 	{ .word = "CLOSING" },
-	{ .word = "SYN-RECV" }, { .word = "TIME_WAIT" }, { .word = "CLOSE_WAIT" }, { .word = "FIN_WAIT1" }, { .word = "FIN_WAIT2" },
+	{ .word = "SYN-RECV", .accepted = true }, { .word = "SYN_RECV", .accepted = true }, { .word = "TIME_WAIT" }, { .word = "CLOSE_WAIT" },
+	{ .word = "FIN_WAIT1" }, { .word = "FIN_WAIT2" }, { .word = "LAST_ACK" },
 	{ .word = "SYN_SENT", .failed = true }, { .word = "UNCONN", .skip = true }, { .word = "CLOSED", .skip = true },
 };
+
+/* The lowest number is that of the first of processes that share a socket: its master. */
+static uint32_t
+lowest_pid(const char *p, const char *end)
+{
+	uint32_t lowest = 0;
+
+	while ((p = memmem(p, (size_t)(end - p), "pid=", 4)) != NULL) {
+		uint32_t pid = 0;
+
+		for (p += 4; p < end && *p >= '0' && *p <= '9'; p++)
+			pid = pid * 10 + (uint32_t)(*p - '0');
+		if (lowest == 0 || pid < lowest)
+			lowest = pid;
+	}
+	return lowest;
+}
+
+/* "812/redis-server 12", "990/nginx: master" of netstat: the first word that is a number, a slash and text. */
+static void
+program_of(struct import *im, const struct words *w, unsigned from, struct import_socket *s)
+{
+	for (unsigned i = from; i < w->count; i++) {
+		const char *p = w->p[i], *end = p + w->n[i], *stop;
+		uint32_t pid = 0;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++)
+			pid = pid * 10 + (uint32_t)(*p - '0');
+		if (p == w->p[i] || p + 1 >= end || *p != '/')
+			continue;
+		stop = memchr(p, ':', (size_t)(end - p));
+		p = import_keepn(im, p + 1, (size_t)((stop != NULL ? stop : end) - p - 1));
+		s->process = p != NULL ? p : "";
+		s->pid = pid;
+		return;
+	}
+}
 
 /* users:(("redis-server",pid=812,fd=7),...) and cgroup:/system.slice/redis.service, wherever they stand in the line. */
 static void
 process_of(struct import *im, const char *line, size_t len, struct import_socket *s)
 {
-	const char *end = line + len, *users = memmem(line, len, "users:((\"", 9), *quote, *pid, *cgroup = memmem(line, len, "cgroup:", 7), *p;
+	const char *end = line + len, *users = memmem(line, len, "users:((\"", 9), *quote, *cgroup = memmem(line, len, "cgroup:", 7), *p;
 
 	s->process = s->unit = "";
 	if (users != NULL && (quote = memchr(users + 9, '"', (size_t)(end - users - 9))) != NULL) {
 		p = import_keepn(im, users + 9, (size_t)(quote - users - 9));
 		s->process = p != NULL ? p : "";
-		pid = memmem(quote, (size_t)(end - quote), "pid=", 4);
-		for (pid = pid != NULL ? pid + 4 : end; pid < end && *pid >= '0' && *pid <= '9'; pid++)
-			s->pid = s->pid * 10 + (uint32_t)(*pid - '0');
+		s->pid = lowest_pid(quote, end);
 	}
 	if (cgroup != NULL) {
 		for (p = cgroup; p < end && *p != ' '; p++)
@@ -145,7 +180,7 @@ ss_line(struct import *im, const char *line, size_t len, struct import_socket *s
 		}
 	}
 	for (unsigned i = at; i < w.count && found < 2; i++) {
-		if (end_parse(w.p[i], w.n[i], found == 0 ? &s->local : &s->peer))
+		if (import_ss_end(w.p[i], w.n[i], found == 0 ? &s->local : &s->peer))
 			found++;
 	}
 	if (found < 2 || (state != NULL && state->skip)) {
@@ -154,7 +189,10 @@ ss_line(struct import *im, const char *line, size_t len, struct import_socket *s
 	}
 	s->listening = state != NULL && state->listening;
 	s->failed = s->opened = state != NULL && state->failed;
+	s->accepted = state != NULL && state->accepted;
 	process_of(im, line, len, s);
+	if (s->process[0] == '\0')
+		program_of(im, &w, at, s);
 	return im->failed == 0;
 }
 
@@ -250,6 +288,7 @@ import_proc_net_add(struct import *im)
 			continue;       /* closed */
 		s.listening = is(&w, 3, "0A");
 		s.failed = s.opened = is(&w, 3, "02");
+		s.accepted = is(&w, 3, "03");
 		(void)import_sockets_seen(im, h, &s, import_line(im, number));
 	}
 }

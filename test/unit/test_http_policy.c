@@ -268,7 +268,7 @@ bulkhead(unsigned workers)
 {
 	struct rig_bed b = { .specs = NULL };
 	rig_start(&b, &(struct proxy_opts){ .workers = workers }, "upstream: $0\n"
-	    "policies: {bulkhead: {max: 1, queue: 1, interval: 10s, target: 10s}, timeout: {queue: 20s}}\n");
+	    "policies: {bulkhead: {max: 1, queue: 1, interval: 1h, target: 1h, lifo_after: 1h}, timeout: {queue: 1m, total: 2m}}\n");
 	int c[3], s[2];
 	struct fl_bulkhead *bulk = b.conf->http->routes[0].policies->plan.bulkhead;
 	struct fl_bulkhead_counters k;
@@ -339,7 +339,7 @@ test_bulkhead_left(void **state)
 	struct fl_bulkhead_counters k;
 	(void)state;
 	rig_start(&b, &(struct proxy_opts){ .workers = 2 }, "upstream: $0\n"
-	    "policies: {bulkhead: {max: 2, queue: 50, interval: 10s, target: 10s}, timeout: {queue: 20s}}\n");
+	    "policies: {bulkhead: {max: 2, queue: 50, interval: 1h, target: 1h, lifo_after: 1h}, timeout: {queue: 1m, total: 2m}}\n");
 	struct fl_bulkhead *bulk = b.conf->http->routes[0].policies->plan.bulkhead;
 	int c[20], s[2];
 	for (int i = 0; i < 20; i++) {

@@ -82,12 +82,12 @@ span_halves_seek(void *arg, uint64_t trace_lo)
 }
 
 int
-span_halves_left(void *arg, uint64_t trace_lo, const void *p, size_t n)
+span_halves_left(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n)
 {
 	struct span_halves *h = arg;
 
 	h->any = true;
-	return past_half_keep(h->past, trace_lo, p, n);
+	return past_half_keep(h->past, traces, count, p, n);
 }
 
 int

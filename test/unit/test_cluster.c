@@ -169,7 +169,7 @@ test_health_silent(void **state)
 	struct rig_bed b;
 	unsigned had[RIG_SERVERS];
 	(void)state;
-	rig_begin(&b, "upstreams: ['$0', '$1']\nbalance: round_robin\nhealth: {http: /health, interval: 10ms, timeout: 30ms, rise: 1, fall: 2}\n");
+	rig_begin(&b, "upstreams: ['$0', '$1']\nbalance: round_robin\nhealth: {http: /health, interval: 10ms, timeout: 200ms, rise: 1, fall: 2}\n");
 	struct peers *ps = peers_start(&b, 2);
 	peers_tell(ps, 0, PEER_SILENT);
 	PEERS_UNTIL(peers_report(&b, 0).health == -1);

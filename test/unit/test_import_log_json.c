@@ -231,7 +231,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nginx), cmocka_unit_test(test_not_quite_json), cmocka_unit_test(test_ingress), cmocka_unit_test(test_envoy),
-		cmocka_unit_test(test_haproxy), cmocka_unit_test(test_traefik_caddy_kong), cmocka_unit_test(test_wrapped), cmocka_unit_test(test_example),
+		cmocka_unit_test(test_haproxy), cmocka_unit_test(test_traefik_caddy_kong), cmocka_unit_test(test_wrapped),
+			cmocka_unit_test(test_example),
 			cmocka_unit_test(test_others_are_left_alone),
 	};
 

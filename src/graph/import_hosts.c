@@ -85,7 +85,9 @@ is_generic(const char *w, size_t n)
 	    "tcp6", "txt",
 		"log", "out", "dump", "sockets", "socket", "list", "established", "estab", "listen", "after", "before", "snapshot", "nf",
 		"events", "e",
-		"l", "peaonmi", "tanpe", "tap", "an", "antp", "t", "data", "raw", "tanop", "tnp", "all", "output", "oneline", "ct", "text" };
+		"l", "peaonmi", "tanpe", "tap", "an", "antp", "t", "data", "raw", "tanop", "tnp", "all", "output", "oneline", "ct", "text",
+		"lsof", "nPi", "npi", "iTCP", "tunap", "tunlp", "tulpn", "tulnp", "tlp", "tup", "tunp", "tuna", "tun", "tanpo", "tnpo", "tienap",
+		"tanpie", "tie", "tpn", "tapn", "antup", "tulpan", "tupan", "ntap", "conn", "conns", "connections", "phase1", "phase2" };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
 		if (strlen(words[i]) == n && memcmp(words[i], w, n) == 0)

@@ -62,7 +62,8 @@ weigh(struct import *im, const struct host_socket *x, const struct import_host *
 	w += peer != NULL && peer->listeners > 0;
 	if (import_programs_is_tool(s->process))
 		w -= 8;
-	else if (is_store(import_process_kind(s->process, s->local.port)) && is_store(import_process_kind("", s->local.port)))
+	else if (s->process[0] != '\0' && is_store(import_process_kind(s->process, s->local.port)) &&
+	    is_store(import_process_kind("", s->local.port)))
 		w += 4;
 	return w;
 }

@@ -443,7 +443,6 @@ tell_connects(struct socket_watch *w)
 {
 	struct opening o = { .w = w };
 
-	w->cost.opened = 0;
 	if (w->connects == NULL)
 		return;
 	map_init(&o.groups, 1, 2);

@@ -463,7 +463,7 @@ test_slow_clients(void **state)
 	struct rig_bed b;
 	struct rig_msg m;
 	(void)state;
-	rig_begin(&b, PLAIN "limits: {head_timeout: 60ms, idle_timeout: 60ms, body_timeout: 60ms}\n");
+	rig_begin(&b, PLAIN "limits: {head_timeout: 500ms, idle_timeout: 500ms, body_timeout: 500ms}\n");
 	int c = rig_dial(&b);
 	rig_hear_end(c);
 	close(c);

@@ -7,7 +7,8 @@
  * can only make one worse. Allocations are counted by standing in for malloc() itself.
  *
  * locked1 and locked2 are one and two locked additions to one word, without a call: the processor's part of what a limiter and a bulkhead
- * cost that threads share.
+ * cost that threads share. called1 and called2 are the same, each in a function that is called, and nothing else: what no limiter and no bulkhead of
+ * a library can be faster than.
  */
 #include "lib.h"
 
@@ -118,6 +119,32 @@ work_locked2(struct rig *r, unsigned cell, int n, fl_ns now)
 	}
 }
 
+static __attribute__((noinline)) int64_t
+locked_add(_Atomic int64_t *w, int64_t n)
+{
+	return atomic_fetch_add(w, n);
+}
+
+static void
+work_called1(struct rig *r, unsigned cell, int n, fl_ns now)
+{
+	(void)r;
+	(void)cell;
+	CALLS(now, n)
+		need(locked_add(&word, 1) < 0, "less than nothing");
+}
+
+static void
+work_called2(struct rig *r, unsigned cell, int n, fl_ns now)
+{
+	(void)r;
+	(void)cell;
+	CALLS(now, n) {
+		need(locked_add(&word, 1) < 0, "less than nothing");
+		need(locked_add(&word, -1) < 0, "less than nothing");
+	}
+}
+
 static void
 work_bulkhead(struct rig *r, unsigned cell, int n, fl_ns now)
 {
@@ -183,7 +210,7 @@ work_call(struct rig *r, unsigned cell, int n, fl_ns now)
 
 static const struct { const char *name; work_fn *work; } measures[] = { { "breaker", work_breaker }, { "watching", work_watching },
 	{ "open", work_open }, { "open_why", work_open_why }, { "locked1", work_locked1 }, { "locked2", work_locked2 },
-	{ "bulkhead", work_bulkhead }, { "limiter", work_limiter },
+	{ "called1", work_called1 }, { "called2", work_called2 }, { "bulkhead", work_bulkhead }, { "limiter", work_limiter },
 	{ "budget", work_budget }, { "stack", work_stack }, { "call", work_call } };
 
 static void

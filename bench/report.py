@@ -191,7 +191,8 @@ POLICIES = (
 POLICY_MEASURES = (
     ("breaker", "breaker, closed: admit and record"), ("watching", "the same, calls in flight watched"), ("open", "breaker, open: refuse"),
     ("open_why", "the same, and say why"), ("locked1", "one locked addition, without a call: the processor's part"),
-    ("locked2", "two of them"), ("bulkhead", "bulkhead: acquire and release"), ("limiter", "rate limiter (GCRA)"), ("budget", "retry budget: a success"),
+    ("locked2", "two of them"), ("called1", "one, in a function that is called: the least that a library's can cost"), ("called2", "two of them"),
+    ("bulkhead", "bulkhead: acquire and release"), ("limiter", "rate limiter (GCRA)"), ("budget", "retry budget: a success"),
     ("stack", "deadline, limiter, bulkhead, breaker, budget together"), ("call", "the same as a `struct fl_call`, from start to release"),
 )
 

@@ -9,7 +9,8 @@
  * The queue: first in, first out while it drains; last in, first out once it has not been empty for lifo_after, since then the
  * oldest have the least chance of being waited for (adaptive LIFO). At dequeue, whoever has waited for longer than is allowed is
  * refused: `interval` while the queue was empty lately, `target` when it was not (controlled delay; both: B. Maurer, "Fail at Scale",
- * ACM Queue 13(8), 2015, after CoDel of Nichols and Jacobson, ACM Queue 10(5), 2012). Higher priorities first. Whoever cannot be served by its
+ * ACM Queue 13(8), 2015, after CoDel of Nichols and Jacobson, ACM Queue 10(5), 2012). Nobody waits for longer than `interval`, whether
+ * anything is released or not: fl_call sees to it. Higher priorities first. Whoever cannot be served by its
  * deadline is refused at once. When the queue is full, a newcomer takes the place of somebody less important; last in, first out, also
  * that of the oldest of his own priority.
  *
@@ -71,12 +72,19 @@ FL_API int fl_bulkhead_acquire(struct fl_bulkhead *b, fl_ns now, struct fl_refus
 FL_API int fl_bulkhead_enter(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_refusal *ret_why);
 /* Wait no longer. 0: w is out. -EALREADY: it was answered (or is being answered now): the answer counts. */
 FL_API int fl_bulkhead_leave(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now);
+/* The longest that anybody waits (interval). Whoever has waited for so long should call fl_bulkhead_expire(). */
+FL_API fl_ns fl_bulkhead_patience(const struct fl_bulkhead *b);
+/*
+ * w has waited for as long as anybody may, though nothing was released meanwhile: refuse it.
+ * returns  -EAGAIN: refused, w is out. -EALREADY: it was answered (or is being answered now): the answer counts.
+ */
+FL_API int fl_bulkhead_expire(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_refusal *ret_why);
 /* Give a permit back: the work has ended. Grants what can be granted, from within. */
 FL_API void fl_bulkhead_release(struct fl_bulkhead *b, fl_ns now);
 /* Nobody waits for the work any more, which goes on. Later fl_bulkhead_release_abandoned() instead of release(). */
 FL_API void fl_bulkhead_abandon(struct fl_bulkhead *b);
 FL_API void fl_bulkhead_release_abandoned(struct fl_bulkhead *b, fl_ns now);
-/* Refuse waiters whose time is over. Needed only where nothing is released for long. */
+/* Refuse waiters whose time is over. Needed only where nothing is released for long, and nobody calls fl_bulkhead_expire(). */
 FL_API void fl_bulkhead_tick(struct fl_bulkhead *b, fl_ns now);
 /* Other limits, at once; more than max may be out until enough were released. 0 or -EINVAL. */
 FL_API int fl_bulkhead_retune(struct fl_bulkhead *b, unsigned max, unsigned queue, fl_ns now);

@@ -68,6 +68,9 @@ struct fl_retry_opts {
 	fl_ns retry_after_max;          /* longer words of the server end it; default 5 s */
 	bool unsafe;                    /* repeat what may have been carried out, idempotent or not; default false */
 	uint64_t seed;
+	/* Another wait than these, constant for one: before retry 1, 2, ... unit is drawn from 0..1 for jitter. Must be pure. NULL: as said */
+	fl_ns (*backoff)(void *ud, unsigned retry, double unit);
+	void *backoff_ud;
 };
 FL_API void fl_retry_opts_init_size(struct fl_retry_opts *o, size_t size);
 static inline void fl_retry_opts_init(struct fl_retry_opts *o) { fl_retry_opts_init_size(o, sizeof(*o)); }

@@ -7,6 +7,7 @@
 #include "audit/model_register.h"
 #include "audit/model_set.h"
 #include "audit/object.h"
+#include "audit/origin.h"
 #include "audit/product.h"
 #include "audit/ruling_ends.h"
 #include "audit/tape_register.h"
@@ -504,8 +505,8 @@ conclude(struct ruling *r, const struct model *m, enum checker_order order)
 	else if (order == CHECKER_STALE)
 		r->reason = arena_printf(&r->mem, "every read returned one of the last %" PRIu32 " values: %" PRIu32 " operations", r->bound, r->ops);
 	else
-		r->reason = arena_printf(&r->mem, "%s: %" PRIu32 " operations, %" PRIu32 " of them with unknown outcome",
-					 m->step == NULL ? "it holds" : kind, r->ops, r->unknown_ops);
+		r->reason = arena_printf(&r->mem, "%s%s: %" PRIu32 " operations, %" PRIu32 " of them with unknown outcome",
+					 m->step == NULL ? "it holds" : kind, r->zero ? ", beginning as 0" : "", r->ops, r->unknown_ops);
 	if (r->reason == NULL)
 		r->reason = "no memory for the reason";
 }
@@ -618,6 +619,7 @@ checker_merge(const struct ruling *parts, uint32_t n, const struct model *m, con
 		ret->ops += p->ops;
 		ret->unknown_ops += p->unknown_ops;
 		ret->bound = FL_MAX(ret->bound, p->bound);
+		ret->zero |= p->zero;
 		ret->configs += p->configs;
 		ret->unknown = ret->unknown == NULL ? p->unknown : ret->unknown;
 	}
@@ -662,6 +664,7 @@ static bool
 is_linearizable(struct check *c)
 {
 	struct checker_options opt = { .configs_max = FL_MIN(c->opt.configs_max / 4, FIRST_CONFIGS_MAX), .minimise_configs_max = 1,
+		.begin = c->deeds.zero ? CHECKER_BEGIN_ZERO : CHECKER_BEGIN_NIL,
 		.memory_bytes_max = c->opt.memory_bytes_max };
 	struct ruling r;
 
@@ -679,6 +682,19 @@ is_linearizable(struct check *c)
 	}
 	ruling_fini(&r);
 	return valid;
+}
+
+static int
+begin(struct check *c)
+{
+	struct deeds *d = &c->deeds;
+	int rc = 0;
+
+	d->zero = c->opt.begin == CHECKER_BEGIN_ZERO && origin_is_of(c->model);
+	if (c->opt.begin == CHECKER_BEGIN_FOUND)
+		rc = origin_is_zero(d, &d->zero);
+	c->values.zero = c->r->zero = d->zero;
+	return rc;
 }
 
 int
@@ -700,6 +716,8 @@ checker_run(const struct tape *t, const struct model *m, const struct checker_op
 	rc = values_init(&c.values, t);
 	if (rc == 0)
 		rc = deeds_init(&c.deeds, t, m, &c.values, false);
+	if (rc == 0)
+		rc = begin(&c);
 	if (rc == 0)
 		sort_objects(&c);
 	if (rc == 0 && !is_linearizable(&c))

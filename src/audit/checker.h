@@ -21,8 +21,12 @@
  */
 enum checker_order { CHECKER_LINEARIZABLE, CHECKER_SEQUENTIAL, CHECKER_STALE, CHECKER_CONVERGENT, CHECKER_CAUSAL };
 
+/* What registers begin as, of models register, cas-register and multi-register. FOUND: see origin.h. */
+enum checker_begin { CHECKER_BEGIN_NIL, CHECKER_BEGIN_ZERO, CHECKER_BEGIN_FOUND };
+
 struct checker_options {
 	enum checker_order order;
+	enum checker_begin begin;
 	bool whole;                     /* all keys as one object, though linearizability is local: the same answer, at a price */
 	bool depth_first;               /* no monitors, and only the search of depth.h: another way to the same answer */
 	uint32_t part, parts;           /* judge only every parts-th object, beginning with the part-th; 0 of 0: all. See checker_merge() */

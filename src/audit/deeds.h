@@ -23,6 +23,7 @@ struct deeds {
 	uint32_t object_count;
 	bool tuples;                    /* values are pairs of key and value */
 	bool whole;                     /* keys are not looked at: there is one object */
+	bool zero;                      /* registers begin as 0, not as nil (origin.h) */
 	bool empty_is_nil;              /* the empty text is how this history says that there is nothing */
 	uint32_t f[32];                 /* texts of functions seen */
 	uint16_t kind[32];

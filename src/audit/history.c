@@ -232,13 +232,17 @@ history_text(const struct history *h, struct history_value v)
 int
 history_put_value(const struct history *h, struct history_value v, struct buf *out)
 {
+	const char *text, *behind;
+
 	switch (v.type) {
 	case HISTORY_NIL:
-		return buf_puts(out, "nil");
+		return buf_puts(out, h->zero ? "0" : "nil");
 	case HISTORY_INT:
 		return buf_printf(out, "%" PRId64, v.i);
 	case HISTORY_TEXT:
-		return buf_printf(out, "\"%s\"", history_text(h, v));
+		text = history_text(h, v);
+		behind = text[0] == HISTORY_TEXT_MARK ? strchr(text, ':') : NULL;
+		return behind != NULL ? buf_puts(out, behind + 1) : buf_printf(out, "\"%s\"", text);
 	}
 	fl_assert(false);
 	return 0;

@@ -22,6 +22,7 @@
 
 #define HISTORY_POS_NEVER UINT32_MAX
 #define HISTORY_TEXT_MAX 4096           /* bytes of a key, a value or an error text */
+#define HISTORY_TEXT_MARK '\x01'        /* a text that stands for another value begins so; it reads as what is behind its first colon */
 
 enum history_f { HISTORY_READ, HISTORY_WRITE, HISTORY_CAS };
 enum history_outcome { HISTORY_OK, HISTORY_FAIL, HISTORY_INFO };
@@ -59,6 +60,7 @@ struct history {
 	size_t bytes_max;
 	struct map keys, texts, errors; /* texts to numbers (+1); errors to their interned copy */
 	struct map open;                /* process -> its open operation */
+	bool zero;                      /* what registers begin as is called 0, not nil */
 };
 
 /* Nothing is allocated yet. bytes_max bounds all memory of the history (an operation takes 120 bytes and its share of index). */

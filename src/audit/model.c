@@ -60,7 +60,9 @@ model_find(const char *name)
 void
 model_put_value(const struct values *values, int64_t number, size_t columns_max, struct buf *out)
 {
-	if (number >= 0 && number < values->count)
+	if (number == 0 && values->zero)
+		(void)buf_putc(out, '0');
+	else if (number >= 0 && number < values->count)
 		tape_value_put(values->tape, values->at[number], columns_max, out);
 }
 

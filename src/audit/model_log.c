@@ -41,15 +41,16 @@ offset_and_value(const struct model_input *in, struct tape_value v, int64_t *ret
 	return true;
 }
 
-/* ["send", key, value] or, when it was acknowledged, ["send", key, [offset, value]]. */
+/* ["send", key, value] or, when it was acknowledged, ["send", key, [offset, value]]; an offset nobody knows may be nil. */
 static int
-add_send(struct model_input *in, struct calls_one *one, struct tape_value micro, bool known)
+add_send(struct model_input *in, struct calls_one *one, struct tape_value micro, bool answered)
 {
 	struct tape_value value = tape_item(in->tape, micro, 2);
 	int64_t offset = OFFSET_NONE;
 
-	if (known)
-		(void)offset_and_value(in, value, &offset, &value);
+	if (answered && !offset_and_value(in, value, &offset, &value) && tape_is_list(value) && value.count == 2 &&
+	    tape_item(in->tape, value, 0).type == TAPE_NIL)
+		value = tape_item(in->tape, value, 1);
 	one->kind = CALL_SENT;
 	return add(in, one, tape_item(in->tape, micro, 1), offset, value);
 }
@@ -85,7 +86,9 @@ static int
 translate(struct model_input *in, const struct model_deed *d)
 {
 	bool known = d->outcome == TAPE_OK;
-	struct tape_value v = known && d->has_result ? d->result : d->call;
+	/* What was sent may have been acknowledged one by one before the outcome of the whole became unknown. */
+	bool answered = d->has_result && (known || (tape_is_list(d->result) && d->result.count == d->call.count));
+	struct tape_value v = answered ? d->result : d->call;
 	struct calls_one one = model_call(d);
 	int rc = 0;
 
@@ -115,7 +118,7 @@ translate(struct model_input *in, const struct model_deed *d)
 		const char *f = named ? tape_chars(in->tape, (uint32_t)tape_item(in->tape, micro, 0).text) : "";
 
 		if (strcmp(f, "send") == 0 && n == 3)
-			rc = add_send(in, &one, micro, known);
+			rc = add_send(in, &one, micro, answered);
 		else if (strcmp(f, "poll") != 0 || n > 2)
 			rc = model_refuse(in, "a log knows [\"send\", key, value] and [\"poll\", {key: [[offset, value], ...]}]");
 		else if (known && n == 2)
@@ -359,6 +362,44 @@ growing(struct log *l)
 	return 0;
 }
 
+/*
+ * An operation of unknown outcome, of which something was polled, took place: what it was told is as good as any acknowledgement.
+ * Else its offsets say nothing. The entries are in order of values.
+ */
+static int
+settle(struct log *l)
+{
+	const struct calls_one *calls = l->calls->at;
+	uint32_t ops = 0;
+
+	for (uint32_t i = 0; i < l->count; i++)
+		ops = FL_MAX(ops, calls[l->by_value[i].call].id + 1);
+	bool *seen = calloc((size_t)ops + 1, sizeof(seen[0]));
+
+	if (seen == NULL)
+		return -ENOMEM;
+	for (uint32_t from = 0, to; from < l->count; from = to) {
+		const struct entry *first = &l->by_value[from];
+		bool polled = false;
+
+		for (to = from; to < l->count && l->by_value[to].key == first->key && l->by_value[to].value == first->value; to++)
+			polled |= l->by_value[to].polled;
+		for (uint32_t i = from; polled && i < to; i++)
+			seen[calls[l->by_value[i].call].id] = true;
+	}
+	for (uint32_t i = 0; i < l->count; i++) {
+		struct entry *e = &l->by_value[i];
+
+		if (e->polled || e->required)
+			continue;
+		e->required = seen[calls[e->call].id];
+		if (!e->required)
+			e->offset = OFFSET_NONE;
+	}
+	free(seen);
+	return 0;
+}
+
 static int
 check(const struct calls *calls, struct model_finding *ret)
 {
@@ -379,9 +420,11 @@ check(const struct calls *calls, struct model_finding *ret)
 	}
 	l.by_value = entries + l.count;
 	memcpy(l.by_value, l.by_offset, l.count * sizeof(entries[0]));
-	qsort(l.by_offset, l.count, sizeof(entries[0]), by_offset);
 	qsort(l.by_value, l.count, sizeof(entries[0]), by_value);
-	if (offsets(&l) && values(&l))
+	rc = settle(&l);
+	memcpy(l.by_offset, l.by_value, l.count * sizeof(entries[0]));
+	qsort(l.by_offset, l.count, sizeof(entries[0]), by_offset);
+	if (rc == 0 && offsets(&l) && values(&l))
 		rc = growing(&l);
 	if (rc == 0)
 		*ret = finding;

@@ -28,14 +28,14 @@ put(struct model_input *in, struct calls_one *one, bool write, struct tape_value
 
 /* Whether a micro-operation writes: its name says. -EINVAL: it says nothing. */
 static int
-writes(struct model_input *in, struct tape_value f)
+writes(const struct tape *t, struct tape_value f)
 {
 	static const char *const names[] = { "r", "read", "get", "w", "write", "put" };
 
 	for (size_t i = 0; f.type == TAPE_TEXT && i < FL_ARRAY_LEN(names); i++)
-		if (strcmp(tape_chars(in->tape, (uint32_t)f.text), names[i]) == 0)
+		if (strcmp(tape_chars(t, (uint32_t)f.text), names[i]) == 0)
 			return i >= 3;
-	return model_refuse(in, "a micro-operation is [\"r\", key, value] or [\"w\", key, value]");
+	return -EINVAL;
 }
 
 static int
@@ -43,10 +43,10 @@ put_micro(struct model_input *in, struct calls_one *one, struct tape_value micro
 {
 	if (!tape_is_list(micro) || micro.count < 2 || micro.count > 3)
 		return model_refuse(in, "a micro-operation is [\"r\", key, value] or [\"w\", key, value]");
-	int write = writes(in, tape_item(in->tape, micro, 0));
+	int write = writes(in->tape, tape_item(in->tape, micro, 0));
 
 	if (write < 0)
-		return write;
+		return model_refuse(in, "a micro-operation is [\"r\", key, value] or [\"w\", key, value]");
 	if (!write && !known)
 		return 0;
 	return put(in, one, write == 1, tape_item(in->tape, micro, 1), micro.count == 3 ? tape_item(in->tape, micro, 2) : tape_nil());
@@ -80,6 +80,26 @@ translate(struct model_input *in, const struct model_deed *d)
 	one.kind = MANY_TXN;
 	one.group = one.looks ? CALLS_ALONE(d->id) : CALLS_NONE;
 	return calls_add(in->calls, &one);
+}
+
+bool
+model_many_get(const struct tape *t, const struct model_deed *d, uint32_t i, struct model_many_micro *ret)
+{
+	struct tape_value v = d->outcome == TAPE_OK && d->has_result ? d->result : d->call, micro;
+
+	if (v.type == TAPE_MAP && i < v.count && d->kind != MANY_TXN) {
+		*ret = (struct model_many_micro){ d->kind == MANY_WRITE, tape_pair(t, v, i)[0], tape_pair(t, v, i)[1] };
+		return true;
+	}
+	if (!tape_is_list(v) || i >= v.count)
+		return false;
+	micro = tape_item(t, v, i);
+	if (!tape_is_list(micro) || micro.count < 2 || micro.count > 3)
+		return false;
+	int write = writes(t, tape_item(t, micro, 0));
+
+	*ret = (struct model_many_micro){ write == 1, tape_item(t, micro, 1), micro.count == 3 ? tape_item(t, micro, 2) : tape_nil() };
+	return write >= 0;
 }
 
 /* The state: pairs of key and value in order of keys, without those that are nil. */

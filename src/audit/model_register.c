@@ -158,7 +158,7 @@ describe(const void *self, const struct values *values, const int64_t *state, ui
 {
 	(void)self;
 	if (n == 0)
-		(void)buf_puts(out, "nil");
+		model_put_value(values, 0, 60, out);
 	else if (n == 1)
 		model_put_value(values, state[0], 60, out);
 	else

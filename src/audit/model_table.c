@@ -78,6 +78,8 @@ read_items(struct tape *t, const struct doc_node *n, struct tape_value *ret)
 
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
 		rc = read_value(t, n->kind == DOC_LIST ? n->items[i] : i % 2 == 0 ? n->pairs[i / 2].key : n->pairs[i / 2].value, &items[i]);
+	if (rc == 0 && n->kind == DOC_MAP)
+		tape_value_sort(t, items, n->count, 2);
 	if (rc == 0)
 		rc = n->kind == DOC_LIST ? tape_list(t, items, count, ret) : tape_map(t, items, count / 2, ret);
 	free(items);

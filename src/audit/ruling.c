@@ -121,6 +121,8 @@ ruling_json(const struct ruling *r, struct jsonw *w)
 	jsonw_num(w, "keys", r->keys);
 	jsonw_num(w, "keys_invalid", r->keys_invalid);
 	jsonw_num(w, "keys_unknown", r->keys_unknown);
+	if (r->zero)
+		jsonw_num(w, "initial", 0);
 	if (r->bound > 0)
 		jsonw_num(w, "staleness", r->bound);
 	jsonw_key(w, "configurations");

@@ -48,6 +48,7 @@ struct ruling {
 	uint32_t keys, keys_invalid, keys_unknown;
 	uint32_t ops;                           /* operations looked at */
 	uint32_t unknown_ops;                   /* of these, with unknown outcome */
+	bool zero;                              /* registers were taken to begin as 0 */
 	uint32_t bound;                         /* the smallest k for which it is k-atomic, where that was asked; else 0 */
 	uint64_t configs;                       /* configurations explored: the cost */
 	const char *unknown;                    /* the first key without a verdict, and why; NULL: there is none */

@@ -142,7 +142,13 @@ static int
 say_lost(const struct say_subject *s, const struct history_op *w, const struct history_op *c, struct buf *out)
 {
 	put_write(s, w, out);
-	buf_puts(out, overwritten(s, w, c) ? "; nobody set it back to nil; " : "; nobody overwrote it; ");
+	if (overwritten(s, w, c)) {
+		buf_puts(out, "; nobody set it back to ");
+		put_value(s, history_nil(), out);
+		buf_puts(out, "; ");
+	} else {
+		buf_puts(out, "; nobody overwrote it; ");
+	}
 	put_look(s, c, out);
 	return buf_puts(out, ": the acknowledged write was lost");
 }

@@ -146,7 +146,7 @@ text(struct tape_lex *l, struct tape_value *ret)
 
 /* Items up to close. */
 static bool
-items(struct tape_lex *l, char close, bool map, struct tape_value *ret)
+items(struct tape_lex *l, char close, enum tape_lex_form form, struct tape_value *ret)
 {
 	size_t base = l->stack_count;
 	struct tape_value item;
@@ -164,11 +164,11 @@ items(struct tape_lex *l, char close, bool map, struct tape_value *ret)
 		if (!value(l, &item) || !tape_lex_push(l, item))
 			return false;
 	}
-	if (map && (l->stack_count - base) % 2 != 0)
+	if (form == TAPE_FORM_MAP && (l->stack_count - base) % 2 != 0)
 		return tape_lex_fail(l, "a key of this map has no value");
 	l->p++;
 	l->depth--;
-	return tape_lex_close(l, base, map, ret);
+	return tape_lex_close(l, base, form, ret);
 }
 
 /* ##NaN, ##Inf, ##-Inf */
@@ -191,7 +191,7 @@ dispatch(struct tape_lex *l, struct tape_value *ret)
 		return tape_lex_ended(l);
 	if (l->p[1] == '{') {
 		l->p += 2;
-		return items(l, '}', false, ret);
+		return items(l, '}', TAPE_FORM_SET, ret);
 	}
 	if (l->p[1] == '#')
 		return strange_number(l, ret);
@@ -332,13 +332,13 @@ value(struct tape_lex *l, struct tape_value *ret)
 		return text(l, ret);
 	case '[':
 		l->p++;
-		return items(l, ']', false, ret);
+		return items(l, ']', TAPE_FORM_LIST, ret);
 	case '(':
 		l->p++;
-		return items(l, ')', false, ret);
+		return items(l, ')', TAPE_FORM_LIST, ret);
 	case '{':
 		l->p++;
-		return items(l, '}', true, ret);
+		return items(l, '}', TAPE_FORM_MAP, ret);
 	case '#':
 		return dispatch(l, ret);
 	case '\\':

@@ -159,12 +159,12 @@ list(struct tape_lex *l, struct tape_value *ret)
 	space(l);
 	if (l->p < l->end && *l->p == ']') {
 		l->p++;
-		return tape_lex_close(l, base, false, ret);
+		return tape_lex_close(l, base, TAPE_FORM_LIST, ret);
 	}
 	while (more)
 		if (!value(l, &item) || !tape_lex_push(l, item) || !next_item(l, ']', &more))
 			return false;
-	return tape_lex_close(l, base, false, ret);
+	return tape_lex_close(l, base, TAPE_FORM_LIST, ret);
 }
 
 /* The name of a member, and the colon behind it. */
@@ -199,7 +199,7 @@ map(struct tape_lex *l, struct tape_value *ret)
 	space(l);
 	if (l->p < l->end && *l->p == '}') {
 		l->p++;
-		return tape_lex_close(l, base, true, ret);
+		return tape_lex_close(l, base, TAPE_FORM_MAP, ret);
 	}
 	while (more) {
 		if (!name(l, &p, &n) || !tape_lex_text(l, p, n, &item) || !tape_lex_push(l, item))
@@ -207,7 +207,7 @@ map(struct tape_lex *l, struct tape_value *ret)
 		if (!value(l, &item) || !tape_lex_push(l, item) || !next_item(l, '}', &more))
 			return false;
 	}
-	return tape_lex_close(l, base, true, ret);
+	return tape_lex_close(l, base, TAPE_FORM_MAP, ret);
 }
 
 /* JSON's numbers have no plus and no leading zero. */

@@ -2,6 +2,7 @@
 /* tape_lex.c - see tape_lex.h. */
 #include "audit/tape_lex.h"
 
+#include "audit/tape_value.h"
 #include "proto/utf8.h"
 
 #include <math.h>
@@ -43,11 +44,14 @@ tape_lex_push_slow(struct tape_lex *l, struct tape_value v)
 }
 
 bool
-tape_lex_close(struct tape_lex *l, size_t base, bool map, struct tape_value *ret)
+tape_lex_close(struct tape_lex *l, size_t base, enum tape_lex_form form, struct tape_value *ret)
 {
 	size_t n = l->stack_count - base;
-	const struct tape_value *items = n == 0 ? NULL : l->stack + base;
-	int rc = map ? tape_map(l->tape, items, n / 2, ret) : tape_list(l->tape, items, n, ret);
+	struct tape_value *items = n == 0 ? NULL : l->stack + base;
+
+	if (form != TAPE_FORM_LIST)
+		tape_value_sort(l->tape, items, form == TAPE_FORM_MAP ? n / 2 : n, form == TAPE_FORM_MAP ? 2 : 1);
+	int rc = form == TAPE_FORM_MAP ? tape_map(l->tape, items, n / 2, ret) : tape_list(l->tape, items, n, ret);
 
 	l->stack_count = base;
 	return rc == 0 || tape_lex_full(l);

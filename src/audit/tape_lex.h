@@ -124,8 +124,12 @@ tape_lex_push(struct tape_lex *l, struct tape_value v)
 	l->stack[l->stack_count++] = v;
 	return true;
 }
-/* Make a list or a map of the items put by since there were `base`; they are taken away. */
-bool tape_lex_close(struct tape_lex *l, size_t base, bool map, struct tape_value *ret);
+/*
+ * Make a list, a map or a set (a list) of the items put by since there were `base`; they are taken away. Maps and sets are sorted:
+ * in which order one is written says nothing, and two are the same value.
+ */
+enum tape_lex_form { TAPE_FORM_LIST, TAPE_FORM_MAP, TAPE_FORM_SET };
+bool tape_lex_close(struct tape_lex *l, size_t base, enum tape_lex_form form, struct tape_value *ret);
 /* A text of the input as a value. */
 bool tape_lex_text(struct tape_lex *l, const char *p, size_t n, struct tape_value *ret);
 /*

@@ -42,21 +42,22 @@ value_of(struct bridge *b, struct tape_value v, struct history_value *ret)
 	int rc;
 
 	if (v.type == TAPE_NIL || v.type == TAPE_INT) {
-		*ret = v.type == TAPE_NIL ? history_nil() : history_int(v.i);
+		*ret = v.type == TAPE_NIL || (v.i == 0 && b->history.zero) ? history_nil() : history_int(v.i);
 		return 0;
 	}
 	if (v.type == TAPE_TEXT) {
 		const char *p = tape_chars(b->tape, (uint32_t)v.text);
 		size_t n = tape_chars_bytes(b->tape, (uint32_t)v.text);
 
-		if (n < TEXT_SHOWN && memchr(p, '\0', n) == NULL && (n == 0 || p[0] != '\x01'))
+		if (n < TEXT_SHOWN && memchr(p, '\0', n) == NULL && (n == 0 || p[0] != HISTORY_TEXT_MARK))
 			return history_intern(&b->history, p, ret);
 	}
 	buf_init(&text, 4096);
 	if (v.type == TAPE_TEXT) {
-		(void)buf_printf(&text, "\x01%" PRIu64 ":%.60s", v.text, tape_chars(b->tape, (uint32_t)v.text));
+		(void)buf_printf(&text, "%c%" PRIu64 ":\"%.60s%s\"", HISTORY_TEXT_MARK, v.text, tape_chars(b->tape, (uint32_t)v.text),
+				 tape_chars_bytes(b->tape, (uint32_t)v.text) > 60 ? "..." : "");
 	} else {
-		(void)buf_printf(&text, "\x01#%016" PRIx64 ":", tape_value_hash(b->tape, v));
+		(void)buf_printf(&text, "%c#%016" PRIx64 ":", HISTORY_TEXT_MARK, tape_value_hash(b->tape, v));
 		tape_value_put(b->tape, v, 2000, &text);
 	}
 	rc = text.overflowed ? -ENOBUFS : history_intern(&b->history, buf_str(&text), ret);
@@ -224,6 +225,7 @@ tape_register_check(struct deeds *d, const struct checker_options *opt, struct r
 	struct verdict_outcome outcome;
 
 	history_init(&b.history, HISTORY_BYTES_MAX);
+	b.history.zero = d->zero;
 	int rc = fill(&b);
 
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -56,6 +57,44 @@ tape_value_hash(const struct tape *t, struct tape_value v)
 		return h;
 	default:
 		return mix(h, (uint64_t)v.i);
+	}
+}
+
+static int
+order(const struct tape *t, struct tape_value a, struct tape_value b)
+{
+	uint64_t x, y;
+
+	if (a.type != b.type)
+		return a.type < b.type ? -1 : 1;
+	if (a.type == TAPE_INT)
+		return a.i < b.i ? -1 : a.i > b.i;
+	if (a.type == TAPE_TEXT) {
+		size_t n = tape_chars_bytes(t, (uint32_t)a.text), m = tape_chars_bytes(t, (uint32_t)b.text);
+		int c = memcmp(tape_chars(t, (uint32_t)a.text), tape_chars(t, (uint32_t)b.text), FL_MIN(n, m));
+
+		return c != 0 ? c : n < m ? -1 : n > m;
+	}
+	x = tape_value_hash(t, a);
+	y = tape_value_hash(t, b);
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare(const void *a, const void *b, void *arg)
+{
+	return order(arg, *(const struct tape_value *)a, *(const struct tape_value *)b);
+}
+
+void
+tape_value_sort(const struct tape *t, struct tape_value *items, size_t n, size_t width)
+{
+	/* Most are in order already. */
+	for (size_t i = 1; i < n; i++) {
+		if (order(t, items[(i - 1) * width], items[i * width]) > 0) {
+			qsort_r(items, n, width * sizeof(items[0]), compare, (void *)(uintptr_t)t);
+			return;
+		}
 	}
 }
 

@@ -6,10 +6,15 @@
 #include "audit/tape.h"
 #include "proto/jsonw.h"
 
-/* The same value, wherever it stands. Maps: the same pairs in the same order. */
+/* The same value, wherever it stands. Maps: the same pairs in the same order, which is why readers sort them. */
 bool tape_value_same(const struct tape *t, struct tape_value a, struct tape_value b);
 /* The same values have the same hash. */
 uint64_t tape_value_hash(const struct tape *t, struct tape_value v);
+/*
+ * Sort n entries of `width` values each by their first one: pairs of a map (2), items of a set (1). In which order those were written
+ * says nothing. Numbers come in their order, texts as they read, others by hash.
+ */
+void tape_value_sort(const struct tape *t, struct tape_value *items, size_t n, size_t width);
 /* As JSON; nil is null, and a key of a map that is no text becomes one. */
 void tape_value_json(const struct tape *t, struct tape_value v, struct jsonw *w);
 /* As people read it: nil, 17, "text", [1 2 3]; at most about columns_max bytes. */

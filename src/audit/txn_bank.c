@@ -13,11 +13,14 @@
 bool
 txn_bank_is(const struct tape *t)
 {
-	uint32_t transfer = tape_find(t, "transfer");
+	uint32_t transfer = tape_find(t, "transfer"), read = tape_find(t, "read");
 
-	for (uint32_t i = 0; i < t->count && transfer != TAPE_NONE; i++)
-		if (t->ops[i].f == transfer)
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct tape_op *op = &t->ops[i];
+
+		if ((op->f == transfer && transfer != TAPE_NONE) || (op->f == read && !op->has_key && op->result.type == TAPE_MAP))
 			return true;
+	}
 	return false;
 }
 

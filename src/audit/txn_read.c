@@ -224,31 +224,46 @@ add_op(struct reader *r, const struct tape_op *op)
 	return add_mops(r, value, ok && op->has_result);
 }
 
+/* The first write of a list of micro-operations. false: there is none; *lists: a read shows a list. */
+static bool
+first_write(const struct reader *r, struct tape_value v, enum txn_f *ret, bool *lists)
+{
+	enum txn_f f;
+
+	for (uint32_t j = 0; is_mops(v) && j < v.count; j++) {
+		struct tape_value m = tape_item(r->t, v, j);
+
+		if (m.type != TAPE_LIST || m.count < 2 || !f_of(r, tape_item(r->t, m, 0), &f))
+			continue;
+		*ret = f;
+		if (f != TXN_R)
+			return true;
+		*lists |= m.count > 2 && tape_is_list(tape_item(r->t, m, 2));
+	}
+	return false;
+}
+
 enum txn_model
 txn_read_model(const struct tape *t)
 {
 	struct reader r = { .t = t };
-	bool lists = false;
-	enum txn_f f;
+	bool lists = false, found = false;
+	enum txn_f f = TXN_R;
 
 	find_names(&r);
-	for (uint32_t i = 0; i < t->count; i++) {
+	for (uint32_t i = 0; i < t->count && !found; i++) {
 		const struct tape_op *op = &t->ops[i];
-		struct tape_value v = is_mops(op->call) ? op->call : op->result;
 
-		if (op->has_key && f_of(&r, tape_text(op->f), &f) && f != TXN_R)
-			return f == TXN_APPEND ? TXN_LIST_APPEND : f == TXN_ADD ? TXN_SET_ADD : TXN_RW_REGISTER;
-		lists |= op->has_key && tape_is_list(op->result);
-		for (uint32_t j = 0; !op->has_key && is_mops(v) && j < v.count; j++) {
-			struct tape_value m = tape_item(t, v, j);
-
-			if (m.type != TAPE_LIST || m.count < 2 || !f_of(&r, tape_item(t, m, 0), &f))
-				continue;
-			if (f != TXN_R)
-				return f == TXN_APPEND ? TXN_LIST_APPEND : f == TXN_ADD ? TXN_SET_ADD : TXN_RW_REGISTER;
-			lists |= m.count > 2 && tape_is_list(tape_item(t, m, 2));
+		if (op->has_key) {
+			found = f_of(&r, tape_text(op->f), &f) && f != TXN_R;
+			lists |= tape_is_list(op->result);
+		} else {
+			/* A recorder may have written down what was done only when it was done. */
+			found = first_write(&r, op->call, &f, &lists) || first_write(&r, op->result, &f, &lists);
 		}
 	}
+	if (found)
+		return f == TXN_APPEND ? TXN_LIST_APPEND : f == TXN_ADD ? TXN_SET_ADD : TXN_RW_REGISTER;
 	return lists ? TXN_LIST_APPEND : TXN_RW_REGISTER;
 }
 

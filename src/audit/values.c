@@ -55,6 +55,8 @@ grow(struct values *v)
 int
 values_number(struct values *v, struct tape_value value, uint32_t *ret)
 {
+	if (v->zero && value.type == TAPE_INT && value.i == 0)
+		value = tape_nil();
 	if (2 * ((size_t)v->count + 1) > v->index_cap && grow(v) != 0)
 		return -ENOMEM;
 	size_t i = tape_value_hash(v->tape, value) & (v->index_cap - 1);

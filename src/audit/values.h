@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* values.h - numbers for the values of a tape: equal values have one number. nil is 0. */
+/* values.h - numbers for the values of a tape: equal values have one number. nil is 0, and so is what registers begin as. */
 #ifndef AUDIT_VALUES_H
 #define AUDIT_VALUES_H
 
@@ -11,6 +11,7 @@ struct values {
 	uint32_t *index;                /* hash -> number + 1 */
 	uint32_t count;
 	size_t cap, index_cap;
+	bool zero;                      /* registers begin as 0: it is nil */
 };
 
 int values_init(struct values *v, const struct tape *t);        /* 0 or -ENOMEM */

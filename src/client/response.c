@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* response.c - answers of the HTTP client: collected as they come, owned by the caller in the end. */
 #include "client/response.h"
+#include "client/client_memory.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 struct response *
-response_alloc(void)
+response_alloc(const struct fl_alloc *a)
 {
-	struct response *r = calloc(1, sizeof(*r));
+	struct response *r = client_memory_take(a, sizeof(*r));
 	if (r == NULL)
 		return NULL;
-	r->pub.body = calloc(1, 1);
+	r->alloc = a;
+	r->pub.body = client_memory_take(a, 1);
 	r->pub.text = r->text;
 	if (r->pub.body == NULL) {
-		free(r);
+		client_memory_give(a, r);
 		return NULL;
 	}
 	r->body_room = 1;
@@ -29,7 +30,7 @@ static void
 drop_headers(struct response *r)
 {
 	for (size_t i = 0; i < r->pub.header_count; i++)
-		free((char *)(uintptr_t)r->pub.headers[i].name);        /* name and value are one block */
+		client_memory_give(r->alloc, (char *)(uintptr_t)r->pub.headers[i].name);        /* name and value are one block */
 	r->pub.header_count = 0;
 }
 
@@ -40,9 +41,9 @@ fl_response_free(struct fl_response *resp)
 	if (r == NULL)
 		return;
 	drop_headers(r);
-	free(r->pub.headers);
-	free(r->pub.body);
-	free(r);
+	client_memory_give(r->alloc, r->pub.headers);
+	client_memory_give(r->alloc, r->pub.body);
+	client_memory_give(r->alloc, r);
 }
 
 void
@@ -67,13 +68,13 @@ response_add_header(struct response *r, const char *name, size_t name_len, const
 {
 	if (r->pub.header_count == r->headers_room) {
 		size_t room = r->headers_room == 0 ? 16 : r->headers_room * 2;
-		struct fl_header *more = realloc(r->pub.headers, room * sizeof(*more));
+		struct fl_header *more = client_memory_grow(r->alloc, r->pub.headers, r->pub.header_count * sizeof(*more), room * sizeof(*more));
 		if (more == NULL)
 			return -ENOMEM;
 		r->pub.headers = more;
 		r->headers_room = room;
 	}
-	char *text = malloc(name_len + value_len + 2);
+	char *text = client_memory_take(r->alloc, name_len + value_len + 2);
 	if (text == NULL)
 		return -ENOMEM;
 	memcpy(text, name, name_len);
@@ -94,7 +95,7 @@ response_add_body(struct response *r, const void *p, size_t n, size_t max)
 		size_t room = r->body_room < 1024 ? 1024 : r->body_room;
 		while (room < have + n + 1)
 			room *= 2;
-		char *more = realloc(r->pub.body, room);
+		char *more = client_memory_grow(r->alloc, r->pub.body, have + 1, room);
 		if (more == NULL)
 			return -ENOMEM;
 		r->pub.body = more;
@@ -111,7 +112,7 @@ int
 fl_response_new(unsigned status, const struct fl_header *headers, size_t header_count, const void *body, size_t body_bytes,
     struct fl_response **ret_response)
 {
-	struct response *r = response_alloc();
+	struct response *r = response_alloc(NULL);
 	if (r == NULL)
 		return -ENOMEM;
 	r->pub.status = status;

@@ -33,6 +33,7 @@ static const char usage_after[] =
 	"                         ./FILE.so, ./FILE.yaml     your own: a plugin in C, a table of transitions\n"
 	"      --consistency C  linearizable (default); sequential; of registers also causal, causal-convergence, and staleness: the\n"
 	"                       smallest k for which every read returned one of the last k values\n"
+	"      --initial VALUE  what registers begin as: nil or 0 (default: nil, unless that cannot be; doc/audit.md)\n"
 	"      --whole          all keys as one object, not each alone (the same answer, at a price)\n"
 	"      --json           one JSON document on standard output\n"
 	"      --svg FILE       draw what each client saw, the operation that cannot be marked\n"
@@ -122,12 +123,12 @@ fit_model(const struct check *c)
 static int
 read_flags(struct check *c, int argc, char **argv)
 {
-	const char *configs = NULL, *memory = NULL, *order = NULL;
+	const char *configs = NULL, *memory = NULL, *order = NULL, *initial = NULL;
 	bool help = false;
 	const struct args_flag flags[] = {
 		{ "model m", ARGS_TEXT, { .text = &c->model_name } }, { "json", ARGS_FLAG, { .flag = &c->json } },
 		{ "consistency", ARGS_TEXT, { .text = &order } }, { "svg", ARGS_TEXT, { .text = &c->svg } },
-		{ "whole", ARGS_FLAG, { .flag = &c->options.whole } },
+		{ "initial", ARGS_TEXT, { .text = &initial } }, { "whole", ARGS_FLAG, { .flag = &c->options.whole } },
 		{ "configs", ARGS_TEXT, { .text = &configs } }, { "memory", ARGS_TEXT, { .text = &memory } },
 		{ "help h", ARGS_FLAG, { .flag = &help } }, { NULL, ARGS_FLAG, { .flag = NULL } },
 	};
@@ -145,6 +146,9 @@ read_flags(struct check *c, int argc, char **argv)
 	if (c->model_name == NULL)
 		return bad_usage("%s", "--model is missing; faultline check --help lists the models");
 	c->path = args.words[0];
+	c->options.begin = initial == NULL ? CHECKER_BEGIN_FOUND : strcmp(initial, "0") == 0 ? CHECKER_BEGIN_ZERO : CHECKER_BEGIN_NIL;
+	if (initial != NULL && strcmp(initial, "0") != 0 && strcmp(initial, "nil") != 0 && strcmp(initial, "null") != 0)
+		return bad_usage("--initial is \"%s\", expected nil or 0", initial);
 	int code = read_values(c, order, configs, memory);
 
 	if (code < 0)

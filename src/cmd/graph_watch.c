@@ -118,16 +118,6 @@ start(struct watching *w)
 	return 0;
 }
 
-static int
-take_sight(void *ud, const struct sight *s)
-{
-	/*
-	 * Who needs some of several is concluded from dumps of all hosts, not from one host's moment: a group that was observed has no end in the
-	 * store, so groups of moments that saw different members would all hold at once.
-	 */
-	return s->what == SIGHT_GROUP ? 0 : past_sight(ud, s);
-}
-
 /* One look at this host's sockets, which is a batch, and what it cost. What cannot be kept is seen again by the next, if it is still there. */
 static void
 sweep(struct watching *w)
@@ -140,7 +130,7 @@ sweep(struct watching *w)
 		return;
 	rc = past_begin(w->past, &batch);
 	if (rc == 0)
-		rc = socket_watch_sweep(w->sockets, batch.now, take_sight, w->past);
+		rc = socket_watch_sweep(w->sockets, batch.now, past_sight, w->past);
 	if (rc == 0)
 		rc = past_commit(w->past, NULL);
 	else

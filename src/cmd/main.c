@@ -15,7 +15,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "one experiment: verdict, run directory, report" },
 	{ "replay", cmd_replay, "a run once more: did outcome and decisions recur" },
-	{ "check", cmd_check, "is a recorded history linearizable" },
+	{ "check", cmd_check, "is a recorded history right: linearizable, serializable, a queue ..." },
 	{ "match", cmd_match, "did a stream of messages arrive: once, in order, as it was sent" },
 	{ "feed", cmd_feed, "send messages that can be audited, at a set rate" },
 	{ "collect", cmd_collect, "receive them, and keep what arrived" },

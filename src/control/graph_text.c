@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LIST_BYTES (1u << 20)
+#define TITLE_BYTES 32
 #define COLUMNS_MAX CLI_COLUMNS_MAX
 
 /* Words of a list with commas between. The text is static memory of the caller's buffer. */
@@ -105,6 +106,31 @@ print_apps(const struct doc_node *root)
 	buf_fini(&b);
 }
 
+/* Which services need how many of which others. */
+static void
+print_groups(const struct doc_node *services)
+{
+	struct buf b;
+	bool any = false;
+
+	buf_init(&b, LIST_BYTES);
+	for (uint32_t i = 0; i < length(services); i++) {
+		const struct doc_node *groups = doc_get(services->items[i], "groups");
+
+		for (uint32_t k = 0; k < length(groups); k++) {
+			const struct doc_node *g = groups->items[k];
+
+			if (!any)
+				puts("");
+			any = true;
+			cli_table_say("%s needs %" PRId64 " of %s", cli_api_text(services->items[i], "name"), cli_api_int(g, "need"),
+			    joined(doc_get(g, "of"), ", ", &b));
+			cli_table_say("  %s, %s\n", cli_api_text(g, "strength"), cli_api_text(g, "source"));
+		}
+	}
+	buf_fini(&b);
+}
+
 void
 graph_text_show(const struct doc_node *root)
 {
@@ -115,6 +141,7 @@ graph_text_show(const struct doc_node *root)
 	print_services(doc_get(root, "services"));
 	puts("");
 	print_lines(doc_get(root, "lines"));
+	print_groups(doc_get(root, "services"));
 }
 
 void
@@ -138,6 +165,7 @@ void
 graph_text_import(const struct doc_node *root)
 {
 	const struct doc_node *files = doc_get(root, "files"), *spans = doc_get(root, "spans");
+	const struct doc_node *halves = spans != NULL ? doc_get(spans, "halves") : NULL;
 
 	for (uint32_t i = 0; i < length(files); i++) {
 		const struct doc_node *f = files->items[i];
@@ -148,15 +176,22 @@ graph_text_import(const struct doc_node *root)
 	cli_table_say("%" PRId64 " sightings", cli_api_int(root, "sightings"));
 	if (cli_api_int(root, "dropped") > 0)
 		cli_table_say(", %" PRId64 " records could not be read", cli_api_int(root, "dropped"));
+	if (cli_api_int(root, "skipped") > 0)
+		cli_table_say(", %" PRId64 " files of folders are of no format that is known", cli_api_int(root, "skipped"));
 	if (cli_api_int(root, "bad") > 0)
 		cli_table_say(", %" PRId64 " made no sense", cli_api_int(root, "bad"));
 	if (cli_api_int(root, "future") > 0)
 		cli_table_say(", %" PRId64 " of the future count as now", cli_api_int(root, "future"));
 	cli_table_say("; the map has %" PRId64 " services and %" PRId64 " lines\n", cli_api_int(root, "services"), cli_api_int(root, "lines"));
-	if (spans != NULL && cli_api_int(spans, "orphans") > 0)
-		cli_table_say("%" PRId64 " of %" PRId64 " spans are of servers whose caller's span is in none of these files: they make no line. "
-		    "Both sides of a call meet only in one command: name the files of one trace together\n", cli_api_int(spans, "orphans"),
-		    cli_api_int(spans, "taken"));
+	if (cli_api_int(halves, "taken") > 0)
+		cli_table_say("%" PRId64 " spans of former imports were taken up, and %" PRId64 " calls have both sides now\n",
+		    cli_api_int(halves, "taken"), cli_api_int(halves, "paired"));
+	if (cli_api_int(halves, "left") > 0)
+		cli_table_say("%" PRId64 " of %" PRId64 " spans came without the other side of a call, which may come in a later import; %" PRId64
+		    " wait now\n", cli_api_int(halves, "left"), cli_api_int(spans, "taken") + cli_api_int(halves, "taken"),
+		    cli_api_int(halves, "waiting"));
+	if (cli_api_int(halves, "dropped") > 0)
+		cli_table_say("%" PRId64 " that waited were dropped: see --halves and --halves-for\n", cli_api_int(halves, "dropped"));
 }
 
 /* ---- diff, blame ---- */
@@ -181,10 +216,32 @@ print_change(const struct doc_node *list, char sign, const char *what)
 	buf_fini(&b);
 }
 
+/* "cart needs 2 of etcd-1, etcd-2, etcd-3" */
+static void
+print_group_change(const struct doc_node *list, char sign)
+{
+	const struct doc_node *d, *before;
+	char when[40];
+	struct buf b;
+
+	buf_init(&b, LIST_BYTES);
+	for (uint32_t i = 0; i < length(list); i++) {
+		d = list->items[i];
+		before = doc_get(d, "before");
+		cli_table_say("%c %s needs %" PRId64 " of %s", sign, cli_api_text(d, "service"), cli_api_int(d, "need"),
+		    joined(doc_get(d, "of"), ", ", &b));
+		if (before != NULL)
+			cli_table_say("; it was %" PRId64 " of %s", cli_api_int(before, "need"), joined(doc_get(before, "of"), ", ", &b));
+		cli_table_say("  %s, %s %s\n", cli_api_text(d, "source"), sign == '-' ? "last" : "first",
+		    short_time(cli_api_text(d, sign == '-' ? "last" : "first"), when, sizeof(when)));
+	}
+	buf_fini(&b);
+}
+
 void
 graph_text_diff(const struct doc_node *root)
 {
-	const struct doc_node *services = doc_get(root, "services"), *lines = doc_get(root, "lines");
+	const struct doc_node *services = doc_get(root, "services"), *lines = doc_get(root, "lines"), *groups = doc_get(root, "groups");
 	uint32_t all = 0;
 
 	print_change(doc_get(services, "added"), '+', "service");
@@ -192,7 +249,11 @@ graph_text_diff(const struct doc_node *root)
 	print_change(doc_get(lines, "added"), '+', "");
 	print_change(doc_get(lines, "removed"), '-', "");
 	print_change(doc_get(lines, "changed"), '~', "");
-	all = length(doc_get(services, "added")) + length(doc_get(services, "removed")) + length(doc_get(lines, "added")) +
+	print_group_change(doc_get(groups, "added"), '+');
+	print_group_change(doc_get(groups, "removed"), '-');
+	print_group_change(doc_get(groups, "changed"), '~');
+	all = length(doc_get(groups, "added")) + length(doc_get(groups, "removed")) + length(doc_get(groups, "changed"));
+	all += length(doc_get(services, "added")) + length(doc_get(services, "removed")) + length(doc_get(lines, "added")) +
 	    length(doc_get(lines, "removed")) + length(doc_get(lines, "changed"));
 	if (all == 0)
 		puts("nothing changed");
@@ -217,7 +278,11 @@ graph_text_blame(const struct doc_node *root)
 		cli_table_cell(&t, CLI_PLAIN, "%s", cli_api_bool(e, "holds") ? "holds" : short_time(cli_api_text(e, "last"), when, sizeof(when)));
 		cli_table_cell(&t, CLI_PLAIN, "%" PRId64, cli_api_int(e, "count"));
 		cli_table_cell(&t, CLI_PLAIN, "%" PRId64, cli_api_int(e, "errors"));
-		cli_table_cell(&t, CLI_DIM, "%s", cli_api_text(e, "where"));
+		if (doc_get(e, "need") != NULL)
+			cli_table_cell(&t, CLI_DIM, "needs %" PRId64 " of %" PRId64 "; %s", cli_api_int(e, "need"), cli_api_int(e, "of"),
+			    cli_api_text(e, "where"));
+		else
+			cli_table_cell(&t, CLI_DIM, "%s", cli_api_text(e, "where"));
 	}
 	cli_table_print(&t);
 	cli_table_fini(&t);
@@ -327,10 +392,26 @@ graph_text_impact(const struct doc_node *root)
 
 /* ---- any list ---- */
 
+/* "2026-03-01T12:00:07.5Z": so are all times written. */
+static bool
+is_time(const char *s)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++)
+		if (shape[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != shape[i])
+			return false;
+	return s[strlen(s) - 1] == 'Z';
+}
+
 static void
 put_value(struct cli_table *t, const struct doc_node *n, struct buf *b)
 {
-	if (n == NULL)
+	char when[32];
+
+	if (n != NULL && n->kind == DOC_SCALAR && is_time(n->text))
+		cli_table_cell(t, CLI_PLAIN, "%s", short_time(n->text, when, sizeof(when)));
+	else if (n == NULL)
 		cli_table_cell(t, CLI_PLAIN, "%s", "");
 	else if (n->kind == DOC_LIST)
 		cli_table_cell(t, CLI_PLAIN, "%s", joined(n, ", ", b));
@@ -359,11 +440,24 @@ columns_of(const struct doc_node *list, const char **header)
 	return n;
 }
 
+/* "RULE WHERE" of "rule_where". */
+static const char *
+title_of(const char *key, char *buf, size_t bytes)
+{
+	size_t i = 0;
+
+	for (; key[i] != '\0' && i + 1 < bytes; i++)
+		buf[i] = key[i] == '_' ? ' ' : key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
+	buf[i] = '\0';
+	return buf;
+}
+
 static void
 print_list(const char *title, const struct doc_node *list)
 {
-	const char *header[COLUMNS_MAX];
+	const char *header[COLUMNS_MAX], *titles[COLUMNS_MAX];
 	unsigned n = columns_of(list, header);
+	char room[COLUMNS_MAX][TITLE_BYTES];
 	struct cli_table t;
 	struct buf b;
 
@@ -374,7 +468,9 @@ print_list(const char *title, const struct doc_node *list)
 		return;
 	}
 	buf_init(&b, LIST_BYTES);
-	cli_table_init(&t, header, n);
+	for (unsigned k = 0; k < n; k++)
+		titles[k] = title_of(header[k], room[k], sizeof(room[k]));
+	cli_table_init(&t, titles, n);
 	for (uint32_t i = 0; i < list->count; i++)
 		for (unsigned k = 0; k < n; k++)
 			put_value(&t, doc_get(list->items[i], header[k]), &b);

@@ -19,6 +19,8 @@ seconds(const struct doc_node *map, const char *key, char *buf)
 
 	if (n == NULL || n->kind == DOC_NULL)
 		return "never";
+	if (cli_api_float(map, key) == 0)
+		return "0 s";
 	units_duration(buf, 40, (fl_ns)(cli_api_float(map, key) * 1e9));
 	return buf;
 }

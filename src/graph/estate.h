@@ -90,6 +90,8 @@ struct estate_group {
 	enum sight_mode mode;
 	uint32_t assumed;
 	const char *source, *where;
+	int64_t first, last;            /* of all that say so; 0: not known */
+	uint64_t count;
 };
 
 struct estate {

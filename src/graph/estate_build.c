@@ -427,11 +427,14 @@ take_group(struct estate_builder *b, const struct sight *s)
 	if (!fresh) {
 		g->source = text_less(b, source, g->source) ? source : g->source;
 		g->where = text_less(b, where, g->where) ? where : g->where;
+		g->count = add(g->count, s->count);
+		span(&g->first, &g->last, s);
 		return 0;
 	}
 	*g = (struct build_group){ .key = { said, 0, 0 }, .node = node, .k = FL_MIN(s->k, count), .source = source, .where = where,
 		.member_first = b->member_count, .member_count = count, .strength = (uint8_t)s->strength, .phase = (uint8_t)s->phase,
-		.mode = (uint8_t)s->mode };
+		.mode = (uint8_t)s->mode, .count = s->count };
+	span(&g->first, &g->last, s);
 	b->member_count += count;
 	return 0;
 }

@@ -57,6 +57,8 @@ struct build_group {
 	uint32_t key[3];                /* the text of all it says, 0, 0 */
 	uint32_t node, k, source, where;
 	uint32_t member_first, member_count;
+	int64_t first, last;
+	uint64_t count;
 	uint8_t strength, phase, mode;
 };
 

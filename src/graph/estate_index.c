@@ -489,7 +489,8 @@ make_groups(struct index *x)
 
 		*g = (struct estate_group){ .node = x->node_id[row->node], .k = row->k, .member_first = at, .member_count = row->member_count,
 			.strength = (enum sight_strength)row->strength, .phase = (enum sight_phase)row->phase,
-			.mode = (enum sight_mode)row->mode, .source = text(x, row->source), .where = text(x, row->where) };
+			.mode = (enum sight_mode)row->mode, .source = text(x, row->source), .where = text(x, row->where),
+			.first = row->first, .last = row->last, .count = row->count };
 		memcpy(members + at, x->members + row->member_first, row->member_count * sizeof(*members));
 		at += row->member_count;
 		assume("", &g->strength, &g->phase, &g->mode, &g->assumed);

@@ -55,7 +55,8 @@
 	X(CONNTRACK, "conntrack", true, "output of conntrack -L or -E") \
 	X(NGINX, "nginx", true, "an access log of nginx") \
 	X(HAPROXY, "haproxy", true, "an HTTP or TCP log of HAProxy") \
-	X(ENVOY, "envoy", true, "an access log of Envoy or Istio")
+	X(ENVOY, "envoy", true, "an access log of Envoy or Istio") \
+	X(LOG_JSON, "json-log", true, "an access log as JSON lines: nginx, Envoy, HAProxy, Traefik, Caddy, Kong")
 
 enum import_format {
 #define X(id, word, here, text) IMPORT_##id,
@@ -110,5 +111,12 @@ void import_fini(struct import *im);    /* a zeroed one is fine */
 int import_add(struct import *im, const struct import_file *file, enum import_format *ret_format);
 /* Tell what waited for the last file. 0, or -errno likewise. */
 int import_finish(struct import *im);
+
+/*
+ * import_named_files - the files that a compose file goes on in, as it names them (relative to its folder): its .env, what it includes and
+ * extends, settings of services. Whoever reads files decides which of them may be read, and adds them, too. Nothing for a file with a mistake.
+ */
+typedef void import_named_fn(void *arg, const char *path);
+void import_named_files(const char *text, size_t n, import_named_fn *fn, void *arg);
 
 #endif

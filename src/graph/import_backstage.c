@@ -4,6 +4,7 @@
  * provides it, and on the API itself when nobody known does.
  */
 #include "graph/import_backstage.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -29,8 +30,16 @@ struct entity {
 	struct import_at at;
 };
 
+/* Who provides an API. */
+struct provider {
+	struct provider *next;
+	const struct entity *e;
+};
+
 struct import_backstage {
 	struct entity *first, **end;
+	struct map entities;            /* "kind:ns/name" in lower case */
+	struct map providers;           /* likewise of the API, to struct provider */
 };
 
 static const char *
@@ -135,14 +144,61 @@ import_backstage_doc(struct import *im, const struct doc_node *root)
 	b->end = &e->next;
 }
 
+static void
+key_of(char *key, size_t n, const char *kind, const char *ns, const char *name)
+{
+	snprintf(key, n, "%.60s:%.260s/%.260s", kind, ns, name);
+	for (; *key != '\0'; key++) {
+		if (*key >= 'A' && *key <= 'Z')
+			*key = (char)(*key + 32);
+	}
+}
+
+static void
+add_provider(struct import *im, struct import_backstage *b, const struct entity *e, const struct ref *r)
+{
+	struct provider *p = import_alloc(im, sizeof(*p)), *first;
+	char key[600];
+
+	key_of(key, sizeof(key), "api", r->ns, r->name);
+	first = map_get(&b->providers, key);
+	if (p == NULL)
+		return;
+	p->e = e;
+	if (first != NULL) {
+		p->next = first->next;
+		first->next = p;
+	} else if (map_put(&b->providers, key, p, NULL) != 0) {
+		im->failed = -ENOMEM;
+	}
+}
+
+/* Entities by their names: of two with one name the first. */
+static void
+index_all(struct import *im, struct import_backstage *b)
+{
+	char key[600];
+
+	map_init(&b->entities, 8, (uint64_t)im->opts.now);
+	map_init(&b->providers, 9, (uint64_t)im->opts.now);
+	for (struct entity *e = b->first; e != NULL && im->failed == 0; e = e->next) {
+		key_of(key, sizeof(key), e->kind, e->ns, e->name);
+		if (map_get(&b->entities, key) == NULL && map_put(&b->entities, key, e, NULL) != 0)
+			im->failed = -ENOMEM;
+		for (const struct ref *r = e->refs; r != NULL && im->failed == 0; r = r->next) {
+			if (r->relation == PROVIDES)
+				add_provider(im, b, e, r);
+		}
+	}
+}
+
 static const struct entity *
 find(const struct import_backstage *b, const struct ref *r)
 {
-	for (const struct entity *e = b->first; e != NULL; e = e->next) {
-		if (strcasecmp(e->name, r->name) == 0 && strcasecmp(e->kind, r->kind) == 0 && strcasecmp(e->ns, r->ns) == 0)
-			return e;
-	}
-	return NULL;
+	char key[600];
+
+	key_of(key, sizeof(key), r->kind, r->ns, r->name);
+	return map_get(&b->entities, key);
 }
 
 /* One end of a line. */
@@ -202,18 +258,15 @@ static void
 tell_consumed(struct import *im, const struct import_backstage *b, const struct entity *e, const struct ref *r)
 {
 	const struct entity *api = find(b, r);
-	bool provided = false;
+	const struct provider *p;
+	char key[600];
 
-	for (const struct entity *p = b->first; p != NULL; p = p->next) {
-		for (const struct ref *q = p->refs; q != NULL; q = q->next) {
-			if (q->relation != PROVIDES || strcasecmp(q->name, r->name) != 0 || strcasecmp(q->ns, r->ns) != 0)
-				continue;
-			provided = true;
-			tell_line(im, end_of(e), end_of(p), api_protocol(api), r->at);
-		}
-	}
-	if (!provided)
+	key_of(key, sizeof(key), "api", r->ns, r->name);
+	p = map_get(&b->providers, key);
+	if (p == NULL)
 		tell_line(im, end_of(e), end_of_ref(b, r), api_protocol(api), r->at);
+	for (; p != NULL; p = p->next)
+		tell_line(im, end_of(e), end_of(p->e), api_protocol(api), r->at);
 }
 
 static void
@@ -239,8 +292,10 @@ tell_entity(struct import *im, const struct entity *e)
 int
 import_backstage_finish(struct import *im)
 {
-	const struct import_backstage *b = im->parts->backstage;
+	struct import_backstage *b = im->parts->backstage;
 
+	if (b != NULL)
+		index_all(im, b);
 	for (const struct entity *e = b != NULL ? b->first : NULL; e != NULL && im->failed == 0; e = e->next)
 		tell_entity(im, e);
 	for (const struct entity *e = b != NULL ? b->first : NULL; e != NULL && im->failed == 0; e = e->next) {
@@ -254,4 +309,15 @@ import_backstage_finish(struct import *im)
 		}
 	}
 	return im->failed;
+}
+
+void
+import_backstage_fini(struct import *im)
+{
+	struct import_backstage *b = im->parts != NULL ? im->parts->backstage : NULL;
+
+	if (b == NULL)
+		return;
+	map_fini(&b->entities);
+	map_fini(&b->providers);
 }

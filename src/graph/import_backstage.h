@@ -8,5 +8,6 @@
 /* One entity; kinds that are no part of the map (User, Group, Location, Template) are passed over. */
 void import_backstage_doc(struct import *im, const struct doc_node *root);
 int import_backstage_finish(struct import *im);
+void import_backstage_fini(struct import *im);
 
 #endif

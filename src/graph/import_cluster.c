@@ -33,6 +33,7 @@ struct host_member {
 	const struct gossip *of;
 	uint32_t cluster;               /* number of its first member */
 	uint32_t number;
+	int64_t when;                   /* of the latest dump that shows it */
 };
 
 /* Somebody who uses a service. */
@@ -41,6 +42,7 @@ struct host_caller {
 	const char *from, *to;
 	const char *source;
 	struct import_at at;
+	int64_t when;
 };
 
 static struct host_member *
@@ -97,6 +99,12 @@ gossip_of(const struct host_end *from, const struct host_end *to, uint16_t port)
 	return NULL;
 }
 
+bool
+import_hosts_gossip(const struct host_end *from, const struct host_end *to, const struct import_addr *server)
+{
+	return gossip_of(from, to, server->port) != NULL;
+}
+
 static void
 tell_instance(struct import *im, const struct host_end *to, const struct import_addr *server)
 {
@@ -125,6 +133,10 @@ import_hosts_met(struct import *im, const struct host_end *from, const struct ho
 
 	if (to->host != NULL && strcmp(to->name, from->name) != 0)
 		tell_instance(im, to, server);
+	if (a != NULL)
+		a->when = FL_MAX(a->when, from->host->when);
+	if (b != NULL)
+		b->when = FL_MAX(b->when, to->host->when);
 	if (a != NULL && b != NULL && a != b)
 		join(all, a, b);
 	snprintf(key, sizeof(key), "c %.250s %.250s", from->name, to->name);
@@ -133,7 +145,8 @@ import_hosts_met(struct import *im, const struct host_end *from, const struct ho
 
 		if (c == NULL || map_put(&all->told, key, c, NULL) != 0)
 			return;
-		*c = (struct host_caller){ .next = all->callers, .from = from->name, .to = to->name, .source = to->host->source, .at = to->host->at };
+		*c = (struct host_caller){ .next = all->callers, .from = from->name, .to = to->name, .source = to->host->source, .at = to->host->at,
+			.when = from->host != NULL ? FL_MAX(from->host->when, to->host->when) : to->host->when };
 		all->callers = c;
 	}
 }
@@ -166,6 +179,7 @@ tell_group(struct import *im, const struct host_caller *c, const struct host_mem
 		if (s.member_count == 0 && x != c)
 			return;
 		members[s.member_count++] = y->name;
+		s.first = s.last = FL_MAX(s.last, x->when);
 	}
 	if (s.member_count < 2)
 		return;
@@ -192,6 +206,18 @@ tell_cover(struct import *im, const struct import_host *h)
 	}
 }
 
+static void
+tell_fact(struct import *im, const struct host_member *m, const char *text)
+{
+	struct sight s = import_sight(SIGHT_FACT, "sockets");
+
+	s.name = m->name;
+	s.key = "cluster";
+	s.value = text;
+	s.first = s.last = m->when;
+	import_tell(im, &s, (struct import_at){ .file = "" });
+}
+
 void
 import_hosts_tell(struct import *im)
 {
@@ -204,7 +230,7 @@ import_hosts_tell(struct import *im)
 		if (n < 2)
 			continue;
 		snprintf(text, sizeof(text), "%s of %u", m->of->cluster, n);
-		import_fact(im, "sockets", m->name, NULL, "cluster", text, (struct import_at){ .file = "" });
+		tell_fact(im, m, text);
 	}
 	for (const struct host_caller *c = all->callers; c != NULL && im->failed == 0; c = c->next) {
 		const struct host_member *m = find(all, c->to);

@@ -2,6 +2,7 @@
 /* import_compose_read.c - compose files into import_compose.h's lists. Values stay as written; their variables are put in at the end. */
 #include "graph/import_compose.h"
 #include "graph/import_vars.h"
+#include "proto/yaml.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -10,29 +11,34 @@
 static struct import_compose *
 state(struct import *im)
 {
-	if (im->parts->compose == NULL)
-		im->parts->compose = import_alloc(im, sizeof(struct import_compose));
-	return im->parts->compose;
+	struct import_compose *c = im->parts->compose;
+
+	if (c != NULL)
+		return c;
+	c = im->parts->compose = import_alloc(im, sizeof(struct import_compose));
+	if (c != NULL)
+		c->projects_end = &c->projects;
+	return c;
 }
 
 static struct compose_project *
-find_project(struct import *im, struct import_compose *c)
+new_project(struct import *im, struct import_compose *c)
 {
-	const char *path = im->parts->file, *slash = strrchr(path, '/');
-	size_t n = slash != NULL ? (size_t)(slash - path) : 0;
-	struct compose_project *p;
+	struct compose_project *p = import_alloc(im, sizeof(*p));
+	const char *slash;
 
-	for (p = c->projects; p != NULL; p = p->next) {
-		if (strlen(p->dir) == n && strncmp(p->dir, path, n) == 0)
-			return p;
-	}
-	p = import_alloc(im, sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->dir = import_keepn(im, path, n);
-	p->next = c->projects;
-	c->projects = p;
-	return p->dir != NULL ? p : NULL;
+	p->path = import_compose_path(im, "", im->parts->file);
+	if (p->path == NULL)
+		return NULL;
+	slash = strrchr(p->path, '/');
+	p->dir = import_keepn(im, p->path, slash != NULL ? (size_t)(slash - p->path) : 0);
+	if (p->dir == NULL)
+		return NULL;
+	*c->projects_end = p;
+	c->projects_end = &p->next;
+	return p;
 }
 
 static struct compose_service *
@@ -117,6 +123,21 @@ read_depends(struct import *im, struct compose_service *s, const struct doc_node
 	}
 }
 
+/* "data", or "data:ro"; containers of others are none of ours. */
+static void
+read_volumes_from(struct import *im, struct compose_service *s, const struct doc_node *n)
+{
+	char name[256];
+
+	for (uint32_t i = 0; n != NULL && n->kind == DOC_LIST && i < n->count; i++) {
+		const char *text = n->items[i]->text;
+
+		snprintf(name, sizeof(name), "%.*s", (int)FL_MIN(strcspn(text, ":"), (size_t)255), text);
+		if (strncmp(text, "container:", 10) != 0 && name[0] != '\0')
+			add_need(im, s, name, false, false, n->items[i]);
+	}
+}
+
 /* "db", or "db:database" by which the other is called database here. */
 static void
 read_links(struct import *im, struct compose_service *s, const struct doc_node *n)
@@ -195,13 +216,30 @@ has_volume(const struct doc_node *list)
 	return false;
 }
 
+/* "file", or a list of files, each perhaps a map with its path. */
 static void
-read_env_files(struct import *im, struct compose_service *s, const struct doc_node *n)
+read_paths(struct import *im, struct import_text **list, const char *dir, const struct doc_node *n)
 {
 	if (n != NULL && n->kind == DOC_SCALAR)
-		import_push(im, &s->env_files, n->text, "");
-	for (uint32_t i = 0; n != NULL && n->kind == DOC_LIST && i < n->count; i++)
-		import_push(im, &s->env_files, n->items[i]->kind == DOC_MAP ? import_word(n->items[i], "path") : n->items[i]->text, "");
+		import_push(im, list, import_compose_path(im, dir, n->text), "");
+	for (uint32_t i = 0; n != NULL && n->kind == DOC_LIST && i < n->count && im->failed == 0; i++) {
+		const char *path = n->items[i]->kind == DOC_MAP ? import_word(n->items[i], "path") : n->items[i]->text;
+
+		if (path[0] != '\0')
+			import_push(im, list, import_compose_path(im, dir, path), "");
+	}
+}
+
+/* "file", or {path: [file, ...], env_file: ...}: of several paths of one include the later ones override, which the reading of them does. */
+static void
+read_includes(struct import *im, struct compose_project *p, const struct doc_node *list)
+{
+	for (uint32_t i = 0; list != NULL && list->kind == DOC_LIST && i < list->count && im->failed == 0; i++) {
+		const struct doc_node *n = list->items[i];
+
+		read_paths(im, &p->includes, p->dir, n->kind == DOC_MAP ? doc_get(n, "path") : n);
+		read_paths(im, &p->env_files, p->dir, doc_get(n, "env_file"));
+	}
 }
 
 static void
@@ -217,14 +255,17 @@ read_service(struct import *im, struct compose_project *p, const struct doc_node
 		s->image = import_keep(im, import_word(n, "image"));
 	if (extends != NULL)
 		s->extends = import_keep(im, extends->kind == DOC_SCALAR ? extends->text : import_word(extends, "service"));
+	if (import_word(extends, "file")[0] != '\0')
+		s->extends_file = import_compose_path(im, p->dir, import_word(extends, "file"));
 	if (replicas == NULL)
 		replicas = doc_get(n, "scale");
 	if (replicas != NULL && !doc_is_int(replicas, &s->replicas))
 		s->replicas = -1;
 	if (strncmp(mode, "service:", 8) == 0)
 		add_need(im, s, mode + 8, false, false, doc_get(n, "network_mode"));
+	read_volumes_from(im, s, doc_get(n, "volumes_from"));
 	s->stateful = s->stateful || has_volume(doc_get(n, "volumes"));
-	read_env_files(im, s, doc_get(n, "env_file"));
+	read_paths(im, &s->env_files, p->dir, doc_get(n, "env_file"));
 	read_env(im, s, doc_get(n, "environment"));
 	read_depends(im, s, doc_get(n, "depends_on"));
 	read_links(im, s, doc_get(n, "links"));
@@ -236,9 +277,11 @@ static void
 read_file(struct import *im, const struct doc_node *root)
 {
 	struct import_compose *c = state(im);
-	struct compose_project *p = c != NULL ? find_project(im, c) : NULL;
+	struct compose_project *p = c != NULL ? new_project(im, c) : NULL;
 	const struct doc_node *services = doc_get(root, "services");
 
+	if (p != NULL)
+		read_includes(im, p, doc_get(root, "include"));
 	for (uint32_t i = 0; p != NULL && services != NULL && services->kind == DOC_MAP && i < services->count && im->failed == 0; i++)
 		read_service(im, p, services->pairs[i].key, services->pairs[i].value);
 }
@@ -257,8 +300,49 @@ import_dotenv_add(struct import *im)
 
 	if (v == NULL)
 		return;
-	v->path = im->parts->file;
+	v->path = import_compose_path(im, "", im->parts->file);
+	if (v->path == NULL)
+		return;
 	import_dotenv(im, im->file->text, im->file->n, &v->vars);
 	v->next = c->files;
 	c->files = v;
+}
+
+/* Each path that n is, or lists. */
+static void
+name_paths(const struct doc_node *n, import_named_fn *fn, void *arg)
+{
+	if (n != NULL && n->kind == DOC_SCALAR)
+		fn(arg, n->text);
+	for (uint32_t i = 0; n != NULL && n->kind == DOC_LIST && i < n->count; i++)
+		name_paths(n->items[i]->kind == DOC_MAP ? doc_get(n->items[i], "path") : n->items[i], fn, arg);
+}
+
+void
+import_named_files(const char *text, size_t n, import_named_fn *fn, void *arg)
+{
+	const struct doc_node *services, *includes;
+	struct doc_diag diag;
+	struct doc *doc;
+
+	doc_diag_init(&diag, NULL);
+	if (yaml_parse(text, n, &diag, &doc) == 0) {
+		services = doc_get(doc->root, "services");
+		includes = doc_get(doc->root, "include");
+		fn(arg, ".env");
+		for (uint32_t i = 0; includes != NULL && includes->kind == DOC_LIST && i < includes->count; i++) {
+			const struct doc_node *item = includes->items[i];
+
+			name_paths(item->kind == DOC_MAP ? doc_get(item, "path") : item, fn, arg);
+			name_paths(doc_get(item, "env_file"), fn, arg);
+		}
+		for (uint32_t i = 0; services != NULL && services->kind == DOC_MAP && i < services->count; i++) {
+			const struct doc_node *s = services->pairs[i].value;
+
+			name_paths(doc_get(s, "env_file"), fn, arg);
+			name_paths(IMPORT_PATH(s, "extends", "file"), fn, arg);
+		}
+		doc_free(doc);
+	}
+	doc_diag_fini(&diag);
 }

@@ -117,5 +117,7 @@ int import_hosts_opener(const struct import_sockets *all, const struct import_ad
 /* import_cluster.c: a connection between two ends was told; and in the end the instances, what was looked at, and the clusters. */
 void import_hosts_met(struct import *im, const struct host_end *from, const struct host_end *to, const struct import_addr *server);
 void import_hosts_tell(struct import *im);
+/* Do two members of a cluster talk to each other there? */
+bool import_hosts_gossip(const struct host_end *from, const struct host_end *to, const struct import_addr *server);
 
 #endif

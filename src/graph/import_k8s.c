@@ -14,49 +14,30 @@
 #include <string.h>
 
 #define MEMBERS_MAX 64
-
-static bool
-selects(const struct import_text *selector, const struct import_text *labels)
-{
-	for (const struct import_text *s = selector; s != NULL; s = s->next) {
-		const struct import_text *l = labels;
-
-		while (l != NULL && (strcmp(l->key, s->key) != 0 || strcmp(l->value, s->value) != 0))
-			l = l->next;
-		if (l == NULL)
-			return false;
-	}
-	return selector != NULL;
-}
-
-static bool
-same_ns(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
+#define SELECTED_MAX 256u       /* workloads of one service */
+#define RULE_PAIRS_MAX 65536u
 
 static void
 link_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 {
+	const struct k8s_pick *all = import_k8s_pick(k, s->ns, s->selector);
 	uint32_t n = 0;
 
-	for (struct k8s_workload *w = k->workloads; w != NULL; w = w->next)
-		n += same_ns(w->ns, s->ns) && selects(s->selector, w->labels);
+	for (const struct k8s_pick *p = all; p != NULL && n < SELECTED_MAX; p = p->next)
+		n += import_k8s_selects(s->selector, p->w->labels);
 	s->to = import_alloc(im, (n + 1) * sizeof(struct k8s_workload *));
-	if (s->to == NULL)
-		return;
-	for (struct k8s_workload *w = k->workloads; w != NULL; w = w->next) {
-		if (same_ns(w->ns, s->ns) && selects(s->selector, w->labels))
-			s->to[s->to_count++] = w;
+	for (const struct k8s_pick *p = all; p != NULL && s->to != NULL && s->to_count < n; p = p->next) {
+		if (import_k8s_selects(s->selector, p->w->labels))
+			s->to[s->to_count++] = p->w;
 	}
 }
 
-/* Labels are compared by name only among workloads of the namespace; estates of thousands of services have hundreds of namespaces. */
 static void
 link_all(struct import *im, struct import_k8s *k)
 {
 	char key[600];
 
+	import_k8s_index(im);
 	for (struct k8s_service *s = k->services; s != NULL && im->failed == 0; s = s->next) {
 		link_service(im, k, s);
 		snprintf(key, sizeof(key), "%.250s/%.253s", s->ns, s->name);
@@ -117,6 +98,12 @@ name_workloads(struct import_k8s *k)
 		}
 	}
 	for (struct k8s_workload *w = k->workloads; w != NULL; w = w->next) {
+		/* A patch of a workload is of the same name, and has no labels. */
+		for (const struct k8s_pick *p = w->node == NULL ? import_k8s_pick_named(k, w->ns, w->name,
+			strlen(w->name)) : NULL; p != NULL; p = p->next) {
+			if (w->node == NULL && w->labels == NULL && strcmp(p->w->kind, w->kind) == 0)
+				w->node = p->w->node;
+		}
 		if (w->node == NULL || is_prefix(w->name, w->node))
 			w->node = w->name;
 	}
@@ -150,6 +137,8 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 		s->node = to != NULL ? to->name : s->external;
 		s->node_ns = to != NULL ? to->ns : NULL;
 		s->node_kind = to != NULL ? to->node_kind : SIGHT_EXTERNAL;
+		if (to == NULL && import_k8s_foreign(im, s->external, &s->node, &s->node_ns))
+			s->node_kind = SIGHT_KIND_UNKNOWN;
 		return;
 	}
 	for (uint32_t i = 0; i < s->to_count; i++) {
@@ -167,7 +156,6 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 	} else if (nodes > 1) {
 		s->node_kind = SIGHT_GROUPING;
 	}
-	(void)im;
 }
 
 static void
@@ -209,7 +197,7 @@ tell_group(struct import *im, const struct k8s_service *s)
 }
 
 static void
-tell_service(struct import *im, struct import_k8s *k, const struct k8s_service *s)
+tell_service(struct import *im, const struct k8s_service *s)
 {
 	char why[600];
 
@@ -224,11 +212,16 @@ tell_service(struct import *im, struct import_k8s *k, const struct k8s_service *
 		tell_alias(im, s->cluster_ip, NULL, s->node, s->node_ns, why, s->at);
 		import_tally_name(im, s->cluster_ip, s->node);
 	}
-	for (const struct import_text *e = k->exposed; e != NULL; e = e->next) {
-		char key[600];
+}
 
-		snprintf(key, sizeof(key), "%.250s/%.253s", s->ns, s->name);
-		if (strcmp(e->key, key) == 0)
+/* Whatever leads in from outside. */
+static void
+tell_exposed(struct import *im, struct import_k8s *k)
+{
+	for (const struct import_text *e = k->exposed; e != NULL && im->failed == 0; e = e->next) {
+		const struct k8s_service *s = map_get(&k->by_host, e->key);
+
+		if (s != NULL)
 			import_fact(im, K8S_SOURCE, s->node, s->node_ns, "exposed", e->value, s->at);
 	}
 }
@@ -302,48 +295,67 @@ static void
 tell_rule(struct import *im, struct import_k8s *k, const struct k8s_rule *r)
 {
 	const char *from_ns = r->egress ? r->ns : r->from_ns, *to_ns = r->egress ? r->from_ns : r->ns;
+	const struct k8s_pick *from = r->account != NULL ? import_k8s_pick_account(k, from_ns, r->account) : import_k8s_pick(k, from_ns, r->from);
+	uint32_t pairs = 0;
 
-	for (struct k8s_workload *a = k->workloads; a != NULL; a = a->next) {
-		bool is_from = r->account != NULL ? a->account != NULL && strcmp(a->account, r->account) == 0 : selects(r->from, a->labels);
+	for (; from != NULL; from = from->next) {
+		const struct k8s_workload *a = from->w;
 
-		if (!is_from || !same_ns(a->ns, from_ns))
+		if (r->account == NULL && !import_k8s_selects(r->from, a->labels))
 			continue;
-		for (struct k8s_workload *b = k->workloads; b != NULL; b = b->next) {
+		for (const struct k8s_pick *p = import_k8s_pick(k, to_ns, r->to); p != NULL; p = p->next) {
 			struct sight s = import_sight(SIGHT_RULE, K8S_SOURCE);
 
-			if (a == b || !same_ns(b->ns, to_ns) || !selects(r->to, b->labels))
+			if (a == p->w || !import_k8s_selects(r->to, p->w->labels))
 				continue;
+			if (pairs++ == RULE_PAIRS_MAX) {
+				import_drop(im);
+				return;
+			}
 			s.from = a->node;
 			s.from_space = a->ns;
-			s.to = b->node;
-			s.to_space = b->ns;
+			s.to = p->w->node;
+			s.to_space = p->w->ns;
 			s.value = r->deny ? "deny" : "allow";
 			import_tell(im, &s, r->at);
 		}
 	}
 }
 
+/* By its own name, or its maker's with what makers put behind that: the longest that bears its labels. */
+static const struct k8s_workload *
+maker_of(const struct import_k8s *k, const struct k8s_pod *p)
+{
+	const struct k8s_pick *w = import_k8s_pick_named(k, p->ns, p->name, strlen(p->name));
+
+	if (w != NULL)
+		return w->w;
+	for (size_t n = strlen(p->name); n > 0; n--) {
+		if (p->name[n] != '-')
+			continue;
+		for (w = import_k8s_pick_named(k, p->ns, p->name, n); w != NULL; w = w->next) {
+			if (import_k8s_selects(w->w->labels, p->labels))
+				return w->w;
+		}
+	}
+	return NULL;
+}
+
 /* Pods know their addresses: they are instances of the workload whose labels they bear. */
 static void
 tell_pod(struct import *im, struct import_k8s *k, const struct k8s_pod *p)
 {
-	const struct k8s_workload *best = NULL;
+	const struct k8s_workload *w = p->ip != NULL ? maker_of(k, p) : NULL;
+	struct sight s = import_sight(SIGHT_INSTANCE, K8S_SOURCE);
 
-	for (struct k8s_workload *w = k->workloads; w != NULL && p->ip != NULL; w = w->next) {
-		if (same_ns(w->ns, p->ns) && (strcmp(w->name, p->name) == 0 || (is_prefix(w->name, p->name) && selects(w->labels, p->labels))) &&
-		    (best == NULL || strlen(w->name) > strlen(best->name)))
-			best = w;
-	}
-	if (best != NULL) {
-		struct sight s = import_sight(SIGHT_INSTANCE, K8S_SOURCE);
-
-		s.name = best->node;
-		s.space = best->ns;
-		s.kind = best->node_kind;
-		s.address = p->ip;
-		import_tell(im, &s, p->at);
-		import_tally_name(im, p->ip, best->node);
-	}
+	if (w == NULL)
+		return;
+	s.name = w->node;
+	s.space = w->ns;
+	s.kind = w->node_kind;
+	s.address = p->ip;
+	import_tell(im, &s, p->at);
+	import_tally_name(im, p->ip, w->node);
 }
 
 static void
@@ -358,6 +370,35 @@ tell_externals(struct import *im, struct import_k8s *k)
 		s.kind = h->inside ? SIGHT_SERVICE : SIGHT_EXTERNAL;
 		import_tell(im, &s, h->at);
 	}
+}
+
+/* A workload's name, a service's, or its own. */
+static void
+find_end(struct import_k8s *k, const char *name, const char *ns, const char **ret_node, const char **ret_ns, enum sight_kind *kind)
+{
+	const struct k8s_service *s = import_k8s_lookup(k, name, ns != NULL ? ns : "");
+	const struct k8s_pick *w = s == NULL ? import_k8s_pick_named(k, ns != NULL ? ns : "", name, strlen(name)) : NULL;
+
+	*ret_node = s != NULL ? s->node : w != NULL ? w->w->node : name;
+	*ret_ns = s != NULL ? s->node_ns : ns;
+	if (s != NULL || w != NULL)
+		*kind = s != NULL ? s->node_kind : w->w->node_kind;
+}
+
+static void
+tell_call(struct import *im, struct import_k8s *k, const struct k8s_call *c)
+{
+	struct sight s = import_sight(SIGHT_LINE, K8S_SOURCE);
+
+	s.from_kind = c->from_kind;
+	s.to_kind = c->to_ns == NULL && strchr(c->to, '.') != NULL ? SIGHT_EXTERNAL : SIGHT_KIND_UNKNOWN;
+	find_end(k, c->from, c->ns, &s.from, &s.from_space, &s.from_kind);
+	find_end(k, c->to, c->to_ns, &s.to, &s.to_space, &s.to_kind);
+	s.protocol = "http";
+	s.mode = SIGHT_ASYNC;
+	s.phase = SIGHT_RUNTIME;
+	if (s.from[0] != '\0' && s.to[0] != '\0')
+		import_tell(im, &s, c->at);
 }
 
 int
@@ -378,15 +419,18 @@ import_k8s_finish(struct import *im)
 		tell_workload(im, w);
 	tell_externals(im, k);
 	for (struct k8s_service *s = k->services; s != NULL && im->failed == 0; s = s->next)
-		tell_service(im, k, s);
+		tell_service(im, s);
+	tell_exposed(im, k);
 	for (struct k8s_workload *w = k->workloads; w != NULL && im->failed == 0; w = w->next)
 		import_k8s_refs(im, w);
 	for (const struct k8s_budget *b = k->budgets; b != NULL; b = b->next) {
-		for (struct k8s_workload *w = k->workloads; w != NULL && im->failed == 0; w = w->next) {
-			if (same_ns(w->ns, b->ns) && selects(b->selector, w->labels))
-				tell_budget(im, b, w);
+		for (const struct k8s_pick *p = import_k8s_pick(k, b->ns, b->selector); p != NULL && im->failed == 0; p = p->next) {
+			if (import_k8s_selects(b->selector, p->w->labels))
+				tell_budget(im, b, p->w);
 		}
 	}
+	for (const struct k8s_call *c = k->calls; c != NULL && im->failed == 0; c = c->next)
+		tell_call(im, k, c);
 	for (const struct k8s_rule *r = k->rules; r != NULL && im->failed == 0; r = r->next)
 		tell_rule(im, k, r);
 	for (const struct k8s_pod *p = k->pods; p != NULL && im->failed == 0; p = p->next)
@@ -403,5 +447,8 @@ import_k8s_fini(struct import *im)
 		return;
 	map_fini(&k->by_host);
 	map_fini(&k->by_config);
+	map_fini(&k->by_label);
+	map_fini(&k->by_route);
+	map_fini(&k->spaces);
 	map_fini(&k->told);
 }

@@ -123,23 +123,34 @@ tell_line(struct told *t, const char *to, const char *to_ns, enum sight_kind kin
 	import_tell(t->im, &s, t->at);
 }
 
-/* A host of Istio's: external, or a name for another. */
-static const struct k8s_host *
-find_host(struct import_k8s *k, const char *host)
+/* Does the last label of a host end names of the internet, or of a company's net? Countries have two letters. */
+static bool
+is_domain_end(const char *label)
 {
-	for (const struct k8s_host *h = k->hosts; h != NULL; h = h->next) {
-		if (strcmp(h->host, host) == 0)
-			return h;
+	static const char *const ends[] = { "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev",
+		"cloud", "tech", "online", "site", "store", "shop", "xyz", "live", "systems", "services", "software", "solutions", "digital",
+		"network", "agency", "bank", "example", "test", "local", "internal", "intranet", "lan", "corp", "home", "localdomain",
+		"private", "arpa", "invalid", "consul" };
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(ends); i++) {
+		if (strcmp(ends[i], label) == 0)
+			return true;
 	}
-	return NULL;
+	return strlen(label) == 2;
 }
 
-/* "cart.shop.svc" of a cluster whose manifests we were not given all. */
-static bool
-is_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
+/* "cart.shop.svc", or "cart.shop" where shop is a namespace or can be nothing else, of a cluster whose manifests we were not given all. */
+bool
+import_k8s_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
 {
 	const char *svc = strstr(host, ".svc"), *dot = strchr(host, '.');
 
+	if (dot != NULL && strchr(dot + 1, '.') == NULL && !import_host_is_address(host) &&
+	    (map_get(&im->parts->k8s->spaces, dot + 1) != NULL || !is_domain_end(dot + 1))) {
+		*ret_name = import_keepn(im, host, (size_t)(dot - host));
+		*ret_ns = import_keep(im, dot + 1);
+		return *ret_name != NULL && *ret_ns != NULL;
+	}
 	if (svc == NULL || dot == NULL || dot >= svc || (svc[4] != '\0' && svc[4] != '.'))
 		return false;
 	for (const char *next; (next = memchr(dot + 1, '.', (size_t)(svc - dot - 1))) != NULL; dot = next)
@@ -154,14 +165,17 @@ static void
 tell_unknown(struct told *t, const struct import_ref *r)
 {
 	bool domain = strchr(r->host, '.') != NULL, address = import_host_is_address(r->host);
-	bool meant = r->meant || (r->form == IMPORT_REF_URL && !domain);
+	bool meant = r->meant || (r->form == IMPORT_REF_URL && (!domain || !is_domain_end(strrchr(r->host, '.') + 1)));
 	const char *name, *ns;
 
-	if (is_foreign(t->im, r->host, &name, &ns)) {
-		tell_line(t, name, ns, SIGHT_KIND_UNKNOWN, r);
+	if (strchr(r->host, '*') != NULL || (!meant && strstr(r->host, ".svc") == NULL))
+		return;
+	if (import_k8s_foreign(t->im, r->host, &name, &ns)) {
+		if (!t->file || strstr(r->host, ".svc") != NULL)
+			tell_line(t, name, ns, SIGHT_KIND_UNKNOWN, r);
 		return;
 	}
-	if (t->file || !meant || strchr(r->host, '*') != NULL)
+	if (t->file || !meant)
 		return;
 	if (address || domain)
 		tell_line(t, import_keep(t->im, r->host), NULL, address ? SIGHT_KIND_UNKNOWN : SIGHT_EXTERNAL, r);
@@ -175,7 +189,7 @@ on_ref(void *arg, const struct import_ref *r)
 	struct told *t = arg;
 	struct import_k8s *k = t->im->parts->k8s;
 	struct k8s_service *s = import_k8s_lookup(k, r->host, t->w->ns);
-	const struct k8s_host *h = s == NULL ? find_host(k, r->host) : NULL;
+	const struct k8s_host *h = s == NULL ? map_get(&k->by_route, r->host) : NULL;
 
 	if (h != NULL && h->to != NULL)
 		s = import_k8s_lookup(k, h->to, h->ns);
@@ -292,6 +306,11 @@ file_refs(struct told *t, const struct k8s_container *c, const char *text)
 	char key[128], value[2048];
 	size_t len;
 
+	/* JSON says all by its keys. */
+	if (text[strspn(text, " \t\r\n")] == '{') {
+		value_refs(t, c, "", text, false);
+		return;
+	}
 	while (import_next_line(&p, end, &line, &len)) {
 		size_t n = 0, from;
 

@@ -4,6 +4,8 @@
  * the shape of its first lines. The name only tells what is alike: a .env from other settings, a compose file from ours.
  */
 #include "graph/import.h"
+#include "graph/import_log_json.h"
+#include "graph/import_wrap.h"
 #include <string.h>
 #include <strings.h>
 
@@ -138,6 +140,15 @@ static const struct json_sign json_signs[] = {
 
 static bool yaml_is_compose(const struct look *l);
 
+/* The first line, which is a whole record. */
+static bool
+json_is_log(const struct look *l, const char *p)
+{
+	const char *nl = memchr(p, '\n', (size_t)(l->end - p));
+
+	return import_log_json_is(p, (size_t)((nl != NULL ? nl : l->end) - p));
+}
+
 static enum import_format
 json_format(const struct look *l, const char *p)
 {
@@ -156,6 +167,8 @@ json_format(const struct look *l, const char *p)
 		if (all)
 			return json_signs[i].format;
 	}
+	if (json_is_log(l, p))
+		return IMPORT_LOG_JSON;
 	if (key(&k, "services"))
 		return yaml_is_compose(l) ? IMPORT_COMPOSE : IMPORT_DECLARED;
 	/* Nothing to read: an empty list of spans, of snapshots. */
@@ -182,6 +195,23 @@ line_begins(const struct look *l, const char *s, unsigned indent)
 	return false;
 }
 
+/* {key: ...} or {..., key: ...} */
+static bool
+has_flow(const struct look *l, const char *s)
+{
+	size_t n = strlen(s);
+
+	for (const char *p = l->p; (p = memmem(p, (size_t)(l->end - p), s, n)) != NULL; p++) {
+		const char *q = p;
+
+		while (q > l->p && q[-1] == ' ')
+			q--;
+		if (q > l->p && (q[-1] == '{' || q[-1] == ','))
+			return true;
+	}
+	return false;
+}
+
 /* Services of a compose file have an image or are built; ours need each other. */
 static bool
 yaml_is_compose(const struct look *l)
@@ -193,7 +223,7 @@ yaml_is_compose(const struct look *l)
 	unsigned score_theirs = 0, score_ours = 0;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(theirs); i++)
-		score_theirs += line_begins(l, theirs[i], 8) || (theirs[i][0] == '"' && has(l, theirs[i]));
+		score_theirs += line_begins(l, theirs[i], 8) || has_flow(l, theirs[i]) || (theirs[i][0] == '"' && has(l, theirs[i]));
 	for (size_t i = 0; i < FL_ARRAY_LEN(ours); i++)
 		score_ours += line_begins(l, ours[i], 8) || has(l, ours[i]);
 	if (line_begins(l, "networks:", 0) || line_begins(l, "volumes:", 0) || line_begins(l, "version:", 0) || line_begins(l, "configs:", 0))
@@ -324,6 +354,8 @@ line_format(const struct text_line *t, bool first)
 {
 	if (first && csv_header(t))
 		return IMPORT_CSV;
+	if (in(t, "{\"") && t->p[t->n - 1] == '}' && import_log_json_is(t->p, t->n))
+		return IMPORT_LOG_JSON;
 	if (in(t, "src=") && in(t, "dst="))
 		return IMPORT_CONNTRACK;
 	if (in(t, "local_address") && (in(t, "rem_address") || in(t, "remote_address")))
@@ -431,8 +463,8 @@ is_otlp(const unsigned char *p, size_t n)
 	return n > 0 && i == n;
 }
 
-enum import_format
-import_recognise(const char *name, const char *text, size_t n)
+static enum import_format
+plain_format(const char *name, const char *text, size_t n)
 {
 	const char *slash = name != NULL ? strrchr(name, '/') : NULL, *first;
 	struct look l = { .name = name, .base = slash != NULL ? slash + 1 : name, .p = text, .end = text + FL_MIN(n, LOOK_MAX) };
@@ -449,10 +481,27 @@ import_recognise(const char *name, const char *text, size_t n)
 		return IMPORT_OTLP_PROTO;
 	if (is_env_name(l.base) && is_env(&l))
 		return IMPORT_DOTENV;
-	if (*first == '{' || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ", first[1]) != NULL))
+	/* A template's "{{" begins neither JSON nor YAML: the rest of it tells what it is to become. */
+	if ((*first == '{' && !(l.end - first > 1 && first[1] == '{')) || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ",
+		first[1]) != NULL))
 		return json_format(&l, first);
 	f = yaml_format(&l);
 	if (f == IMPORT_UNKNOWN && memchr(text, '\0', FL_MIN(n, (size_t)4096)) == NULL)
 		f = text_format(&l);
+	return f;
+}
+
+enum import_format
+import_recognise(const char *name, const char *text, size_t n)
+{
+	enum import_format f;
+	struct buf b;
+
+	if (!import_is_wrapped(text, n))
+		return plain_format(name, text, n);
+	n = FL_MIN(n, LOOK_MAX);
+	buf_init(&b, 2 * LOOK_MAX);
+	f = import_unwrap(text, n, &b) == 0 ? plain_format(name, buf_data(&b), buf_len(&b)) : IMPORT_UNKNOWN;
+	buf_fini(&b);
 	return f;
 }

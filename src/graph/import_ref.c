@@ -2,6 +2,7 @@
 /* import_ref.c - see import_ref.h. A value is cut into words; each word is a reference by its own form or by what stands before it. */
 #include "graph/import_ref.h"
 #include "base/types.h"
+#include "proto/json.h"
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -67,8 +68,29 @@ ends_with(const char *s, const char *tail)
 	return n >= m && strcmp(s + n - m, tail) == 0;
 }
 
-int
-import_ref_key(const char *key)
+/* Where somebody is perhaps reached himself: APP_URL, SITE_HOST, BASE_URL, NEXTAUTH_URL; but ORDERS_BASE_URL is another's. */
+static bool
+is_own(const struct key_words *k)
+{
+	static const char *const places[] = { "url", "uri", "host", "hostname", "address", "domain", NULL };
+	static const char *const owners[] = { "root", "site", "own", "nextauth", "letsencrypt", "canonical", "callback", "instance", "frontend", "kc",
+	    "keycloak", NULL };
+	static const char *const first[] = { "app", "base", "web", "site", NULL };
+	const char *last = k->w[k->count - 1], *owner = k->count > 1 ? k->w[k->count - 2] : "";
+
+	if (!is_one_of(last, places))
+		return false;
+	if (strcmp(owner, "keycloak") == 0)
+		return strcmp(last, "hostname") == 0;
+	return is_one_of(owner, owners) || (k->count == 2 && is_one_of(owner, first)) || (k->count == 3 && strcmp(owner, "base") == 0 &&
+	    is_one_of(k->w[0], first));
+}
+
+/* What a key says of its value: it is no host that is called, nothing, it is a host, it is a host and perhaps the service's own. */
+enum key_says { KEY_NEVER = -1, KEY_NOTHING, KEY_HOST, KEY_OWN };
+
+static enum key_says
+key_says(const char *key)
 {
 	static const char *const never[] = { "origin", "origins", "cors", "allowed", "allow", "advertised", "advertise", "trusted", "redirect",
 	    "docs",
@@ -76,36 +98,56 @@ import_ref_key(const char *key)
 		"listen", "listener", "listeners", "bind", "homepage", "help", "support", "terms", "privacy", "license", "schema", "xmlns", "image",
 		"external", "public", "advertisedhost", "self", "user", "username", "password", "passwd", "namespaces", "logo", "issuers", "san",
 		"sans",
-		"nodename", "zone", "domain", "domains", "version", NULL };
+		"nodename", NULL };
+	static const char *const bare[] = { "zone", "domain", "domains", "version", NULL };     /* a URL behind it is one all the same */
 	static const char *const host[] = { "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "url", "urls",
 	    "uri", "uris",
 		"endpoint", "endpoints", "server", "servers", "service", "svc", "broker", "brokers", "bootstrap", "upstream", "upstreams", "target",
 		"targets", "peer", "peers", "dsn", "backend", "backends", "connect", "connection", "connectionstring", "seeds", "gateway", "api",
 		"proxy",
-		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", NULL };
+		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", "webhook",
+			"webhooks", NULL };
 	static const char *const tails[] = { "host", "hosts", "addr", "url", "uri", "dsn", "endpoint", "server", "address", "hostname", NULL };
 	struct key_words k;
 	const char *last;
 
 	key_split(key, &k);
 	if (k.count == 0)
-		return 0;
+		return KEY_NOTHING;
 	for (unsigned i = 0; i < k.count; i++) {
 		if (is_one_of(k.w[i], never) || (strcmp(k.w[i], "no") == 0 && i + 1 < k.count && strcmp(k.w[i + 1], "proxy") == 0))
-			return -1;
+			return KEY_NEVER;
+	}
+	for (unsigned i = 0; i < k.count; i++) {
+		if (is_one_of(k.w[i], bare))
+			return KEY_NOTHING;
 	}
 	last = k.w[k.count - 1];
+	if (strcmp(key, "HOSTNAME") == 0)
+		return KEY_NOTHING;     /* a container's own, always */
+	if (is_own(&k))
+		return KEY_OWN;
 	if (is_one_of(last, host))
-		return 1;
+		return KEY_HOST;
+	if (strcmp(last, "base") == 0 && k.count > 1 && (strcmp(k.w[k.count - 2], "api") == 0 || strcmp(k.w[k.count - 2], "url") == 0))
+		return KEY_HOST;
 	if (strcmp(last, "name") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "host") == 0)
-		return 1;
+		return KEY_HOST;
 	if (strcmp(last, "string") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "connection") == 0)
-		return 1;
+		return KEY_HOST;
 	for (const char *const *t = tails; *t != NULL; t++) {
 		if (ends_with(last, *t))
-			return 1;
+			return KEY_HOST;
 	}
-	return 0;
+	return KEY_NOTHING;
+}
+
+int
+import_ref_key(const char *key)
+{
+	enum key_says says = key_says(key);
+
+	return says == KEY_OWN ? KEY_HOST : (int)says;
 }
 
 bool
@@ -221,21 +263,37 @@ static void
 emit(const struct scan *sc, const char *host, size_t n, enum import_ref_form form, const char *scheme, unsigned port, int says)
 {
 	char copy[IMPORT_HOST_MAX];
-	struct import_ref r = { .host = copy, .scheme = scheme, .form = form, .port = port, .meant = says > 0 };
+	struct import_ref r = { .host = copy, .scheme = scheme, .form = form, .port = port, .meant = says == KEY_HOST };
 
 	if (host_copy(host, n, copy) && !import_host_is_self(copy))
 		sc->fn(sc->arg, &r);
+}
+
+/* "db:1521:ORCL" of Oracle's: up to the port. */
+static size_t
+sid_cut(const char *s, size_t n)
+{
+	const char *first = memchr(s, ':', n), *last = first != NULL ? memrchr(s, ':', n) : NULL;
+
+	if (first == last || s[0] == '[' || port_of(first + 1, (size_t)(last - first) - 1) == 0 || port_of(last + 1, n - (size_t)(last - s) - 1) != 0)
+		return n;
+	return (size_t)(last - s);
 }
 
 /* host, host:port, [v6]:port, user:pass@host:port, host:port/path. */
 static void
 authority(const struct scan *sc, const char *s, size_t n, const char *scheme, int says)
 {
-	size_t cut = strcspn(s, "/?#\\"), colon;
-	const char *at;
+	size_t cut, colon;
+	const char *at = memmem(s, n, "@//", 3);
 	enum import_ref_form form = scheme[0] != '\0' ? IMPORT_REF_URL : IMPORT_REF_BARE;
 	unsigned port = 0;
 
+	if (at != NULL) {
+		n -= (size_t)(at + 3 - s);      /* jdbc:oracle:thin:@//db:1521/x */
+		s = at + 3;
+	}
+	cut = strcspn(s, "/?#\\");
 	if (cut < n && scheme[0] == '\0' && cut > 0 && memchr(s, ':', cut) == NULL)
 		return;                 /* a path, or an image */
 	n = FL_MIN(n, cut);
@@ -246,6 +304,8 @@ authority(const struct scan *sc, const char *s, size_t n, const char *scheme, in
 		n -= (size_t)(at + 1 - s);
 		s = at + 1;
 	}
+	colon = sid_cut(s, n);
+	n = colon;
 	if (n > 2 && s[0] == '[') {
 		const char *close = memchr(s, ']', n);
 
@@ -273,7 +333,7 @@ static bool
 before_host(const char *word, size_t n)
 {
 	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts",
-	    "-u", "--url",
+		"--url",
 		"--server", "-H", "--hostname", "getent", "wait-for", "wait-for-it", "wait-for-it.sh", "./wait-for-it.sh", "-wait", "--wait",
 		"--bootstrap-server",
 		"--broker-list", "--endpoint", "--endpoints", "--addr", "--address", NULL };
@@ -290,8 +350,9 @@ before_host(const char *word, size_t n)
 static bool
 url(const struct scan *sc, const char *word, size_t n, int says)
 {
+	static const char *const resolvers[] = { "dns", "xds", "passthrough", "kubernetes", "discovery", NULL };
 	char scheme[24];
-	const char *p = memmem(word, n, "://", 3), *from = p;
+	const char *p = memmem(word, n, "://", 3), *from = p, *known;
 	size_t len = 0;
 
 	if (p == NULL)
@@ -301,8 +362,15 @@ url(const struct scan *sc, const char *word, size_t n, int says)
 	for (; from + len < p && len < sizeof(scheme) - 1; len++)
 		scheme[len] = lower(from[len]);
 	scheme[len] = '\0';
-	if (len > 0 && !scheme_is_local(scheme) && p + 3 < word + n)
-		authority(sc, p + 3, n - (size_t)(p + 3 - word), scheme, says);
+	p += 3;
+	/* gRPC's dns:///cart:80. */
+	if (p < word + n && *p == '/' && is_one_of(scheme, resolvers))
+		p++;
+	known = import_protocol(scheme, 0);
+	if (known != NULL && strcmp(known, "http") != 0)
+		says = FL_MAX(says, 1);
+	if (len > 0 && !scheme_is_local(scheme) && p < word + n)
+		authority(sc, p, n - (size_t)(p - word), scheme, says);
 	return true;
 }
 
@@ -333,7 +401,7 @@ word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size
 
 		memcpy(key, w, klen);
 		key[klen] = '\0';
-		says = import_ref_key(key);
+		says = strcasecmp(key, "source") == 0 && prev_n == 4 && strncasecmp(prev, "data", 4) == 0 ? 1 : (int)key_says(key);
 		inner.key_says = says == 0 && sc->key_says > 0 && slashes != NULL ? 1 : says;
 		if (says >= 0)
 			word_refs(&inner, eq + 1, n - (size_t)(eq + 1 - w), "", 0, next);
@@ -366,20 +434,36 @@ word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size
 		authority(sc, w, n, "", says);
 	else if (sc->script ? before_host(prev, prev_n) : says > 0)
 		authority(sc, w, n, "", sc->script ? 1 : says);
+	else if (sc->script && n > 2 && w[0] == '-' && w[1] == 'h')
+		authority(sc, w + 2, n - 2, "", 0);     /* mysql -hdb: one if there is such a host */
 	else if (memmem(w, n, ".svc", 4) != NULL)
 		authority(sc, w, n, "", says);
 }
 
-void
-import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, void *arg)
+/* Passwords hold whatever they like: a URL goes on up to its @, if that comes before anything that ends a word for sure. */
+static size_t
+whole_url(const char *p, size_t n, const char *end)
+{
+	const char *slashes = memmem(p, n, "://", 3), *q = p + n, *at;
+
+	if (slashes == NULL || q >= end || strchr("()<>|`{}&!", *q) == NULL || memchr(slashes, '@', n - (size_t)(slashes - p)) != NULL ||
+	    memchr(slashes + 3, '/', n - (size_t)(slashes + 3 - p)) != NULL)
+		return n;
+	q += strcspn(q, " \t\r\n,;\"'/");
+	q = FL_MIN(q, end);
+	at = memrchr(p + n, '@', (size_t)(q - p) - n);
+	return at != NULL && memchr(slashes + 3, ':', (size_t)(at - slashes - 3)) != NULL ? (size_t)(at - p) + 1 +
+	    FL_MIN(strcspn(at + 1, " \t\r\n,;\"'()<>|`{}&!"), (size_t)(end - at - 1)) : n;
+}
+
+static void
+text_refs(const struct scan *base, const char *value)
 {
 	static const char separators[] = " \t\r\n,;\"'()<>|`{}&!";
-	struct scan sc = { .key = key, .key_says = import_ref_key(key), .script = script, .fn = fn, .arg = arg };
+	struct scan sc = *base;
 	const char *p = value, *end = value + strnlen(value, VALUE_MAX), *prev = "";
 	size_t prev_n = 0;
 
-	if (sc.key_says < 0)
-		return;
 	while (p < end) {
 		size_t n;
 		const char *next;
@@ -388,12 +472,57 @@ import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, 
 		n = FL_MIN(strcspn(p, separators), (size_t)(end > p ? end - p : 0));
 		if (n == 0)
 			return;
+		n = whole_url(p, n, end);
 		next = p + n + strspn(p + n, " \t\"'");
-		sc.probing = script && is_probe(p, n) ? PROBE_WORDS : sc.probing - (sc.probing > 0);
+		sc.probing = sc.script && is_probe(p, n) ? PROBE_WORDS : sc.probing - (sc.probing > 0);
 		if (n < 1024)
 			word_refs(&sc, p, n, prev, prev_n, next);
 		prev = p;
 		prev_n = n;
 		p += n;
 	}
+}
+
+/* Each text of a document by its own key; of a list by the list's. */
+static void
+json_refs(const struct scan *base, const struct doc_node *n, const char *key)
+{
+	struct scan sc = *base;
+
+	if (n->kind == DOC_MAP) {
+		for (uint32_t i = 0; i < n->count; i++)
+			json_refs(base, n->pairs[i].value, n->pairs[i].key->text);
+	} else if (n->kind == DOC_LIST) {
+		for (uint32_t i = 0; i < n->count; i++)
+			json_refs(base, n->items[i], key);
+	} else if (n->kind == DOC_SCALAR) {
+		sc.key = key;
+		sc.key_says = (int)key_says(key);
+		if (sc.key_says >= 0)
+			text_refs(&sc, n->text);
+	}
+}
+
+/* A setting that is JSON says by its keys what is a host. false: it is none. */
+static bool
+json_setting(const struct scan *sc, const char *value)
+{
+	const char *p = value + strspn(value, " \t\r\n");
+	char error[JSON_ERROR_MAX];
+	struct doc *doc;
+
+	if ((*p != '{' && *p != '[') || json_parse(p, strnlen(p, VALUE_MAX), error, &doc) != 0)
+		return false;
+	json_refs(sc, doc->root, sc->key);
+	doc_free(doc);
+	return true;
+}
+
+void
+import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, void *arg)
+{
+	const struct scan sc = { .key = key, .key_says = (int)key_says(key), .script = script, .fn = fn, .arg = arg };
+
+	if (sc.key_says >= 0 && (script || !json_setting(&sc, value)))
+		text_refs(&sc, value);
 }

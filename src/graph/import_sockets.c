@@ -182,6 +182,9 @@ tell_connection(struct import *im, struct import_host *h, const struct import_ad
 	s.first = when;
 	s.count = count;
 	s.errors = failed ? count : 0;
+	/* A cluster lives on when one of its members does not. */
+	if (import_hosts_gossip(&from, &to, server))
+		s.strength = SIGHT_SOFT;
 	import_tally_add(im, &s, at);
 	import_hosts_met(im, &from, &to, server);
 }

@@ -19,7 +19,15 @@
 
 #include "graph/needs.h"
 
-#define PLAN_LISTS 65
+#define PLAN_DIGIT_BITS 6
+#define PLAN_DIGITS (1u << PLAN_DIGIT_BITS)
+#define PLAN_LEVELS ((64 + PLAN_DIGIT_BITS - 1) / PLAN_DIGIT_BITS)
+#define PLAN_LISTS (PLAN_LEVELS * PLAN_DIGITS)
+
+struct plan_list {
+	fl_ns due;                      /* of the earliest */
+	uint32_t last;
+};
 
 struct plan {
 	const struct needs *n;          /* hard ones count, soft ones do not */
@@ -34,12 +42,16 @@ struct plan {
 	fl_ns makespan;                 /* when the last of the targets is up */
 	uint32_t last;                  /* that one; NEEDS_NONE: there is none */
 	uint32_t stuck;                 /* targets that do not come up */
-	uint32_t *wait, *left;          /* work: needs of a node, members of a group still to come */
+	uint32_t *needs;                /* by node: how much it waits for */
+	uint32_t *left;                 /* by group: members that it still waits for; of soft ones: 0 */
+	uint32_t *wait, *row;           /* work: needs of a node still to come; see finish() and choose() */
 	/* The queue, see plan.c. */
 	fl_ns due;
-	uint64_t held;                  /* which of lists 1 .. 64 hold something */
-	uint32_t *next;
-	struct { uint32_t first, last; } lists[PLAN_LISTS];
+	uint32_t due_count;             /* order[count .. due_count) are up at that time */
+	uint32_t levels;                /* levels that hold something */
+	uint64_t held[PLAN_LEVELS];     /* and which of their lists do */
+	struct plan_list lists[PLAN_LISTS];
+	uint32_t *next;                 /* by node; then, by list, the first */
 };
 
 struct plan_question {

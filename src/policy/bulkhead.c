@@ -415,6 +415,25 @@ fl_bulkhead_leave(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now)
 	return 0;
 }
 
+fl_ns
+fl_bulkhead_patience(const struct fl_bulkhead *b)
+{
+	return b->o.interval;
+}
+
+int
+fl_bulkhead_expire(struct fl_bulkhead *b, struct fl_waiter *w, fl_ns now, struct fl_refusal *why)
+{
+	int r = fl_bulkhead_leave(b, w, now);
+	if (r != 0)
+		return r;
+	atomic_fetch_sub_explicit(&b->left, 1, memory_order_relaxed);
+	count(&b->refused_delay);
+	common_refuse(why, FL_WHO_BULKHEAD, FL_REASON_BULKHEAD_TIMEOUT, b->name, b->o.target, (double)(now - w->since) / 1e6, (double)inflight(b),
+	    atomic_load(&b->max), 0, 0);
+	return -EAGAIN;
+}
+
 COMMON_HOT void
 fl_bulkhead_release(struct fl_bulkhead *b, fl_ns now)
 {

@@ -480,26 +480,41 @@ left_queue(struct fl_call *c, enum fl_limit limit, fl_ns now)
 	refused(c);
 }
 
+/* In the queue. returns whether it stays there. */
+static bool
+wait_in_queue(struct fl_call *c, fl_ns now, struct fl_todo *todo)
+{
+	const struct fl_plan *p = c->plan;
+	enum fl_limit limit;
+	fl_ns at = fl_deadline_next(&p->timeouts, c->deadline, FL_PHASE_QUEUE, c->queued_at, c->queued_at, c->queued_at, &limit);
+	fl_ns patience = c->queued_at + fl_bulkhead_patience(p->bulkhead);
+	*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = FL_MIN(at, patience) };
+	if (now < todo->until)
+		return true;
+	todo->until = FL_NEVER;                 /* -EALREADY below: the answer is on its way */
+	if (now >= at && fl_bulkhead_leave(p->bulkhead, &c->waiter, now) == 0) {
+		left_queue(c, limit, now);
+		return false;
+	}
+	if (now >= at || fl_bulkhead_expire(p->bulkhead, &c->waiter, now, &c->refusal) != -EAGAIN)
+		return true;
+	c->waiting = false;
+	if (p->shedder != NULL)
+		fl_shedder_sojourn(p->shedder, c->info.cell, now - c->queued_at, now);
+	refused(c);
+	return false;
+}
+
 /* One step. returns false when the state changed and the next step is to be made. */
 static bool
 step(struct fl_call *c, fl_ns now, struct fl_todo *todo)
 {
-	enum fl_limit limit;
-	fl_ns at;
 	switch (c->state) {
 	case NEW:
 		admit(c, now);
 		return false;
 	case QUEUED:
-		at = fl_deadline_next(&c->plan->timeouts, c->deadline, FL_PHASE_QUEUE, c->queued_at, c->queued_at, c->queued_at, &limit);
-		*todo = (struct fl_todo){ .what = FL_DO_WAIT, .until = at };
-		if (now < at)
-			return true;
-		todo->until = FL_NEVER;
-		if (fl_bulkhead_leave(c->plan->bulkhead, &c->waiter, now) != 0)
-			return true;            /* -EALREADY: the answer is on its way */
-		left_queue(c, limit, now);
-		return false;
+		return wait_in_queue(c, now, todo);
 	case READY:
 	case BACKOFF:
 		if (now >= c->deadline.at) {

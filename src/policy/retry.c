@@ -29,6 +29,8 @@ backoff(const struct fl_retry_opts *o, const struct fl_retry_ask *a)
 	double u = rng_unit(rng_draw(rng_key(o->seed, a->key), a->attempts, 0x6261636b));
 	unsigned n = a->attempts > 0 ? a->attempts - 1 : 0;
 	fl_ns top = o->base;
+	if (o->backoff != NULL)
+		return FL_MIN(FL_MAX(o->backoff(o->backoff_ud, n + 1, u), 0), COMMON_TIME_MAX);
 	if (a->other_instance && n == 0)
 		return 0;
 	if (o->decorrelated) {

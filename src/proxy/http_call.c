@@ -574,16 +574,23 @@ http_call_abandon(struct worker *w, struct http_exchange *ex)
 	http_call_drive(w, ex);
 }
 
+void
+http_call_take_grant(struct worker *w, struct http_exchange *ex)
+{
+	if (atomic_exchange(&ex->grant_state, 0) == 0)
+		return;
+	fl_call_granted(&ex->call, ex->grant_res, &ex->grant_why, http_now(w));
+	http_call_drive(w, ex);
+}
+
 static void
 granted_message(void *owner, const struct message *m)
 {
 	struct worker *w = owner;
 	struct http_conn *c = pool_get(&w->http->conns, m->words[0]);
-	if (c == NULL || c->ex == NULL || atomic_exchange(&c->ex->grant_state, 0) == 0)
+	if (c == NULL || c->ex == NULL || atomic_load(&c->ex->grant_state) == 0)
 		return;
-	struct http_exchange *ex = c->ex;
-	fl_call_granted(&ex->call, ex->grant_res, &ex->grant_why, http_now(w));
-	http_call_drive(w, ex);
+	http_call_take_grant(w, c->ex);
 	if (c->state == AT_EXCHANGE)
 		http_side_arm(w, c, 0);
 }

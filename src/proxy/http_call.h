@@ -22,6 +22,8 @@ void http_call_tunnel(struct worker *w, struct http_exchange *ex);
 void http_call_faults(struct worker *w, struct http_exchange *ex);
 /* Look at its time limits. */
 void http_call_timer(struct worker *w, struct http_conn *c, fl_ns now);
+/* The answer of the bulkhead, if there is one that was not heard yet. */
+void http_call_take_grant(struct worker *w, struct http_exchange *ex);
 /* Answers of bulkheads that a full mailbox did not take. */
 void http_call_find_grants(struct worker *w);
 

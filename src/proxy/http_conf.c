@@ -21,7 +21,7 @@ http_conf_new(unsigned routes)
 		return NULL;
 	}
 	c->limits = (struct http_limits){ .head_bytes_max = 65536, .fields_max = 100, .head_timeout = 10 * FL_SEC,
-		.idle_timeout = 60 * FL_SEC, .body_timeout = 30 * FL_SEC };
+		.idle_timeout = 60 * FL_SEC, .body_timeout = 30 * FL_SEC, .half_closed = FL_SEC };
 	c->trace = true;
 	c->record_share = 65536;
 	return c;

@@ -86,6 +86,7 @@ struct http_limits {
 	fl_ns head_timeout;             /* first byte of a request to the end of its head; default 10 s */
 	fl_ns idle_timeout;             /* between requests; default 60 s */
 	fl_ns body_timeout;             /* between two bytes of a request's body; default 30 s */
+	fl_ns half_closed;              /* a client that says no more gets an answer that begins within this; 0: whenever; default 1 s */
 };
 
 struct trace_conf;                      /* proxy/trace_conf.h */

@@ -278,6 +278,7 @@ conn_ended(struct worker *w, struct http_conn *c, int res)
 {
 	struct http_exchange *ex = c->ex;
 	c->eof = true;
+	c->since = http_now(w);
 	if (res < 0) {
 		if (ex != NULL)
 			http_side_count(&ex->cell->client_gone, 1);
@@ -463,7 +464,12 @@ conn_timer(struct worker *w, struct wtimer *timer, fl_ns now)
 				http_side_close(w, c, LINE_CLOSE_FINISHED, !http_out_idle(&c->out));
 			break;
 		case AT_EXCHANGE:
-			http_call_timer(w, c, now);
+			if (http_side_gone_due(c->ex) <= now) {
+				http_side_count(&c->ex->cell->client_gone, 1);
+				http_side_close(w, c, LINE_CLOSE_FINISHED, true);
+			} else {
+				http_call_timer(w, c, now);
+			}
 			break;
 		default:                                /* not by a reset: what was sent may not have arrived */
 			http_side_close(w, c, LINE_CLOSE_FINISHED, http_out_busy(&c->out));
@@ -573,8 +579,11 @@ http_conn_abandon(struct worker *w, struct http_conn *c)
 {
 	c->state = AT_CLOSING;
 	c->reason = LINE_CLOSE_LINE_STOPPED;
-	for (int n = 0; n < 64 && c->ex != NULL; n++)
+	for (int n = 0; n < 64 && c->ex != NULL; n++) {
 		settle_one(w, c);
+		if (c->ex != NULL)
+			http_call_take_grant(w, c->ex); /* no turn follows that would bring the message */
+	}
 	c->state = AT_GONE;
 	conn_free(w, c);
 }

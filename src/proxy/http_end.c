@@ -66,7 +66,6 @@ static void
 count_end(struct http_exchange *ex, fl_ns now)
 {
 	struct http_cell *k = ex->cell;
-	http_side_count(&k->active, (uint64_t)-1);
 	http_side_count(&k->status[ex->status / 100 < 6 ? ex->status / 100 : 0], 1);
 	http_side_count(&k->ends[ex->call.end], 1);
 	if (ex->call.end == FL_END_REFUSED)
@@ -80,6 +79,8 @@ count_end(struct http_exchange *ex, fl_ns now)
 	http_side_count(&k->request_bytes, ex->request_bytes);
 	http_side_count(&k->response_bytes, ex->response_bytes);
 	http_stats_time(&k->times[HTTP_PHASE_TOTAL], now - ex->start);
+	/* Last: who sees that nothing is under way any more sees what became of it. */
+	atomic_store_explicit(&k->active, atomic_load_explicit(&k->active, memory_order_relaxed) - 1, memory_order_release);
 }
 
 void

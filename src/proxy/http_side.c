@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define HELD_EARLY 4096                 /* bytes of a request that came before the answer to the one before it; the rest stays in the kernel */
+
 void
 http_side_later(struct worker *w, struct http_conn *c)
 {
@@ -63,6 +65,14 @@ http_side_body_due(const struct http_exchange *ex)
 	return ex->body_done || limit == 0 || !c->reading ? FL_NEVER : c->since + limit;
 }
 
+fl_ns
+http_side_gone_due(const struct http_exchange *ex)
+{
+	const struct http_conn *c = ex->conn;
+	fl_ns limit = ex->line->conf->limits.half_closed;
+	return !c->eof || !ex->body_done || ex->answering || limit == 0 ? FL_NEVER : c->since + limit;
+}
+
 static fl_ns
 exchange_due(const struct http_exchange *ex)
 {
@@ -78,7 +88,7 @@ exchange_due(const struct http_exchange *ex)
 			due = FL_MIN(due, http_try_due(ex->tries[i], &limit));
 	if (ex->fallback != NULL)
 		due = FL_MIN(due, http_try_due(ex->fallback, &limit));
-	return FL_MIN(due, http_side_body_due(ex));
+	return FL_MIN(due, FL_MIN(http_side_body_due(ex), http_side_gone_due(ex)));
 }
 
 /* Until the client has read its answer it has the time that a client may be idle; then it may say a little more. */
@@ -124,20 +134,24 @@ http_side_flow(struct worker *w, struct http_conn *c)
 {
 	const struct http_exchange *ex = c->ex;
 	bool want = true;
+	uint32_t bytes = HTTP_RECV_BYTES;
 	if (c->state >= AT_CLOSING)
 		return;
 	if (c->state == AT_READING) {
 		want = http_out_idle(&c->out) && c->held_n < HTTP_SIDE_HELD_MAX;
 	} else if (c->state == AT_EXCHANGE) {
 		bool relays = ex->winner != NULL && ex->winner->tunnel;
-		want = (relays || !ex->body_done) && c->held_n == 0;
+		/* While it waits for its answer a little is read all the same: it may leave. */
+		bool early = !relays && ex->body_done;
+		bytes = early ? HELD_EARLY : HTTP_RECV_BYTES;
+		want = early ? c->held_n < HELD_EARLY : c->held_n == 0;
 	}
 	want = want && !c->eof;
 	if (want && !c->reading && c->state == AT_EXCHANGE)
 		c->since = http_now(w);                 /* time while we did not want to hear it does not count */
 	c->reading = want;
 	if (want)
-		io_recv_start(w->io, c->sock, HTTP_RECV_BYTES);
+		io_recv_start(w->io, c->sock, bytes);
 	else
 		io_recv_stop(w->io, c->sock);
 }

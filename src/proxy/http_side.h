@@ -56,6 +56,8 @@ bool http_side_idle(const struct http_conn *c);
 fl_ns http_side_due(const struct http_conn *c);
 void http_side_arm(struct worker *w, struct http_conn *c, fl_ns least);
 /* Does a limit of the client's body apply, and when does it end? */
+/* When a client that has closed its side, and whose answer has not begun, counts as gone. FL_NEVER: it has not, or may wait. */
+fl_ns http_side_gone_due(const struct http_exchange *ex);
 fl_ns http_side_body_due(const struct http_exchange *ex);
 /* Receive while there is use for it. */
 void http_side_flow(struct worker *w, struct http_conn *c);

@@ -129,8 +129,8 @@ http_stats_sum(const struct http_stats *s, struct http_sum *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned w = 0; w < s->workers; w++) {
 		const struct http_cell *c = &s->cells[w];
+		ret->active += atomic_load_explicit(&c->active, memory_order_acquire);        /* first: at 0, all below is told */
 		SUM(requests);
-		SUM(active);
 		SUM(attempts);
 		SUM(retries);
 		SUM(hedges);

@@ -153,6 +153,17 @@ put_step(struct jsonw *w, const struct graph_planned *g, uint32_t v)
 }
 
 static int
+by_crew_start(const void *a, const void *b, void *arg)
+{
+	const fl_ns *start = arg;
+	const uint32_t *x = a, *y = b;
+
+	if (start[*x] != start[*y])
+		return start[*x] < start[*y] ? -1 : 1;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int
 put_waves(struct jsonw *w, struct graph_planned *g)
 {
 	uint32_t *nodes = arena_alloc(&g->m.scratch, (g->p.chosen_count + 1) * sizeof(*nodes));
@@ -175,6 +186,8 @@ put_waves(struct jsonw *w, struct graph_planned *g)
 		jsonw_end(w);
 	}
 	jsonw_end(w);
+	if (g->has_schedule)
+		qsort_r(nodes, at[waves], sizeof(*nodes), by_crew_start, g->s.start);
 	jsonw_key(w, "steps");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < at[waves]; i++)

@@ -72,6 +72,12 @@ graph_show_node(struct jsonw *w, const struct graph_map *m, uint32_t node)
 				jsonw_string(w, m->names[e->members[g->member_first + k]]);
 			jsonw_end(w);
 			jsonw_str(w, "strength", estate_strength_word(g->strength));
+			jsonw_str(w, "source", g->source);
+			graph_put_text(w, "where", g->where);
+			graph_put_when(w, "first", g->first);
+			graph_put_when(w, "last", g->last);
+			if (!past_declares(g->source))
+				jsonw_num(w, "count", (int64_t)g->count);
 			jsonw_end(w);
 		}
 		jsonw_end(w);
@@ -331,9 +337,11 @@ graph_show(struct graph_ask *a, struct graph_reply *r)
 
 /* ---- diff ---- */
 
+enum { NODES, LINES, GROUPS, THINGS };
+
 struct diffing {
-	struct buf told[2][3];          /* JSON: nodes and lines, by change */
-	bool begun[2][3];
+	struct buf told[THINGS][3];     /* JSON, by change */
+	bool begun[THINGS][3];
 };
 
 static void
@@ -381,20 +389,54 @@ put_line_difference(struct jsonw *w, const struct past_difference *d)
 	jsonw_end(w);
 }
 
+static void
+put_members(struct jsonw *w, uint32_t k, const char *const *members, uint32_t n)
+{
+	jsonw_num(w, "need", k);
+	jsonw_key(w, "of");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_string(w, members[i]);
+	jsonw_end(w);
+}
+
+static void
+put_group_difference(struct jsonw *w, const struct past_difference *d)
+{
+	jsonw_object(w);
+	put_name(w, "service", d->from, d->from_space);
+	if (d->k != 0)
+		put_members(w, d->k, d->members, d->member_count);
+	else
+		put_members(w, d->k_before, d->members_before, d->member_count_before);
+	if (d->change == PAST_CHANGED) {
+		jsonw_key(w, "before");
+		jsonw_object(w);
+		put_members(w, d->k_before, d->members_before, d->member_count_before);
+		jsonw_end(w);
+	}
+	jsonw_str(w, "source", d->sources);
+	graph_put_when(w, "first", d->first);
+	graph_put_when(w, "last", d->last);
+	jsonw_end(w);
+}
+
 static int
 put_difference(void *arg, const struct past_difference *d)
 {
 	struct diffing *t = arg;
-	bool line = d->to[0] != '\0';
-	struct buf *b = &t->told[line][d->change];
+	int thing = d->k != 0 || d->k_before != 0 ? GROUPS : d->to[0] != '\0' ? LINES : NODES;
+	struct buf *b = &t->told[thing][d->change];
 	struct jsonw w;
 
-	if (t->begun[line][d->change])
+	if (t->begun[thing][d->change])
 		buf_putc(b, ',');
-	t->begun[line][d->change] = true;
+	t->begun[thing][d->change] = true;
 	jsonw_init(&w, b);
-	if (line)
+	if (thing == LINES)
 		put_line_difference(&w, d);
+	else if (thing == GROUPS)
+		put_group_difference(&w, d);
 	else
 		jsonw_string(&w, d->from);
 	return b->overflowed ? -ENOMEM : 0;
@@ -430,15 +472,15 @@ diff_views(const struct graph_ask *a, struct graph_reply *r, struct past_view *v
 static void
 put_lists(struct jsonw *w, struct diffing *t)
 {
-	static const char *const words[] = { "added", "removed", "changed" };
+	static const char *const words[] = { "added", "removed", "changed" }, *const things[] = { "services", "lines", "groups" };
 
-	for (unsigned line = 0; line < 2; line++) {
-		jsonw_key(w, line == 0 ? "services" : "lines");
+	for (unsigned i = 0; i < THINGS; i++) {
+		jsonw_key(w, things[i]);
 		jsonw_object(w);
-		for (unsigned k = 0; k < 2 + line; k++) {
+		for (unsigned k = 0; k < (i == NODES ? 2 : 3); k++) {
 			jsonw_key(w, words[k]);
 			buf_putc(w->out, '[');
-			buf_append(w->out, buf_data(&t->told[line][k]), buf_len(&t->told[line][k]));
+			buf_append(w->out, buf_data(&t->told[i][k]), buf_len(&t->told[i][k]));
 			jsonw_raw(w, "]", 1);
 		}
 		jsonw_end(w);
@@ -454,7 +496,7 @@ graph_diff(struct graph_ask *a, struct graph_reply *r)
 
 	if (rc != 0)
 		return rc;
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 3 * THINGS; i++)
 		buf_init(&t.told[i / 3][i % 3], GRAPH_ANSWER_MAX);
 	rc = past_diff(a->past, &views[0], &views[1], put_difference, &t);
 	if (rc != 0)
@@ -470,7 +512,7 @@ graph_diff(struct graph_ask *a, struct graph_reply *r)
 	}
 	put_lists(&r->w, &t);
 	jsonw_end(&r->w);
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 3 * THINGS; i++)
 		buf_fini(&t.told[i / 3][i % 3]);
 	return rc;
 }
@@ -486,6 +528,10 @@ put_episode(void *arg, const struct past_episode *e)
 	jsonw_str(w, "source", e->source);
 	graph_put_text(w, "where", e->where);
 	graph_put_text(w, "protocol", e->protocol);
+	if (e->k != 0) {
+		jsonw_num(w, "need", e->k);
+		jsonw_num(w, "of", e->of);
+	}
 	graph_put_when(w, "first", e->first);
 	if (e->last == PAST_FOREVER)
 		jsonw_flag(w, "holds", true);

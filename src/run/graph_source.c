@@ -89,6 +89,66 @@ visible(const struct dirent *d)
 	return d->d_name[0] != '.' || strcmp(d->d_name, ".env") == 0;
 }
 
+/* What a folder or the user names: others that it names may lie beside and below it. */
+static int
+read_named(struct graph_source *s, const char *name, struct graph_reply *r)
+{
+	int rc = read_one(s, name, r);
+	struct graph_source_file *f;
+
+	if (rc != 0 || strcmp(name, "-") == 0)
+		return rc;
+	f = &s->files[s->count - 1];
+	f->real = realpath(name, NULL);
+	f->root = f->real != NULL ? strdup(f->real) : NULL;
+	if (f->root != NULL)
+		*strrchr(f->root, '/') = '\0';
+	return 0;
+}
+
+static bool
+is_read(const struct graph_source *s, const char *real)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		if (s->files[i].real != NULL && strcmp(s->files[i].real, real) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_below(const char *real, const char *root)
+{
+	size_t n = strlen(root);
+
+	return strncmp(real, root, n) == 0 && real[n] == '/';
+}
+
+int
+graph_source_beside(struct graph_source *s, unsigned i, const char *path, struct graph_reply *r)
+{
+	const char *name = s->files[i].name, *slash = strrchr(name, '/');
+	char whole[PATH_BYTES], *root = s->files[i].root, *real;
+	struct stat st;
+	int rc = 0;
+
+	if (root == NULL || path[0] == '/' || path[0] == '\0' ||
+	    snprintf(whole, sizeof(whole), "%.*s%s", slash != NULL ? (int)(slash - name) + 1 : 0, name, path) >= (int)sizeof(whole))
+		return 0;
+	real = realpath(whole, NULL);
+	if (real != NULL && is_below(real, root) && stat(real, &st) == 0 && S_ISREG(st.st_mode) && !is_read(s, real)) {
+		rc = read_one(s, whole, r);
+		if (rc == 0) {
+			s->files[s->count - 1].root = strdup(root);
+			s->files[s->count - 1].real = real;
+			s->files[s->count - 1].found = true;
+			real = NULL;
+		}
+	}
+	free(real);
+	return rc;
+}
+
 /* Files of a folder in order of their names, without those in folders below it. */
 static int
 read_folder(struct graph_source *s, const char *name, struct graph_reply *r)
@@ -103,8 +163,11 @@ read_folder(struct graph_source *s, const char *name, struct graph_reply *r)
 		struct stat st;
 
 		if (rc == 0 && snprintf(path, sizeof(path), "%s/%s", name, list[i]->d_name) < (int)sizeof(path) && stat(path, &st) == 0 &&
-		    S_ISREG(st.st_mode))
-			rc = read_one(s, path, r);
+		    S_ISREG(st.st_mode)) {
+			rc = read_named(s, path, r);
+			if (rc == 0)
+				s->files[s->count - 1].found = true;
+		}
 		free(list[i]);
 	}
 	free(list);
@@ -123,7 +186,7 @@ graph_source_read(struct graph_source *s, const char *const *words, unsigned cou
 		if (stat(words[i], &st) == 0 && S_ISDIR(st.st_mode))
 			rc = read_folder(s, words[i], r);
 		else
-			rc = read_one(s, words[i], r);
+			rc = read_named(s, words[i], r);
 	}
 	return rc;
 }
@@ -146,6 +209,8 @@ graph_source_fini(struct graph_source *s)
 {
 	for (unsigned i = 0; i < s->count; i++) {
 		free(s->files[i].name);
+		free(s->files[i].real);
+		free(s->files[i].root);
 		buf_fini(&s->files[i].bytes);
 	}
 	free(s->files);

@@ -23,6 +23,7 @@ static const struct http_field limit_fields[] = {
 	{ "head_timeout", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_limits, head_timeout), FL_MS, DAY, NULL },
 	{ "idle_timeout", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_limits, idle_timeout), FL_MS, DAY, NULL },
 	{ "body_timeout", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_limits, body_timeout), FL_MS, DAY, NULL },
+	{ "half_closed", HTTP_FIELD_NS, HTTP_FIELD_AT(struct http_limits, half_closed), 0, DAY, NULL },
 	HTTP_FIELD_END
 };
 static const struct http_field line_fields[] = {
@@ -68,7 +69,7 @@ init(struct http_doc *h, const char *name)
 {
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->limits = (struct http_limits){ .head_bytes_max = 65536, .fields_max = 100, .head_timeout = 10 * FL_SEC, .idle_timeout = 60 * FL_SEC,
-		.body_timeout = 30 * FL_SEC };
+		.body_timeout = 30 * FL_SEC, .half_closed = FL_SEC };
 	h->record_share = 65536;
 	h->log_share = 65536;
 	http_doc_policies_init(&h->policies, name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* past_blame.c - who saw a line, and when: every episode of every evidence. */
 #include "store/past_db.h"
+#include "store/past_groups.h"
 #include "store/past_pack.h"
 #include "store/past_read.h"
 #include "store/past_world.h"
@@ -81,13 +82,28 @@ by_first(const void *pa, const void *pb)
 	return a->first != b->first ? (a->first < b->first ? -1 : 1) : 0;
 }
 
+/* Who says what, without when. */
+static struct past_episode
+about(const struct blaming *b, const struct past_claim *c)
+{
+	struct past_episode e = { .source = past_text(&b->w, c->source), .where = past_text(&b->w, c->place), .protocol = "" };
+
+	if (c->what == SIGHT_LINE)
+		e.protocol = past_text(&b->w, c->key);
+	else if (past_is_membership(c)) {
+		e.k = (uint32_t)(c->b & 0xffff);
+		e.of = (uint32_t)(c->b >> 16 & 0xffff);
+	}
+	return e;
+}
+
 /* Pieces that no pause of `gap` parts are one episode. */
 static int
 tell_episodes(struct blaming *b, const struct past_claim *c)
 {
 	size_t n = buf_len(&b->stretches) / sizeof(struct stretch);
 	struct stretch *t = NULL;
-	struct past_episode e = { .source = past_text(&b->w, c->source), .where = past_text(&b->w, c->place), .protocol = past_text(&b->w, c->key) };
+	struct past_episode e = about(b, c);
 	int rc = 0;
 
 	if (n == 0)
@@ -118,12 +134,16 @@ tell_episodes(struct blaming *b, const struct past_claim *c)
 static int
 blame_claim(struct blaming *b, const struct past_claim *c)
 {
-	struct past_episode e = { .source = past_text(&b->w, c->source), .where = past_text(&b->w, c->place), .protocol = past_text(&b->w, c->key),
-		.first = c->first, .last = c->until, .count = c->count, .errors = c->errors, .known = c->first };
+	struct past_episode e = about(b, c);
 	int rc;
 
-	if (!past_has_episodes(c))
+	if (!past_has_episodes(c)) {
+		e.first = e.known = c->first;
+		e.last = c->until;
+		e.count = c->count;
+		e.errors = c->errors;
 		return b->take(b->arg, &e);
+	}
 	b->claim = c->id;
 	buf_clear(&b->stretches);
 	rc = take_sealed(b);
@@ -146,6 +166,15 @@ is_called(const struct past_world *w, int64_t node, const char *name)
 	return n > 0 && strncmp(name, space, n) == 0 && name[n] == '/' && strcmp(name + n + 1, past_text(w, root->name)) == 0;
 }
 
+/* Is the claim about that line, or the membership of its server in a group? */
+static bool
+is_between(const struct past_world *w, const struct past_claim *c, const char *from, const char *to)
+{
+	if (c->what == SIGHT_LINE)
+		return is_called(w, w->lines[c->a].a, from) && is_called(w, w->lines[c->a].b, to);
+	return past_is_membership(c) && is_called(w, c->a, from) && is_called(w, c->value, to);
+}
+
 int
 past_blame(struct past *p, const char *from, const char *to, past_episode_fn *take, void *arg)
 {
@@ -157,7 +186,7 @@ past_blame(struct past *p, const char *from, const char *to, past_episode_fn *ta
 	for (int64_t i = 1; i < b.w.claim_count && rc == 0; i++) {
 		const struct past_claim *c = &b.w.claims[i];
 
-		if (c->id == 0 || c->what != SIGHT_LINE || !is_called(&b.w, b.w.lines[c->a].a, from) || !is_called(&b.w, b.w.lines[c->a].b, to))
+		if (c->id == 0 || !is_between(&b.w, c, from, to))
 			continue;
 		found = true;
 		rc = blame_claim(&b, c);

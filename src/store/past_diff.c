@@ -3,10 +3,11 @@
  * past_diff.c - what differs between two views of the map, line by line
  *
  * Both views are folded into one array of rows by (client, server), each of which knows what either view says of it. A service is
- * told as new or gone when no line and no declaration of the other view mentions it.
+ * told as new or gone when no line and no declaration of the other view mentions it. A group is another one when it has other members or another K.
  */
 #include "store/past_claim.h"
 #include "store/past_db.h"
+#include "store/past_groups.h"
 #include "store/past_read.h"
 #include "store/past_world.h"
 
@@ -216,6 +217,122 @@ tell_nodes(const struct comparing *c, past_difference_fn *take, void *arg)
 	return rc;
 }
 
+/* ---- groups ---- */
+
+static bool
+same_group(const struct past_group *a, const struct past_group *b)
+{
+	if (a->k != b->k || a->member_count != b->member_count)
+		return false;
+	for (uint32_t i = 0; i < a->member_count; i++)
+		if (strcmp(a->members[i], b->members[i]) != 0)
+			return false;
+	return true;
+}
+
+/* How many members they have in common. */
+static uint32_t
+in_common(const struct past_group *a, const struct past_group *b)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0, k = 0; i < a->member_count && k < b->member_count;) {
+		int d = strcmp(a->members[i], b->members[k]);
+
+		n += d == 0;
+		i += d <= 0;
+		k += d >= 0;
+	}
+	return n;
+}
+
+static int
+tell_group(const struct comparing *c, const struct past_group *a, const struct past_group *b, past_difference_fn *take, void *arg)
+{
+	const struct past_group *now = b != NULL ? b : a;
+	const struct past_world *w = c->of[b != NULL];
+	struct past_difference d = { .change = a == NULL ? PAST_ADDED : b == NULL ? PAST_REMOVED : PAST_CHANGED, .to = "", .to_space = "",
+		.protocol = "", .first = now->first, .last = now->last, .sources = past_text(w, now->source) };
+
+	d.from = past_text(w, w->nodes[now->node].name);
+	d.from_space = past_text(w, w->nodes[now->node].space);
+	if (a != NULL) {
+		d.members_before = a->members;
+		d.member_count_before = a->member_count;
+		d.k_before = a->k;
+		d.count_before = a->count;
+	}
+	if (b != NULL) {
+		d.members = b->members;
+		d.member_count = b->member_count;
+		d.k = b->k;
+		d.count = b->count;
+	}
+	return take(arg, &d);
+}
+
+/* Groups [0, n) of before and [0, m) of now are of one node. Those that share most members are one that changed. */
+static int
+tell_groups_of(const struct comparing *c, struct past_group *a, uint32_t n, struct past_group *b, uint32_t m, past_difference_fn *take, void *arg)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < m && a[i].k != 0; k++)
+			if (b[k].k != 0 && same_group(&a[i], &b[k]))
+				a[i].k = b[k].k = 0;
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
+		struct past_group *best = NULL;
+		uint32_t most = 0, common;
+
+		if (a[i].k == 0)
+			continue;
+		for (uint32_t k = 0; k < m; k++)
+			if (b[k].k != 0 && (common = in_common(&a[i], &b[k])) > most) {
+				most = common;
+				best = &b[k];
+			}
+		rc = tell_group(c, &a[i], best, take, arg);
+		if (best != NULL)
+			best->k = 0;
+	}
+	for (uint32_t k = 0; k < m && rc == 0; k++)
+		if (b[k].k != 0)
+			rc = tell_group(c, NULL, &b[k], take, arg);
+	return rc;
+}
+
+static uint32_t
+of_node(const struct past_group *groups, uint32_t from, uint32_t count, int64_t node)
+{
+	uint32_t n = 0;
+
+	while (from + n < count && groups[from + n].node == node)
+		n++;
+	return n;
+}
+
+/* Both are ordered by their nodes. */
+static int
+tell_groups(struct comparing *c, past_difference_fn *take, void *arg)
+{
+	struct past_group *g[2] = { NULL, NULL };
+	uint32_t count[2] = { 0, 0 }, i = 0, k = 0;
+	int rc = 0;
+
+	for (int at = 0; at < 2 && rc == 0; at++)
+		rc = past_groups(c->of[at], c->view[at], c->seen[at], &g[at], &count[at]);
+	while (rc == 0 && (i < count[0] || k < count[1])) {
+		int64_t node = i < count[0] && (k == count[1] || g[0][i].node <= g[1][k].node) ? g[0][i].node : g[1][k].node;
+		uint32_t n = of_node(g[0], i, count[0], node), m = of_node(g[1], k, count[1], node);
+
+		rc = tell_groups_of(c, g[0] + i, n, g[1] + k, m, take, arg);
+		i += n;
+		k += m;
+	}
+	return rc;
+}
+
 static int
 compare(struct comparing *c, struct past *p, past_difference_fn *take, void *arg)
 {
@@ -235,7 +352,9 @@ compare(struct comparing *c, struct past *p, past_difference_fn *take, void *arg
 	join_rows(c);
 	for (int64_t i = 0; i < c->row_count && rc == 0; i++)
 		rc = tell_row(c, &c->rows[i], take, arg);
-	return rc == 0 ? tell_nodes(c, take, arg) : rc;
+	if (rc == 0)
+		rc = tell_nodes(c, take, arg);
+	return rc == 0 ? tell_groups(c, take, arg) : rc;
 }
 
 int
@@ -254,5 +373,5 @@ past_diff(struct past *p, const struct past_view *a, const struct past_view *b, 
 	past_world_fini(&c.w[0]);
 	if (twice)
 		past_world_fini(&c.w[1]);
-	return rc;
+	return rc == -ENOMEM ? past_fail(p, rc, "out of memory") : rc;
 }

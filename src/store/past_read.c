@@ -4,13 +4,12 @@
 #include "base/assert.h"
 #include "store/past_claim.h"
 #include "store/past_db.h"
+#include "store/past_groups.h"
 #include "store/past_world.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MEMBERS_MAX 4096u
 
 struct telling {
 	struct past_world *w;
@@ -23,8 +22,6 @@ struct telling {
 	int64_t way_count;
 	int64_t *stack;                 /* nodes */
 	uint32_t *visited, turn;
-	struct map by_name;             /* nodes by their names, made when the first group is told */
-	const char *members[MEMBERS_MAX];
 };
 
 static const char *
@@ -171,52 +168,26 @@ tell_line(struct telling *t, const struct past_claim *c, struct sight *s)
 /* ---- the others ---- */
 
 static int
-map_names(struct telling *t)
+tell_group(struct telling *t, const struct past_group *g)
 {
-	struct past_world *w = t->w;
-	int rc = 0;
+	struct sight s = { .what = SIGHT_GROUP, .source = past_text(t->w, g->source), .where = past_text(t->w, g->place), .first = g->first,
+		.last = g->last, .count = g->count, .from = name_of(t, g->node), .from_space = space_of(t, g->node), .members = g->members,
+		.member_count = g->member_count, .k = g->k, .to_space = g->space };
 
-	for (int64_t i = 1; i < w->node_count && rc == 0; i++)
-		if (w->nodes[i].name != 0)
-			rc = map_put(&t->by_name, past_text(w, w->nodes[i].name), &w->nodes[i], NULL);
-	return rc;
-}
-
-/* A member is named without its namespace: what that word stands for. */
-static const char *
-member_name(struct telling *t, const char *word)
-{
-	const struct past_node *n = map_get(&t->by_name, word);
-
-	return n == NULL ? word : past_text(t->w, t->w->nodes[n->root].name);
+	past_claim_words(g->bits, &s);
+	return tell(t, &s);
 }
 
 static int
-tell_group(struct telling *t, const struct past_claim *c, struct sight *s)
+tell_groups(struct telling *t)
 {
-	const char *text = past_text(t->w, c->value);
-	char *copy, *end;
-	unsigned long k = strtoul(text, &end, 10);
+	struct past_group *groups = NULL;
+	uint32_t n = 0;
+	int rc = past_groups(t->w, t->view, t->seen, &groups, &n);
 
-	if (*end != '|' || k == 0 || k > MEMBERS_MAX)
-		return 0;
-	copy = arena_strdup(&t->w->mem, end + 1);
-	if (copy == NULL || (t->by_name.count == 0 && map_names(t) != 0))
-		return -ENOMEM;
-	s->member_count = 0;
-	while (copy != NULL && s->member_count < MEMBERS_MAX) {
-		char *next = strchr(copy, '\n');
-
-		if (next != NULL)
-			*next++ = '\0';
-		t->members[s->member_count++] = member_name(t, copy);
-		copy = next;
-	}
-	s->members = t->members;
-	s->k = (uint32_t)k;
-	s->from = name_of(t, c->a);
-	s->from_space = space_of(t, c->a);
-	return k <= s->member_count ? tell(t, s) : 0;
+	for (uint32_t i = 0; i < n && rc == 0; i++)
+		rc = tell_group(t, &groups[i]);
+	return rc;
 }
 
 static int
@@ -248,7 +219,7 @@ tell_claim(struct telling *t, const struct past_claim *c)
 	case SIGHT_LINE:
 		return tell_line(t, c, &s);
 	case SIGHT_GROUP:
-		return tell_group(t, c, &s);
+		return 0;               /* all of one together: tell_groups() */
 	case SIGHT_FACT:
 		return tell_fact(t, c, &s);
 	case SIGHT_RULE:
@@ -293,13 +264,13 @@ past_read(struct past *p, const struct past_view *v, sight_fn *take, void *arg)
 		t->seen = seen;
 		t->take = take;
 		t->arg = arg;
-		map_init(&t->by_name, 0, 0);
 		rc = v->fold ? order_ways(t) : 0;
 		for (int64_t i = 1; i < w.claim_count && rc == 0; i++)
 			if (w.claims[i].id != 0)
 				rc = tell_claim(t, &w.claims[i]);
-		map_fini(&t->by_name);
+		if (rc == 0)
+			rc = tell_groups(t);
 	}
 	past_world_fini(&w);
-	return rc;
+	return rc == -ENOMEM ? past_fail(p, rc, "out of memory") : rc;
 }

@@ -22,20 +22,24 @@ int past_read(struct past *p, const struct past_view *v, sight_fn *take, void *a
 /* One episode of a line's evidence, or of all of a source's statement. */
 struct past_episode {
 	const char *source, *where, *protocol;
+	uint32_t k, of;                 /* k 0: of the line; else of its server's membership in a group of which the client needs k of so many */
 	int64_t first, last;            /* PAST_FOREVER: it holds still */
 	uint64_t count, errors;         /* 0 for an episode that rests: only its day's are known */
 	int64_t known;                  /* since when we know (to the day for what rests) */
 };
 typedef int past_episode_fn(void *arg, const struct past_episode *e);
-/* Every episode of every evidence of a line, in order of claims and time. -ENOENT: no such line. */
+/* Every episode of every evidence of a line, and of its server being one of a group, in order of claims and time. -ENOENT: no such line. */
 int past_blame(struct past *p, const char *from, const char *to, past_episode_fn *take, void *arg);
 
-/* A line that is not the same at two times. */
+/* A line, a node or a group that is not the same at two times. */
 enum past_change { PAST_ADDED, PAST_REMOVED, PAST_CHANGED };
 struct past_difference {
 	enum past_change change;
 	const char *from, *from_space, *to, *to_space;
 	const char *protocol;
+	/* Of a group: names, and how many of them FROM needs; before or now there may be none. */
+	const char *const *members, *const *members_before;
+	uint32_t member_count, member_count_before, k, k_before;
 	int64_t first, last;            /* within the window that has it (the later one, if both) */
 	uint64_t count, errors, count_before, errors_before;
 	int64_t bits, bits_before;
@@ -43,7 +47,8 @@ struct past_difference {
 };
 typedef int past_difference_fn(void *arg, const struct past_difference *d);
 /*
- * past_diff - lines (and nodes: `to` is "") that differ between two views; both windows, or both of all time with different `known`.
+ * past_diff - lines that differ between two views, nodes (`to` is "") and groups (k or k_before is not 0); both views are windows, or both of all
+ * time with different `known`.
  * Cost: the claims once, the days of both windows.
  */
 int past_diff(struct past *p, const struct past_view *a, const struct past_view *b, past_difference_fn *take, void *arg);

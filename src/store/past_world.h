@@ -66,7 +66,7 @@ int past_seen(struct past *p, struct past_world *w, int64_t from, int64_t until,
 static inline bool
 past_has_episodes(const struct past_claim *c)
 {
-	return !c->declared && (c->what == SIGHT_LINE || c->what == SIGHT_COVER);
+	return !c->declared && (c->what == SIGHT_LINE || c->what == SIGHT_COVER || (c->what == SIGHT_GROUP && c->b != 0));
 }
 
 static inline const char *

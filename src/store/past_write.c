@@ -12,15 +12,17 @@
 #include "store/past.h"
 #include "store/past_claim.h"
 #include "store/past_db.h"
+#include "store/past_groups.h"
+#include "store/past_half.h"
 #include "store/past_pack.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX 4096u
 #define GROUP_TEXT_MAX (256u << 10)
-#define MEMBERS_MAX 4096u
 #define FUTURE_MAX (300 * FL_SEC)       /* clocks differ by so much */
 #define RESOLUTION (600 * FL_SEC)       /* of the axis of recorded time */
 #define SPLIT_DAYS_MAX 400
@@ -154,7 +156,7 @@ makes_sense(const struct sight *s)
 	case SIGHT_RULE:
 		return is_name(s->from) && is_name(s->to) && is_text(s->value);
 	case SIGHT_GROUP:
-		return is_name(s->from) && s->member_count > 0 && s->member_count <= MEMBERS_MAX && s->k > 0 && s->k <= s->member_count;
+		return is_name(s->from) && s->member_count > 0 && s->member_count <= PAST_MEMBERS_MAX && s->k > 0 && s->k <= s->member_count;
 	case SIGHT_FACT:
 		return is_name(s->key) && is_text(s->value) && (is_name(s->name) || (is_name(s->from) && is_name(s->to)));
 	case SIGHT_INSTANCE:
@@ -261,7 +263,7 @@ struct claim {
 };
 
 struct found {
-	int64_t id, value, bits, first, batch;
+	int64_t id, value, bits, first, batch, count;
 };
 
 static int
@@ -276,7 +278,7 @@ find_claim(struct past *p, const struct claim *c, struct found *ret)
 		rc = past_ask(p, PAST_CLAIM_GET, &s, "iiiiii", c->what, c->a, c->b, c->key, c->source, c->origin);
 	if (rc == 0 && (rc = past_row(p, s)) == 1) {
 		*ret = (struct found){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
-			sqlite3_column_int64(s, 4) };
+			sqlite3_column_int64(s, 4), sqlite3_column_int64(s, 5) };
 		past_done(s);
 	}
 	return rc;
@@ -419,13 +421,75 @@ set_subject(struct past *p, const struct sight *s, struct claim *c)
 	return -EINVAL;
 }
 
+/* What is so, and of when. declares: it holds until it is withdrawn. */
+static int
+begin_claim(struct past *p, const struct sight *s, bool declares, struct claim *c)
+{
+	int rc;
+
+	*c = (struct claim){ .what = s->what };
+	set_times(p, s, c);
+	c->bits = past_claim_bits(s);
+	c->count = declares ? s->count : FL_MAX(s->count, 1);
+	c->errors = s->errors;
+	c->latency = FL_MIN(s->latency, COUNT_MAX);
+	rc = text_id(p, s->source, &c->source);
+	if (rc == 0)
+		rc = text_id(p, s->where, &c->place);
+	return rc == 0 && declares ? origin_id(p, s->where, &c->origin) : rc;
+}
+
+static int
+put_episode(struct past *p, struct claim *c)
+{
+	int64_t id = 0;
+	int rc = put_claim(p, c, &id);
+
+	return rc == 0 ? fold(p, &(struct stretch){ id, c->first, c->last, c->count, c->errors }) : rc;
+}
+
+static int
+by_text(const void *pa, const void *pb)
+{
+	return strcmp(*(const char *const *)pa, *(const char *const *)pb);
+}
+
+/* Who was seen to use several members of a cluster at once: a membership each (past_groups.h). */
+static int
+put_memberships(struct past *p, const struct sight *s, struct claim *c)
+{
+	const char *names[PAST_MEMBERS_MAX];
+	uint32_t n = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < s->member_count; i++)
+		if (is_name(s->members[i]))
+			names[n++] = s->members[i];
+	if (n < s->member_count)
+		return -EINVAL;
+	qsort(names, n, sizeof(names[0]), by_text);
+	c->many = true;
+	rc = node_id(p, s->from, s->from_space, &c->a);
+	if (rc == 0)
+		rc = node_id(p, names[0], s->to_space, &c->key);
+	c->b = past_group_size(s->k, s->member_count);
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
+		if (i > 0 && strcmp(names[i - 1], names[i]) == 0)
+			continue;
+		rc = node_id(p, names[i], s->to_space, &c->value);
+		if (rc == 0)
+			rc = put_episode(p, c);
+	}
+	return rc;
+}
+
 int
 past_sight(void *arg, const struct sight *s)
 {
 	struct past *p = arg;
-	bool declares = past_declares(s->source), episodes = !declares && (s->what == SIGHT_LINE || s->what == SIGHT_COVER);
-	struct claim c = { .what = s->what };
-	int64_t id = 0;
+	bool declares = past_declares(s->source);
+	struct claim c;
+	int64_t id;
 	int rc;
 
 	fl_assert(p->open_batch);
@@ -433,26 +497,18 @@ past_sight(void *arg, const struct sight *s)
 		p->sums.bad++;
 		return 0;
 	}
-	set_times(p, s, &c);
-	c.bits = past_claim_bits(s);
-	c.count = declares ? s->count : FL_MAX(s->count, 1);
-	c.errors = s->errors;
-	c.latency = FL_MIN(s->latency, COUNT_MAX);
-	rc = text_id(p, s->source, &c.source);
-	if (rc == 0)
-		rc = text_id(p, s->where, &c.place);
-	if (rc == 0 && declares)
-		rc = origin_id(p, s->where, &c.origin);
-	if (rc == 0)
+	rc = begin_claim(p, s, declares, &c);
+	if (rc == 0 && s->what == SIGHT_GROUP && !declares) {
+		rc = put_memberships(p, s, &c);
+	} else if (rc == 0) {
 		rc = set_subject(p, s, &c);
+		if (rc == 0)
+			rc = !declares && (s->what == SIGHT_LINE || s->what == SIGHT_COVER) ? put_episode(p, &c) : put_claim(p, &c, &id);
+	}
 	if (rc == -EINVAL) {
 		p->sums.bad++;
 		return 0;
 	}
-	if (rc == 0)
-		rc = put_claim(p, &c, &id);
-	if (rc == 0 && episodes)
-		rc = fold(p, &(struct stretch){ id, c.first, c.last, c.count, c.errors });
 	p->sums.told += rc == 0;
 	return rc;
 }
@@ -468,6 +524,58 @@ past_withdraw(struct past *p, const char *file, int64_t when)
 	if (rc != 0 || origin == 0)
 		return rc;
 	return past_do(p, PAST_CLAIM_WITHDRAW, "iiii", origin, p->batch, when > 0 ? FL_MIN(when, p->now) : p->now, p->now);
+}
+
+/* ---- what is not so after all ---- */
+
+/* A line of which nothing is left: what this source said of it as a line goes with it. */
+static int
+end_line(struct past *p, const struct claim *c, int64_t id)
+{
+	int rc = past_do(p, PAST_CLAIM_NONE, "ii", id, p->now);
+
+	return rc == 0 ? past_do(p, PAST_FACTS_NONE, "iiii", c->a, c->source, p->now, (int64_t)SIGHT_FACT) : rc;
+}
+
+/* The piece that the calls stood in, if it is not packed yet. */
+static int
+lessen_piece(struct past *p, const struct claim *c, int64_t id)
+{
+	sqlite3_stmt *s = NULL;
+	int64_t first, rec_first;
+	int rc = past_ask(p, PAST_PIECE_NEAR, &s, "ii", id, c->first);
+
+	if (rc == 0)
+		rc = past_row(p, s);
+	if (rc <= 0)
+		return rc;
+	first = sqlite3_column_int64(s, 0);
+	rec_first = sqlite3_column_int64(s, 2);
+	past_done(s);
+	return past_do(p, PAST_PIECE_LESS, "iiiii", id, first, rec_first, (int64_t)c->count, (int64_t)c->errors);
+}
+
+int
+past_take_back(struct past *p, const struct sight *s)
+{
+	struct claim c;
+	struct found f;
+	int rc;
+
+	fl_assert(p->open_batch);
+	if (s->what != SIGHT_LINE || past_declares(s->source) || !makes_sense(s))
+		return 0;
+	rc = begin_claim(p, s, false, &c);
+	if (rc == 0)
+		rc = set_subject(p, s, &c);
+	if (rc == 0)
+		rc = find_claim(p, &c, &f);
+	if (rc <= 0)
+		return rc;
+	if (f.count <= (int64_t)c.count)
+		return end_line(p, &c, f.id);
+	rc = past_do(p, PAST_CLAIM_LESS, "iiii", f.id, (int64_t)c.count, (int64_t)c.errors, (int64_t)c.latency);
+	return rc == 0 ? lessen_piece(p, &c, f.id) : rc;
 }
 
 /* ---- packing what rests ---- */

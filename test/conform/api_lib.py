@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +16,20 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("FAULTLINE", os.path.join(ROOT, "build", "release", "faultline"))
 WAIT = 20.0
+
+# Tests have more connections than the 1,024 descriptors that many a shell allows; the limit behind it is higher.
+SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(SOFT, min(HARD, 16384)), HARD))
+
+
+def until(what, seconds=WAIT):
+    """Wait for something to become true; its last value."""
+    end = time.monotonic() + seconds
+    value = what()
+    while not value and time.monotonic() < end:
+        time.sleep(0.005)       # between two looks
+        value = what()
+    return value
 
 
 class Reply:
@@ -132,6 +147,22 @@ def read_all(s):
         out += chunk
 
 
+def shut(s):
+    """End both ways; the socket stays. Only the thread that uses a socket may close it: another one's close() hands the next descriptor of that
+    number to a call that was about to be made, so that a server's thread takes the connections of the server after it."""
+    try:
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def stop_listening(listener, thread):
+    """Whoever connects from now on is refused; the thread that accepts ends."""
+    shut(listener)
+    thread.join(WAIT)
+    listener.close()
+
+
 class Server:
     """A TCP server on 127.0.0.1: `serve` gets each connection on a thread of its own."""
 
@@ -139,8 +170,9 @@ class Server:
         self.listener = socket.create_server((host, 0), backlog=128)
         self.address = "%s:%d" % self.listener.getsockname()[:2]
         self.serve = serve or echo
-        self.connections = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.connections, self.lock = set(), threading.Lock()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -148,7 +180,8 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            self.connections.append(connection)
+            with self.lock:
+                self.connections.add(connection)
             threading.Thread(target=self.run, args=(connection,), daemon=True).start()
 
     def run(self, connection):
@@ -156,12 +189,16 @@ class Server:
             self.serve(connection)
         except OSError:
             pass
-        connection.close()
+        finally:
+            with self.lock:
+                self.connections.discard(connection)
+            connection.close()
 
     def close(self):
-        self.listener.close()
-        for connection in self.connections:
-            connection.close()
+        stop_listening(self.listener, self.accepting)
+        with self.lock:
+            for connection in self.connections:
+                shut(connection)
 
 
 def echo(connection):
@@ -179,16 +216,24 @@ def dial(address):
     return s
 
 
+PORTS_HELD = []         # abstract sockets: one with the port in its name, as long as this process lives
+
+
 def free_port():
-    """Below the range that the kernel picks from for connections and for port 0, so that nobody takes it meanwhile."""
+    """Below the range that the kernel picks from for connections and for port 0, so that nobody takes it meanwhile; and held by name against the
+    other tests that run beside this one, and against the runner of experiments, which does the same."""
     while True:
         port = random.randrange(10000, 30000)
-        with socket.socket() as s:
-            try:
+        hold = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            hold.bind("\0faultline-port-%d" % port)
+            with socket.socket() as s:
                 s.bind(("0.0.0.0", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            hold.close()
+            continue
+        PORTS_HELD.append(hold)
+        return port
 
 
 class Suite:

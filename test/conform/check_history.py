@@ -74,6 +74,49 @@ class Checks:
         judge([], "valid")
         judge(both(1, "write", "text") + both(2, "read", "text"), "valid")
 
+    def other_values(self):
+        """A database hands objects back with their members in another order; what is said of values has no marks of ours."""
+        judge(both(1, "write", {"a": 1, "b": {"x": 2, "y": []}}) + both(2, "read", {"b": {"y": [], "x": 2}, "a": 1}), "valid", model="register")
+        judge(both(1, "write", {"a": 1, "b": 2}) + both(2, "read", {"a": 2, "b": 1}), "invalid", model="register")
+        for value, shown in ((True, "read true at"), (2.5, "read 2.5 at"), ([1, 2], "read [1 2] at"), ({"a": None}, 'read {"a" nil} at'),
+                             ("x" * 300, 'read "' + "x" * 60 + '..." at')):
+            said = judge(both(1, "write", 1) + both(2, "read", value), "invalid", model="register")
+            want(shown in said["reason"], said["reason"])
+
+    def begin_as_zero(self):
+        """Registers may begin as 0; what then makes no sense is refuted as ever, and called by its name."""
+        seen = both(1, "read", 0) + both(2, "read", 0)
+        for model in ("register", "cas-register"):
+            said = judge(seen + both(1, "write", 5) + both(2, "read", 5), "valid", model=model)
+            want(said["initial"] == 0, str(said))
+            judge(seen + both(1, "write", 0) + both(2, "read", 0), "valid", model=model)
+            judge(both(1, "read", 0, key="a") + both(1, "read", 0) + both(1, "write", 0), "valid", model=model)
+            said = judge(seen + both(1, "write", 5) + both(2, "read", 0), "invalid", model=model)
+            want("read 0 at" in said["reason"] and "lost" in said["reason"], said["reason"])
+            want([end["state"] for end in said["evidence"][0]["ends"]] == ["5"], str(said["evidence"]))
+            judge(both(1, "write", 0, outcome="fail") + seen, "invalid", model=model)   # they saw what was aborted
+            judge(both(1, "read", None) + seen, "invalid", model=model)
+            judge(both(1, "read", None, key="a") + seen, "invalid", model=model)
+            judge(both(1, "read", 0), "invalid", model=model)                           # rather damage
+            judge(both(1, "read", 1) + both(2, "read", 1), "invalid", model=model)
+            want(check(seen, "--initial", "nil", model=model).returncode == 1, "nil was asked for")
+            want(check(both(1, "read", 0), "--initial", "0", model=model).returncode == 0, "0 was asked for")
+        judge(both(1, "cas", [0, 5]) + both(2, "cas", [5, 0]) + both(1, "read", 0, key="a"), "valid")
+        judge(both(1, "cas", [0, 5]) + both(2, "cas", [0, 6]), "invalid")
+        judge(seen + both(2, "cas", [0, 6], outcome="fail"), "valid")
+        for order in ("sequential", "causal", "staleness"):
+            run = check(seen + both(1, "write", 5) + both(2, "read", 5), "--consistency", order, model="register")
+            want(run.returncode == 0, run.stdout)
+
+        def txn(process, *micros):
+            asked = [[f, k, None if f == "r" else v] for f, k, v in micros]
+            return [{"process": process, "type": "invoke", "f": "txn", "value": asked},
+                    {"process": process, "type": "ok", "f": "txn", "value": list(micros)}]
+        start = txn(1, ["r", "x", 0], ["r", "y", 0]) + txn(2, ["r", "y", 0]) + txn(1, ["w", "x", 0], ["w", "y", 2])
+        judge(start + txn(2, ["r", "x", 0], ["r", "y", 2]), "valid", model="multi-register")
+        judge(start + txn(2, ["r", "x", 0], ["r", "y", 0]), "invalid", model="multi-register")
+        judge(start + txn(2, ["r", "z", None]), "invalid", model="multi-register")
+
     def unknown_outcomes(self):
         maybe = both(1, "write", 5, outcome="info")
         judge(maybe + both(2, "read", None) + both(2, "read", 5), "valid")
@@ -137,7 +180,7 @@ class Checks:
     def bad_usage(self):
         for argv, words in (((), "no history given"), (("x",), "--model is missing"), (("x", "--model", "regster"), "did you mean \"register\"?"),
                             (("x", "--model", "quue"), "models: register, cas-register"), (("/nonexistent", "--model", "register"), "cannot be read"),
-                            (("/", "--model", "register"), "cannot be read"), (("x", "y", "--model", "register"), "one history at a time"),
+                            (("/", "--model", "register"), "cannot be read"), (("x", "--model", "register", "--initial", "7"), "expected nil or 0"), (("x", "y", "--model", "register"), "one history at a time"),
                             (("x", "--model", "register", "--configs", "-1"), "positive number"), (("x", "--modle", "register"), "--model")):
             run = subprocess.run([PROGRAM, "check", *argv], capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)
             want(run.returncode == 2 and words in run.stderr, f"{argv}: {run.returncode} {run.stderr}")

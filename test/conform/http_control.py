@@ -14,9 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
-from api_lib import PROGRAM, ROOT, WAIT, Daemon, Server, Suite
+from api_lib import PROGRAM, ROOT, WAIT, Daemon, Server, Suite, until
 
 # Debian's packages are not in the path of every python3.
 sys.path.append("/usr/lib/python3/dist-packages")
@@ -34,15 +33,6 @@ lines:
 """
 
 
-def until(what, seconds=WAIT):
-    end = time.monotonic() + seconds
-    value = what()
-    while not value and time.monotonic() < end:
-        time.sleep(0.005)       # between two looks
-        value = what()
-    return value
-
-
 class File:
     """A configuration file that is written again and again."""
 
@@ -52,8 +42,10 @@ class File:
         self.write(text)
 
     def write(self, text):
-        with open(self.path, "w", encoding="utf-8") as f:
+        """Whole or not at all: the daemon may be about to read it."""
+        with open(self.path + ".new", "w", encoding="utf-8") as f:
             f.write(text)
+        os.replace(self.path + ".new", self.path)
 
 
 def run(*words, url=None):
@@ -80,8 +72,9 @@ def test_file(t):
                   f.path + ":7:46: found the number 900, expected a duration such as 250ms"):
         t.check("wrong: says " + words, words in r.json["error"], r.json["error"])
     d.process.send_signal(signal.SIGHUP)
-    wrong = "the configuration is wrong, the old one stays"     # once for the request, once for the signal
-    t.check("wrong: logged", until(lambda: sum(e["message"] == wrong for e in d.log) == 2), d.log[-3:])
+    wrong = "the configuration is wrong, the old one stays"
+    lines = 2 * len(r.json["error"].splitlines())      # each complaint is a line of the log, for the request and for the signal
+    t.check("wrong: logged", until(lambda: sum(e["message"] == wrong for e in d.log) == lines), d.log[-3:])
     t.equal("wrong: the old one stays", d.get("/proxies/cart").json["listen"], line["listen"])
     f.write("lines:\n  cart: {listen: '127.0.0.1:0', upstream: '127.0.0.1:1'}\n")
     t.equal("a TCP line now", d.post("/v1/reload").json["report"], "changed cart\n")

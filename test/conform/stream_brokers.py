@@ -118,7 +118,7 @@ def test_nats_killed(t):
             log = path("killed.sent")
             if os.path.exists(log):
                 os.unlink(log)
-            feeder = subprocess.Popen([PROGRAM, "feed", broker.adapter("publish", *flags), "--log", log, "--count", "20000", "--rate", "10000",
+            feeder = subprocess.Popen([PROGRAM, "feed", broker.adapter("publish", *flags), "--log", log, "--count", "20000", "--rate", "6000",
                                        "--attempts", "0", "--drain", "60s", "-q", "--json"], stdout=subprocess.PIPE, text=True)
             while not os.path.exists(log) or os.path.getsize(log) < 100000:
                 time.sleep(0.01)        # between two looks
@@ -126,7 +126,7 @@ def test_nats_killed(t):
             broker.start()
             sent = json.loads(feeder.communicate(timeout=WAIT * 8)[0])
             t.check("all are confirmed in the end", sent["acknowledged"] == 20000 and sent["broken"] > 0, sent)
-            run("collect", broker.adapter("consume"), "--log", path("killed.got"), "--quiet-for", "2s", "--for", "90s", "-q", "--json")
+            run("collect", broker.adapter("consume"), "--log", path("killed.got"), "--quiet-for", "5s", "--for", "90s", "-q", "--json")
             code, answer = run("match", log, path("killed.got"), "--delivery", "at-least-once", "--order", "none", "--json")
             t.check("at least once", code == 0 and answer["received_different"] == 20000, answer)
             found = {name for name in ("lost", "duplicate") if answer["defects"][name]["count"] > 0}

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from api_lib import PROGRAM, WAIT, Daemon, Suite, free_port
+from api_lib import PROGRAM, WAIT, Daemon, Suite, free_port, until
 
 DIR = tempfile.TemporaryDirectory(prefix="faultline-streams-")
 MESSAGE = 63            # bytes, and a newline: so a piece of 64 bytes is a message
@@ -39,7 +39,11 @@ class Collect:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        out = self.process.communicate(timeout=WAIT)[0]
+        return self.end()
+
+    def end(self):
+        """What it said when it ended."""
+        out = self.process.communicate(timeout=WAIT * 3)[0]
         return json.loads(out.strip().splitlines()[-1])
 
     def kill(self):
@@ -67,6 +71,7 @@ def through_line(name, toxics, feed_flags, collect_flags=()):
             reply = daemon.post("/proxies/orders/toxics", toxic)
             assert reply.status == 200, reply.text
         sent = feed("tcp://" + line["listen"], name + ".sent", "--size", str(MESSAGE), *feed_flags)
+        until(lambda: daemon.get("/v1/lines/orders").json["connections"] == 0)      # what nobody answers may be on its way still
     finally:
         daemon.stop()
         got = collect.stop()
@@ -153,10 +158,10 @@ def test_corrupted(t):
 def test_framings(t):
     for scheme, place, flags, collect_flags in (
             ("tcp", "tcp://127.0.0.1:0", ["--frame", "length", "--size", "500"], ["--frame", "length"]),
-            ("http", "http://127.0.0.1:0", ["--connections", "4"], []), ("syslog", "syslog://127.0.0.1:0", [], [])):
+            ("http", "http://127.0.0.1:0", ["--connections", "4"], []), ("syslog", "syslog://127.0.0.1:0", [], ["--count", "2000"])):
         collect = Collect(place, scheme + ".received", *collect_flags)
         code, sent = feed("%s://%s" % (scheme, collect.address), scheme + ".sent", "--count", "2000", "--rate", "8000", *flags)
-        collect.stop()
+        collect.end() if scheme == "syslog" else collect.stop()        # nobody has answered that all arrived
         code_match, answer = match(scheme + ".sent", scheme + ".received")
         t.check(scheme, code == 0 and code_match == 0 and answer["received"] == 2000, (sent, answer))
         t.check(scheme + ": acknowledgements", sent["acknowledged"] == (0 if scheme == "syslog" else 2000), sent)
@@ -185,6 +190,8 @@ def test_redis(t):
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             except OSError:
+                if server.poll() is not None:
+                    raise
                 time.sleep(0.01)        # between two looks
         place = "redis://127.0.0.1:%d/orders" % port
         code, sent = feed(place, "redis.sent", "--count", "3000", "--rate", "20000")

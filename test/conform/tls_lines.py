@@ -19,20 +19,11 @@ import tempfile
 import threading
 import time
 
-from api_lib import PROGRAM, WAIT, Daemon, Server, Suite, dial, free_port, read_all
+from api_lib import PROGRAM, WAIT, Daemon, Server, Suite, dial, free_port, read_all, until
 from tls_lib import Authority, common_name, tls_dial
 
 SBIN = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-
-
-def until(what, seconds=WAIT):
-    end = time.monotonic() + seconds
-    value = what()
-    while not value and time.monotonic() < end:
-        time.sleep(0.005)       # between two looks
-        value = what()
-    return value
 
 
 class Place:

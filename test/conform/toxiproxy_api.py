@@ -9,13 +9,14 @@ The last line is "N passed, N failed, N skipped"; exit 1 when something failed.
 import json
 import os
 import re
+import select
 import socket
 import sys
 import tempfile
 import threading
 import time
 
-from api_lib import PROGRAM, WAIT, Daemon, Reply, Server, Suite, dial, free_port, read_all
+from api_lib import PROGRAM, WAIT, Daemon, Reply, Server, Suite, dial, free_port, read_all, until
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -241,9 +242,11 @@ def test_many_connections(t):
     slow = [d.connect() for _ in range(1000)]
     for s in slow[:500]:
         s.sendall(b"POST /proxies HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")     # and never goes on
-    start = time.monotonic()
     t.equal("answered beside 1,000 idle and stuck connections", d.get("/version").status, 200)
-    t.check("and promptly", time.monotonic() - start < 5, time.monotonic() - start)
+    ended = select.poll()
+    for s in slow:
+        ended.register(s, select.POLLIN)
+    t.equal("and not after the end of one of them", ended.poll(0), [])
     more = [d.connect() for _ in range(200)]
     t.equal("idle ones make room", d.get("/version").status, 200)
     never = d.connect()         # asks for much and reads nothing
@@ -299,7 +302,7 @@ def test_proxy_create(t):
 def test_proxy_update(t):
     d = Daemon()
     first, second = Server(), Server(lambda c: c.sendall(b"second"))
-    p = d.post("/proxies", {"name": "p", "listen": "localhost:0", "upstream": first.address}).json
+    p = d.post("/proxies", {"name": "p", "listen": "localhost:%d" % free_port(), "upstream": first.address}).json  # nobody else's while it is off
     d.post("/proxies/p/toxics", {"type": "latency", "attributes": {"latency": 1}})
     s = dial(p["listen"])
     s.sendall(b"x")
@@ -531,6 +534,8 @@ def test_metrics(t):
     while len(got) < 1000:
         got += s.recv(1000)
     labels = '{direction="%%s",listener="%s",proxy="p\\"q",upstream="%s"} 1000' % (listen, upstream.address)
+    # What was sent is counted after it is sent.
+    until(lambda: len(re.findall(r"^toxiproxy_proxy_\w+_bytes_total\{.*\} 1000$", d.get("/metrics").text, re.M)) == 4)
     r = d.get("/metrics")
     t.equal("type", r.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8")
     for counter in ("received", "sent"):
@@ -576,10 +581,8 @@ def test_data(t):
     start = time.monotonic()
     ping(s)
     t.check("latency on a live connection", time.monotonic() - start >= 0.118, time.monotonic() - start)
-    d.call("PATCH", "/proxies/p/toxics/latency_downstream", {"toxicity": 0})
-    start = time.monotonic()
-    ping(s)
-    t.check("toxicity 0 spares it", time.monotonic() - start < 0.118, time.monotonic() - start)
+    d.call("PATCH", "/proxies/p/toxics/latency_downstream", {"toxicity": 0, "attributes": {"latency": 3600000}})
+    t.equal("toxicity 0 spares it", ping(s), b"ping")
     d.call("DELETE", "/proxies/p/toxics/latency_downstream")
     d.post("/proxies/p/toxics", {"type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}})
     s.sendall(b"swallowed")
@@ -591,8 +594,8 @@ def test_data(t):
     s.sendall(b"0123456789abcdef")
     t.equal("limit_data", read_all(s), b"0123456789")
     s = dial(fresh(toxics=[{"type": "reset_peer", "stream": "upstream", "attributes": {"timeout": 0}}]))
-    s.sendall(b"x")
     try:
+        s.sendall(b"x")
         t.check("reset_peer", False, s.recv(1))
     except ConnectionResetError:
         t.check("reset_peer", True)
@@ -629,17 +632,14 @@ def test_never_blocked(t):
         listen = d.post("/proxies", {"name": kind, "listen": "localhost:0", "upstream": upstream.address,
                                      "toxics": [{"type": kind, "attributes": attributes}]}).json["listen"]
         stalled.append(dial(listen))
-    listen = d.post("/proxies", {"name": "dead", "listen": "localhost:0", "upstream": "192.0.2.1:9"}).json["listen"]
+    # An hour, as long as the others stand still: an answer that waited for one of them would not come.
+    listen = d.post("/proxies", {"name": "dead", "listen": "localhost:0", "upstream": "192.0.2.1:9", "connect_timeout": "1h"}).json["listen"]
     waiting = [dial(listen) for _ in range(20)]
-    worst = 0
     for kind in ("latency", "slicer", "bandwidth", "noop", "slow_close", "limit_data", "dead"):
         for method, path, body in (("POST", "/toxics", {"type": "latency", "name": "x"}), ("PATCH", "/toxics/x", {"attributes": {"latency": 5}}),
                                    ("DELETE", "/toxics/x", None), ("PATCH", "", {"enabled": False}), ("PATCH", "", {"enabled": True}), ("DELETE", "", None)):
-            start = time.monotonic()
             r = d.call(method, "/proxies/" + kind + path, body)
-            worst = max(worst, time.monotonic() - start)
             t.check("%s %s%s" % (method, kind, path), r.status in (200, 204), r.text)
-    t.check("none of them waits", worst < 5, worst)
     for s in stalled + waiting:
         s.close()
     upstream.close()

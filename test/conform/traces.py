@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from api_lib import PROGRAM, ROOT, WAIT, Daemon, Server, Suite, dial
+from api_lib import PROGRAM, ROOT, WAIT, Daemon, Server, Suite, dial, until
 
 DIR = tempfile.TemporaryDirectory(prefix="faultline-traces-")
 FRAME = 64              # bytes of a frame on the ledger: so a piece of that size is a message
@@ -203,6 +203,7 @@ def test_clean(t):
     t.check("the daemon tells", reply.status == 200 and reply.body.startswith(b"fltrace1"), reply.body[:20])
     code, out, err = run("trace", "why", "o-7", "--url", "http://127.0.0.1:%d" % chain.daemon.port)
     t.check("why, of the daemon", code == 0 and "nothing is wrong" in out, (code, out, err))
+    until(lambda: chain.daemon.get("/v1/status").json["traced"] >= 120)
     status = chain.daemon.get("/v1/status").json
     t.check("lines say so", all(x["traced"] for x in chain.daemon.get("/v1/lines").json), chain.daemon.get("/v1/lines").text)
     t.check("status counts", status["traced"] >= 120 and status["traced_lost"] == 0, status)
@@ -375,8 +376,7 @@ def full_disk(t, name, file):
             break
         chain.order(1, 1)
         time.sleep(0.05)
-    status = chain.daemon.get("/v1/status").json
-    t.check("and counted", status["traced_lost"] > 0, status)
+    t.check("and counted", until(lambda: chain.daemon.get("/v1/status").json["traced_lost"] > 0), chain.daemon.get("/v1/status").text)
     chain.stop()
     t.check("told once", sum("the trace cannot be written" in e["message"] for e in chain.daemon.log) == 1, chain.daemon.log)
 

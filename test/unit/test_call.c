@@ -309,6 +309,7 @@ static void
 test_queue(void **state)
 {
 	struct rig r;
+	struct fl_bulkhead_counters k;
 	char say[128];
 	(void)state;
 	rig_begin(&r);
@@ -323,6 +324,21 @@ test_queue(void **state)
 	done(&r, 0, FL_OK, S + 200 * MS);
 	finishes(&r, FL_END_ANSWERED, S + 200 * MS);
 	releases(&r, S + 200 * MS);
+	/* Nobody waits for longer than the bulkhead lets, though nothing is released. */
+	r.plan.timeouts.queue = 0;
+	r.plan.timeouts.total = 0;
+	start_queued(&r, S);
+	fl_ns patience = fl_bulkhead_patience(r.bulkhead);
+	assert_int_equal(r.todo.until, S + patience);
+	waits(&r, S + patience, S + patience - 1);
+	finishes(&r, FL_END_REFUSED, S + patience);
+	assert_int_equal(r.c.refusal.reason, FL_REASON_BULKHEAD_TIMEOUT);
+	fl_bulkhead_counters(r.bulkhead, &k);
+	assert_true(k.waiting == 0 && k.refused_delay == 1 && k.left == 0);
+	fl_bulkhead_release(r.bulkhead, S + patience);
+	assert_null(mail.c);
+	releases(&r, S + patience);
+	r.plan.timeouts.queue = FL_SEC;
 	/* Nothing comes. */
 	start_queued(&r, S);
 	finishes(&r, FL_END_REFUSED, 2 * S);

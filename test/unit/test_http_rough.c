@@ -431,6 +431,31 @@ test_stop(void **state)
 	close(s);
 }
 
+/* The proxy stops while a permit passes from a connection that is let go to one that waits. */
+static void
+test_stop_queue(void **state)
+{
+	struct rig_bed b;
+	int c[2];
+	struct fl_bulkhead_counters k;
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		rig_begin(&b, PLAIN "policies: {bulkhead: {max: 1, queue: 9, interval: 9s, target: 9s}}\n");
+		c[0] = rig_dial(&b);
+		c[1] = rig_dial(&b);
+		rig_say(c[first], RIG_GET("/"));
+		int s = rig_take(&b, 0);
+		rig_say(c[!first], RIG_GET("/"));
+		do
+			fl_bulkhead_counters(b.conf->http->routes[0].policies->plan.bulkhead, &k);
+		while (k.waiting == 0);
+		rig_end(&b);
+		close(c[0]);
+		close(c[1]);
+		close(s);
+	}
+}
+
 /* Clients that say nothing, or not all of it. */
 static void
 test_slow_clients(void **state)
@@ -438,7 +463,7 @@ test_slow_clients(void **state)
 	struct rig_bed b;
 	struct rig_msg m;
 	(void)state;
-	rig_begin(&b, PLAIN "limits: {head_timeout: 60ms, idle_timeout: 60ms, body_timeout: 60ms}\n");
+	rig_begin(&b, PLAIN "limits: {head_timeout: 500ms, idle_timeout: 500ms, body_timeout: 500ms}\n");
 	int c = rig_dial(&b);
 	rig_hear_end(c);
 	close(c);
@@ -474,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_close_line),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_queue),
 		cmocka_unit_test(test_slow_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,57 @@ test_compose_override(void **state)
 	kit_stop(&k);
 }
 
+/* An include brings its services, its settings and its .env; what is only extended from runs nowhere. */
+static void
+test_compose_several_files(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "LN");
+	kit_good(&k, "p/compose.yaml",
+	    "include:\n  - infra/compose.yaml\n  - {path: [../far/compose.yaml], env_file: far.env}\n  - missing.yaml\n"
+	    "services:\n  web: {extends: {file: ./common.yaml, service: base}, environment: [CART_ADDR=cart], depends_on: [redis]}\n"
+	    "  cart: {image: cart}\n  api: {extends: {file: common.yaml, service: api}}\n", IMPORT_COMPOSE);
+	kit_good(&k, "./p/common.yaml",
+	    "services:\n  base: {image: nginx, env_file: base.env, environment: {DB_HOST: '${DBH}', CART_ADDR: nowhere}, depends_on: [gone]}\n"
+	    "  api: {image: api, extends: {service: base}}\n", IMPORT_COMPOSE);
+	kit_good(&k, "p/base.env", "MQ_HOST=mq\n", IMPORT_DOTENV);
+	kit_good(&k, "p/.env", "DBH=pg\n", IMPORT_DOTENV);
+	kit_good(&k, "p/infra/.env", "STOCK=cart\n", IMPORT_DOTENV);
+	kit_good(&k, "p/infra/compose.yaml",
+	    "include: [compose.yaml, ../compose.yaml]\nservices:\n  redis: {image: redis}\n  pg: {image: postgres}\n  mq: {image: rabbitmq}\n"
+	    "  stock: {image: stock, environment: {X_ADDR: '${STOCK}:80', Y_ADDR: '${FAR:-none}'}}\n", IMPORT_COMPOSE);
+	kit_good(&k, "far/compose.yaml", "services:\n  far: {image: far, links: [redis]}\n", IMPORT_COMPOSE);
+	kit_good(&k, "p/far.env", "FAR=far\n", IMPORT_DOTENV);
+	KIT_TOLD(&k, "web (1) ", "cart (1) ", "api (1) ", "redis (2) ", "pg (2) ", "mq (3) ", "stock (1) ", "far (1) ", "web -> redis", "web -> cart",
+	    "web -> pg", "web -> mq", "api -> pg", "api -> mq", "stock -> cart", "stock -> far", "far -> redis");
+	assert_int_equal(k.im.dropped, 1);
+	kit_stop(&k);
+}
+
+static void
+keep_path(void *arg, const char *path)
+{
+	buf_printf(arg, "%s ", path);
+}
+
+static void
+test_compose_names_files(void **state)
+{
+	static const char text[] = "include: [a.yaml, {path: [b.yaml, c.yaml], env_file: d.env}]\n"
+	    "services:\n  x: {extends: {file: e.yaml, service: y}, env_file: [f.env, {path: g.env, required: false}]}\n";
+	struct buf paths;
+
+	(void)state;
+	buf_init(&paths, 1000);
+	import_named_files(text, strlen(text), keep_path, &paths);
+	assert_string_equal(buf_str(&paths), ".env a.yaml b.yaml c.yaml d.env f.env g.env e.yaml ");
+	import_named_files("include: [", 10, keep_path, &paths);
+	assert_string_equal(buf_str(&paths), ".env a.yaml b.yaml c.yaml d.env f.env g.env e.yaml ");
+	buf_fini(&paths);
+}
+
 static void
 test_backstage(void **state)
 {
@@ -158,7 +209,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faultline_yaml), cmocka_unit_test(test_mistakes_have_places), cmocka_unit_test(test_compose),
-		cmocka_unit_test(test_compose_override), cmocka_unit_test(test_backstage), cmocka_unit_test(test_csv), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_compose_override),
+		cmocka_unit_test(test_compose_several_files), cmocka_unit_test(test_compose_names_files), cmocka_unit_test(test_backstage),
+			cmocka_unit_test(test_csv), cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

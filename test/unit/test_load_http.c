@@ -134,7 +134,8 @@ test_no_request_waits_for_another(void **state)
 	assert_int_equal(s->outcomes[LOAD_OK], 0);
 	assert_true(s->outcomes[LOAD_TIMEOUT] > 0);
 	assert_true(s->outcomes[LOAD_BLOCKED] > 0);     /* those beyond twenty */
-	assert_int_equal(s->outcomes[LOAD_TIMEOUT] + s->outcomes[LOAD_BLOCKED], 200);
+	/* On a machine that does nothing else for 100 ms some do not get as far as being connected. */
+	assert_int_equal(s->outcomes[LOAD_TIMEOUT] + s->outcomes[LOAD_BLOCKED] + s->outcomes[LOAD_CONNECT], 200);
 	load_http_free(l);
 }
 

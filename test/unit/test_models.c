@@ -856,6 +856,24 @@ test_log(void **state)
 	expect("log", CHECKER_LINEARIZABLE, failed, VERDICT_INVALID);
 }
 
+/* Sent to x and y, and of the outcome only an offset in y is known. */
+#define HALF "{\"process\":5,\"type\":\"invoke\",\"f\":\"send\",\"value\":[[\"send\",\"x\",1],[\"send\",\"y\",2]]}\n" \
+	"{\"process\":5,\"type\":\"info\",\"f\":\"send\",\"value\":[[\"send\",\"x\",1],[\"send\",\"y\",[0,2]]]}\n"
+#define LATER RESULT(6, send, "[[\"send\",\"y\",[1,3]]]") RESULT(7, poll, "[[\"poll\",{\"y\":[[1,3]]}]]")
+
+/* An operation of unknown outcome that was seen in part took place. */
+static void
+test_log_half_known(void **state)
+{
+	(void)state;
+	expect("log", CHECKER_LINEARIZABLE, HALF LATER, VERDICT_VALID);
+	expect("log", CHECKER_LINEARIZABLE, HALF RESULT(8, poll, "[[\"poll\",{\"x\":[[4,1]]}]]") LATER, VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, HALF RESULT(6, send, "[[\"send\",\"y\",[0,3]]]"), VERDICT_VALID);
+	expect("log", CHECKER_LINEARIZABLE, HALF RESULT(6, send, "[[\"send\",\"y\",[0,3]]]") RESULT(8, poll, "[[\"poll\",{\"x\":[[4,1]]}]]"),
+	       VERDICT_INVALID);
+	expect("log", CHECKER_LINEARIZABLE, RESULT(0, send, "[[\"send\",\"k\",[null,7]]]") POLL(1, "[[3,7]]"), VERDICT_VALID);
+}
+
 int
 main(void)
 {
@@ -863,6 +881,7 @@ main(void)
 		cmocka_unit_test(test_registers), cmocka_unit_test(test_counters_and_sets), cmocka_unit_test(test_piles),
 		cmocka_unit_test(test_locks), cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_together), cmocka_unit_test(test_totals), cmocka_unit_test(test_counted), cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_half_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,35 @@ test_budget(void **state)
 	fl_budget_free(b);
 }
 
+static fl_ns
+steps(void *ud, unsigned retry, double unit)
+{
+	assert_true(unit >= 0 && unit < 1);
+	return ((const fl_ns *)ud)[retry];
+}
+
+/* A wait of one's own, also for the retry that would go elsewhere at once. */
+static void
+test_own_backoff(void **state)
+{
+	static fl_ns table[] = { 0, 7 * MS, 70 * MS, -5 };
+	struct fl_retry_opts o = opts();
+	struct fl_retry_ask a = ask();
+	(void)state;
+	o.attempts_max = 5;
+	o.backoff = steps;
+	o.backoff_ud = table;
+	a.other_instance = true;
+	assert_true(wait_of(&o, &a) == 7 * MS);
+	a.attempts = 2;
+	assert_true(wait_of(&o, &a) == 70 * MS);
+	a.attempts = 3;
+	assert_true(wait_of(&o, &a) == 0);
+	a.attempts = 2;
+	a.deadline = S + 50 * MS;
+	assert_int_equal(verdict(&o, &a), FL_RETRY_DEADLINE);
+}
+
 int
 main(void)
 {
@@ -260,6 +289,7 @@ main(void)
 		cmocka_unit_test(test_other_instance),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_own_backoff),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

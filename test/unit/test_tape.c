@@ -106,7 +106,7 @@ test_edn_read(void **state)
 		    "{:process 4 :type :invoke :f :cas :value #independent/tuple [k/j [1N 2.5M]]}\n"
 		    "{\"process\" 4, :type \"fail\", :f :cas, :value {:x \\a, nil ##NaN, #{3 4} \"two\nlines\\n\"}, :error {:type :lost}}]",
 		    "0 txn ok [[\"append\" 3 1] [\"r\" 3 nil]] -> [[\"append\" 3 1] [\"r\" 3 [1 2 -3]]] @0-1 l1\n"
-		    "4 cas fail [\"k/j\" [1 \"2.5M\"]] -> {\"x\" \"a\" nil \"##NaN\" [3 4] \"two\\x0alines\\x0a\"} ({:type :lost}) @2-3 l5\n");
+		    "4 cas fail [\"k/j\" [1 \"2.5M\"]] -> {nil \"##NaN\" \"x\" \"a\" [3 4] \"two\\x0alines\\x0a\"} ({:type :lost}) @2-3 l5\n");
 	expect_read("({:process 1 :type :invoke :f :r})", "1 r info nil @0--1 l1\n");
 	expect_read("{:process 1 :type :invoke :f :r :value 1/2}\n", "1 r info \"1/2\" @0--1 l1\n");
 }
@@ -295,6 +295,16 @@ test_values(void **state)
 	assert_int_equal(tape_item(&t, v, 14).type, TAPE_TEXT);
 	assert_true(tape_item(&t, v, 15).type == TAPE_INTS && tape_item(&t, v, 15).count == 0);
 	assert_true(tape_value_same(&t, tape_item(&t, v, 16), tape_int(0)));
+	tape_fini(&t);
+
+	/* Maps and sets have no order. */
+	assert_int_equal(read_text(&t,
+				   "{:process 1 :type :invoke :f :x :value [{:b {:d 1 :c 2} :a 1} {:a 1 :b {:c 2 :d 1}} #{3 :a [1]} #{[1] :a 3}]}",
+				   &info), 0);
+	v = t.ops[0].call;
+	assert_true(tape_value_same(&t, tape_item(&t, v, 0), tape_item(&t, v, 1)));
+	assert_true(tape_value_hash(&t, tape_item(&t, v, 0)) == tape_value_hash(&t, tape_item(&t, v, 1)));
+	assert_true(tape_value_same(&t, tape_item(&t, v, 2), tape_item(&t, v, 3)));
 	tape_fini(&t);
 }
 

@@ -329,11 +329,31 @@ little_memory(void **state)
 	fini(&j);
 }
 
+/* What a history is of shows in what was asked or in what was done. */
+static void
+test_kind(void **state)
+{
+	struct judged j;
+
+	(void)state;
+	judge(&j, INVOKE(0, "[:r x nil]") OK(0, "[:r x nil] [:append x 1]") "{:process 1 :type :invoke :f :txn :value nil}" OK(1, "[:r x [1]]"));
+	assert_int_equal(j.hist.model, TXN_LIST_APPEND);
+	assert_int_equal(j.outcome.anomaly_count, 0);
+	fini(&j);
+	judge(&j, INVOKE(0, "[:r x nil]") OK(0, "[:r x []]"));
+	assert_int_equal(j.hist.model, TXN_LIST_APPEND);
+	assert_int_equal(j.outcome.anomaly_count, 0);
+	fini(&j);
+	judge(&j, INVOKE(0, "[:r x nil]") OK(0, "[:r x 7]") INVOKE(1, "[:w x 7]"));
+	assert_int_equal(j.hist.model, TXN_RW_REGISTER);
+	fini(&j);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_anomaly), cmocka_unit_test(summaries),
+		cmocka_unit_test(test_kind), cmocka_unit_test(each_anomaly), cmocka_unit_test(summaries),
 		cmocka_unit_test(what_is_said), cmocka_unit_test(written_twice), cmocka_unit_test(open_orders),
 		cmocka_unit_test(refused), cmocka_unit_test(little_memory),
 	};

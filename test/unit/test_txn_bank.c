@@ -46,6 +46,26 @@ judge(const char *text, const struct txn_bank_options *options, int rc, const ch
 }
 
 static void
+recognised(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is;
+	} cases[] = { { TRANSFER, true }, { READ("{0 10, 1 -3}"), true }, { READ("[0 10]"), false },
+		{ "{:process 0 :type :invoke :f :txn :value [[:r 1 nil]]}", false }, { "", false } };
+	struct tape_read_info info;
+	struct tape tape;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		tape_init(&tape, (size_t)1 << 20);
+		assert_int_equal(tape_read_all(&tape, NULL, cases[i].text, strlen(cases[i].text), &info), 0);
+		assert_true(txn_bank_is(&tape) == cases[i].is);
+		tape_fini(&tape);
+	}
+}
+
+static void
 invariant(void **state)
 {
 	struct txn_bank_options none = { 0 }, twenty = { .has_total = true, .total = 20 }, debts = { .negative_allowed = true };
@@ -69,7 +89,7 @@ invariant(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(invariant) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(recognised), cmocka_unit_test(invariant) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

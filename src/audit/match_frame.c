@@ -140,24 +140,43 @@ syslog_message(const char *p, const char *end)
 	return at < end && *at == ' ' && at[-1] == ']' ? at + 1 : at == end && at[-1] == ']' ? end : NULL;
 }
 
+/* What was sent of [p, p + bytes): behind the header, without what a relay put around it. */
+static void
+unwrap_syslog(const char *p, size_t bytes, struct match_taken *ret)
+{
+	const char *end = p + bytes, *at = syslog_message(p, end);
+
+	if (at == NULL)
+		at = p;
+	if (end - at >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3;
+	while (end > at && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == '\0'))
+		end--;
+	ret->message = at;
+	ret->message_bytes = (size_t)(end - at);
+}
+
 static int
 take_syslog(const char *p, size_t n, struct match_taken *ret)
 {
 	size_t bytes, digits;
-	int rc = take_decimal(p, n, &bytes, &digits);
-	const char *at;
+	int rc;
 
+	if (n > 0 && *p == '<') {
+		rc = take_line(p, n, ret);
+		if (rc > 0)
+			unwrap_syslog(ret->message, ret->message_bytes, ret);
+		return rc;
+	}
+	rc = take_decimal(p, n, &bytes, &digits);
 	if (rc <= 0)
 		return rc;
 	if (p[digits] != ' ')
 		return -EINVAL;
 	if (n < digits + 1 + bytes)
 		return 0;
-	p += digits + 1;
-	at = syslog_message(p, p + bytes);
-	if (at == NULL)
-		at = p;
-	*ret = (struct match_taken){ .used = digits + 1 + bytes, .message = at, .message_bytes = (size_t)(p + bytes - at) };
+	*ret = (struct match_taken){ .used = digits + 1 + bytes };
+	unwrap_syslog(p + digits + 1, bytes, ret);
 	return 1;
 }
 

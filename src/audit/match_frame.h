@@ -5,7 +5,8 @@
  *   lines    MESSAGE \n                            answered by lines (below)
  *   length   32 bits big-endian, MESSAGE           answered by lines
  *   http     POST PATH, MESSAGE as the body        answered by a status: 2xx taken, 4xx refused, else in doubt
- *   syslog   RFC 5424 with octet counting (RFC 6587), MESSAGE as MSG; there are no answers
+ *   syslog   RFC 5424 with octet counting (RFC 6587), MESSAGE as MSG; there are no answers. Relays put a newline behind MSG or a byte
+ *            order mark before it, or frame by newlines: taken too
  *   redis    XADD STREAM * m MESSAGE               answered by the entry's id, or an error
  *
  * Answer lines: "ok FLOW NUMBER HASH\n", "no FLOW NUMBER HASH\n": kept; refused. HASH is the message's last 8 digits.

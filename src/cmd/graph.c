@@ -162,7 +162,8 @@ watch(const struct cli_args *a)
 
 #define PICTURES { 0, "svg", NULL, "a picture, as SVG" }, { 0, "dot", NULL, "a file for Graphviz" }, { 0, "title", "TEXT", "above the picture" }
 static const struct cli_opt import_opts[] = { STORE, { 0, "time", "TIME", "when it was so, for files that do not say; default: their own time" },
-	{ .name = NULL } };
+	{ 0, "halves", "N", "so many spans may wait for the other side of their call, from now on; default 100000, 0 none" },
+	{ 0, "halves-for", "DURATION", "so long; default 7d" }, { .name = NULL } };
 static const struct cli_opt view_opts[] = { VIEW, { .name = NULL } };
 static const struct cli_opt plan_opts[] = { VIEW,
 	{ 0, "serving", NULL, "until all serve: wait for what is needed to run, not only to start" },
@@ -219,7 +220,7 @@ static const struct cli_opt impact_opts[] = { VIEW,
 
 static const struct cli_verb verbs[] = {
 	{ "import", NULL, "FILE...", 1, CLI_WORDS_MAX,
-	    "what files say of the map: manifests, traces, dumps, logs; formats are recognised. Spans pair within one command",
+	    "what files say of the map: manifests, traces, dumps, logs; formats are recognised",
 	    import_opts,
 	    "  faultline graph import faultline.yaml k8s/ traces.json\n  ss -tnp | faultline graph import -\n", import },
 	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,

@@ -165,6 +165,7 @@ void
 graph_text_import(const struct doc_node *root)
 {
 	const struct doc_node *files = doc_get(root, "files"), *spans = doc_get(root, "spans");
+	const struct doc_node *halves = spans != NULL ? doc_get(spans, "halves") : NULL;
 
 	for (uint32_t i = 0; i < length(files); i++) {
 		const struct doc_node *f = files->items[i];
@@ -182,10 +183,15 @@ graph_text_import(const struct doc_node *root)
 	if (cli_api_int(root, "future") > 0)
 		cli_table_say(", %" PRId64 " of the future count as now", cli_api_int(root, "future"));
 	cli_table_say("; the map has %" PRId64 " services and %" PRId64 " lines\n", cli_api_int(root, "services"), cli_api_int(root, "lines"));
-	if (spans != NULL && cli_api_int(spans, "orphans") > 0)
-		cli_table_say("%" PRId64 " of %" PRId64 " spans are of servers whose caller's span is in none of these files: they make no line. "
-		    "Both sides of a call meet only in one command: name the files of one trace together\n", cli_api_int(spans, "orphans"),
-		    cli_api_int(spans, "taken"));
+	if (cli_api_int(halves, "taken") > 0)
+		cli_table_say("%" PRId64 " spans of former imports were taken up, and %" PRId64 " calls have both sides now\n",
+		    cli_api_int(halves, "taken"), cli_api_int(halves, "paired"));
+	if (cli_api_int(halves, "left") > 0)
+		cli_table_say("%" PRId64 " of %" PRId64 " spans came without the other side of a call, which may come in a later import; %" PRId64
+		    " wait now\n", cli_api_int(halves, "left"), cli_api_int(spans, "taken") + cli_api_int(halves, "taken"),
+		    cli_api_int(halves, "waiting"));
+	if (cli_api_int(halves, "dropped") > 0)
+		cli_table_say("%" PRId64 " that waited were dropped: see --halves and --halves-for\n", cli_api_int(halves, "dropped"));
 }
 
 /* ---- diff, blame ---- */

@@ -49,7 +49,8 @@
 	X(PROMETHEUS, "prometheus", true, "metrics of a service graph or of Istio, in Prometheus' text format") \
 	X(DNS_LOG, "dns", true, "a log of DNS queries") \
 	X(HOSTS, "hosts", true, "names of addresses, as in /etc/hosts") \
-	X(SS, "ss", true, "output of ss") \
+	X(SS, "ss", true, "output of ss or netstat") \
+	X(LSOF, "lsof", true, "output of lsof -i") \
 	X(PROC_NET, "proc-net-tcp", true, "/proc/net/tcp or tcp6") \
 	X(CONNTRACK, "conntrack", true, "output of conntrack -L or -E") \
 	X(NGINX, "nginx", true, "an access log of nginx") \

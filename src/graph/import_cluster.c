@@ -197,9 +197,9 @@ tell_cover(struct import *im, const struct import_host *h)
 
 	s.first = s.last = h->when;
 	s.name = h->use_name;
-	if (h->use_name[0] != '\0' && h->label_count <= 1)
+	if (h->use_name[0] != '\0' && h->label_count == 0)
 		import_tell(im, &s, h->at);
-	for (uint32_t i = 0; i < h->label_count && (h->label_count > 1 || h->use_name[0] == '\0'); i++) {
+	for (uint32_t i = 0; i < h->label_count; i++) {
 		s.where = NULL;
 		s.name = h->labels[i];
 		import_tell(im, &s, h->at);

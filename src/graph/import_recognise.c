@@ -5,6 +5,7 @@
  */
 #include "graph/import.h"
 #include "graph/import_log_json.h"
+#include "graph/import_wrap.h"
 #include <string.h>
 #include <strings.h>
 
@@ -271,7 +272,7 @@ ss_line(const struct text_line *t)
 {
 	static const char *const words[] = { "State ", "Netid ", "ESTAB ", "LISTEN ", "TIME-WAIT ", "SYN-SENT ", "CLOSE-WAIT ", "FIN-WAIT-",
 	    "UNCONN ", "LAST-ACK ",
-		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV " };
+		"tcp ", "tcp6 ", "Recv-Q ", "SYN-RECV ", "Active Internet connections", "Active UNIX domain sockets", "Proto Recv-Q " };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(words); i++) {
 		if (begins(t, words[i]))
@@ -357,8 +358,10 @@ line_format(const struct text_line *t, bool first)
 		return IMPORT_LOG_JSON;
 	if (in(t, "src=") && in(t, "dst="))
 		return IMPORT_CONNTRACK;
-	if (in(t, "local_address") && in(t, "rem_address"))
+	if (in(t, "local_address") && (in(t, "rem_address") || in(t, "remote_address")))
 		return IMPORT_PROC_NET;
+	if (begins(t, "COMMAND") && in(t, " FD ") && in(t, " NODE NAME"))
+		return IMPORT_LSOF;
 	if ((in(t, "archived_count") && in(t, "|")) || in(t, "last_archived_wal"))
 		return IMPORT_PG_ARCHIVER;
 	if (ss_line(t))
@@ -460,8 +463,8 @@ is_otlp(const unsigned char *p, size_t n)
 	return n > 0 && i == n;
 }
 
-enum import_format
-import_recognise(const char *name, const char *text, size_t n)
+static enum import_format
+plain_format(const char *name, const char *text, size_t n)
 {
 	const char *slash = name != NULL ? strrchr(name, '/') : NULL, *first;
 	struct look l = { .name = name, .base = slash != NULL ? slash + 1 : name, .p = text, .end = text + FL_MIN(n, LOOK_MAX) };
@@ -478,10 +481,27 @@ import_recognise(const char *name, const char *text, size_t n)
 		return IMPORT_OTLP_PROTO;
 	if (is_env_name(l.base) && is_env(&l))
 		return IMPORT_DOTENV;
-	if (*first == '{' || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ", first[1]) != NULL))
+	/* A template's "{{" begins neither JSON nor YAML: the rest of it tells what it is to become. */
+	if ((*first == '{' && !(l.end - first > 1 && first[1] == '{')) || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ",
+		first[1]) != NULL))
 		return json_format(&l, first);
 	f = yaml_format(&l);
 	if (f == IMPORT_UNKNOWN && memchr(text, '\0', FL_MIN(n, (size_t)4096)) == NULL)
 		f = text_format(&l);
+	return f;
+}
+
+enum import_format
+import_recognise(const char *name, const char *text, size_t n)
+{
+	enum import_format f;
+	struct buf b;
+
+	if (!import_is_wrapped(text, n))
+		return plain_format(name, text, n);
+	n = FL_MIN(n, LOOK_MAX);
+	buf_init(&b, 2 * LOOK_MAX);
+	f = import_unwrap(text, n, &b) == 0 ? plain_format(name, buf_data(&b), buf_len(&b)) : IMPORT_UNKNOWN;
+	buf_fini(&b);
 	return f;
 }

@@ -36,81 +36,67 @@ is(const struct words *w, unsigned i, const char *s)
 	return i < w->count && strlen(s) == w->n[i] && memcmp(w->p[i], s, w->n[i]) == 0;
 }
 
-struct port_name {
-	const char *name;
-	uint16_t port;
-};
-/* What ss prints without -n, of /etc/services. */
-static const struct port_name port_names[] = {
-	{ "http", 80 }, { "https", 443 }, { "domain", 53 }, { "ssh", 22 }, { "smtp", 25 }, { "postgresql", 5432 }, { "mysql", 3306 }, { "redis",
-	6379 },
-	{ "http-alt", 8080 }, { "webcache", 8080 }, { "amqp", 5672 }, { "ldap", 389 }, { "ldaps", 636 }, { "mongodb", 27017 }, { "memcache", 11211 },
-	{ "zookeeper", 2181 }, { "imaps", 993 }, { "submission", 587 }, { "nfs", 2049 }, { "sunrpc", 111 }, { "bootps", 67 }, { "ntp", 123 },
-	{ "ms-sql-s", 1433 }, { "kerberos", 88 }, { "microsoft-ds", 445 }, { "x11", 6000 }, { "rsync", 873 }, { "mqtt", 1883 }, { "etcd-client",
-	2379 },
-};
-
-static bool
-port_parse(const char *s, size_t n, uint16_t *ret)
-{
-	unsigned v = 0;
-
-	if (n == 1 && *s == '*') {
-		*ret = 0;
-		return true;
-	}
-	for (size_t i = 0; i < FL_ARRAY_LEN(port_names); i++) {
-		if (strlen(port_names[i].name) == n && memcmp(port_names[i].name, s, n) == 0) {
-			*ret = port_names[i].port;
-			return true;
-		}
-	}
-	if (n == 0 || n > 5)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		v = v * 10 + (unsigned)(s[i] - '0');
-	}
-	*ret = (uint16_t)v;
-	return v <= 65535;
-}
-
-/* "10.0.0.5:80", "[::1]:80", ":::80", "*:80", "127.0.0.1%lo:53". */
-static bool
-end_parse(const char *s, size_t n, struct import_addr *ret)
-{
-	const char *colon = memrchr(s, ':', n);
-
-	return colon != NULL && colon > s && import_addr_parse(s, (size_t)(colon - s), ret) &&
-	    port_parse(colon + 1, n - (size_t)(colon + 1 - s), &ret->port);
-}
-
 struct state_word {
 	const char *word;
-	bool listening, failed, skip;
+	bool listening, failed, skip, accepted;
 };
 static const struct state_word states[] = {
 	{ .word = "ESTAB" }, { .word = "ESTABLISHED" }, { .word = "LISTEN", .listening = true }, { .word = "SYN-SENT", .failed = true },
 	{ .word = "TIME-WAIT" }, { .word = "CLOSE-WAIT" }, { .word = "FIN-WAIT-1" }, { .word = "FIN-WAIT-2" }, { .word = "LAST-ACK" },
 	{ .word = "CLOSING" },
-	{ .word = "SYN-RECV" }, { .word = "TIME_WAIT" }, { .word = "CLOSE_WAIT" }, { .word = "FIN_WAIT1" }, { .word = "FIN_WAIT2" },
+	{ .word = "SYN-RECV", .accepted = true }, { .word = "SYN_RECV", .accepted = true }, { .word = "TIME_WAIT" }, { .word = "CLOSE_WAIT" },
+	{ .word = "FIN_WAIT1" }, { .word = "FIN_WAIT2" }, { .word = "LAST_ACK" },
 	{ .word = "SYN_SENT", .failed = true }, { .word = "UNCONN", .skip = true }, { .word = "CLOSED", .skip = true },
 };
+
+/* The lowest number is that of the first of processes that share a socket: its master. */
+static uint32_t
+lowest_pid(const char *p, const char *end)
+{
+	uint32_t lowest = 0;
+
+	while ((p = memmem(p, (size_t)(end - p), "pid=", 4)) != NULL) {
+		uint32_t pid = 0;
+
+		for (p += 4; p < end && *p >= '0' && *p <= '9'; p++)
+			pid = pid * 10 + (uint32_t)(*p - '0');
+		if (lowest == 0 || pid < lowest)
+			lowest = pid;
+	}
+	return lowest;
+}
+
+/* "812/redis-server 12", "990/nginx: master" of netstat: the first word that is a number, a slash and text. */
+static void
+program_of(struct import *im, const struct words *w, unsigned from, struct import_socket *s)
+{
+	for (unsigned i = from; i < w->count; i++) {
+		const char *p = w->p[i], *end = p + w->n[i], *stop;
+		uint32_t pid = 0;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++)
+			pid = pid * 10 + (uint32_t)(*p - '0');
+		if (p == w->p[i] || p + 1 >= end || *p != '/')
+			continue;
+		stop = memchr(p, ':', (size_t)(end - p));
+		p = import_keepn(im, p + 1, (size_t)((stop != NULL ? stop : end) - p - 1));
+		s->process = p != NULL ? p : "";
+		s->pid = pid;
+		return;
+	}
+}
 
 /* users:(("redis-server",pid=812,fd=7),...) and cgroup:/system.slice/redis.service, wherever they stand in the line. */
 static void
 process_of(struct import *im, const char *line, size_t len, struct import_socket *s)
 {
-	const char *end = line + len, *users = memmem(line, len, "users:((\"", 9), *quote, *pid, *cgroup = memmem(line, len, "cgroup:", 7), *p;
+	const char *end = line + len, *users = memmem(line, len, "users:((\"", 9), *quote, *cgroup = memmem(line, len, "cgroup:", 7), *p;
 
 	s->process = s->unit = "";
 	if (users != NULL && (quote = memchr(users + 9, '"', (size_t)(end - users - 9))) != NULL) {
 		p = import_keepn(im, users + 9, (size_t)(quote - users - 9));
 		s->process = p != NULL ? p : "";
-		pid = memmem(quote, (size_t)(end - quote), "pid=", 4);
-		for (pid = pid != NULL ? pid + 4 : end; pid < end && *pid >= '0' && *pid <= '9'; pid++)
-			s->pid = s->pid * 10 + (uint32_t)(*pid - '0');
+		s->pid = lowest_pid(quote, end);
 	}
 	if (cgroup != NULL) {
 		for (p = cgroup; p < end && *p != ' '; p++)
@@ -145,7 +131,7 @@ ss_line(struct import *im, const char *line, size_t len, struct import_socket *s
 		}
 	}
 	for (unsigned i = at; i < w.count && found < 2; i++) {
-		if (end_parse(w.p[i], w.n[i], found == 0 ? &s->local : &s->peer))
+		if (import_addr_end(w.p[i], w.n[i], found == 0 ? &s->local : &s->peer))
 			found++;
 	}
 	if (found < 2 || (state != NULL && state->skip)) {
@@ -154,7 +140,10 @@ ss_line(struct import *im, const char *line, size_t len, struct import_socket *s
 	}
 	s->listening = state != NULL && state->listening;
 	s->failed = s->opened = state != NULL && state->failed;
+	s->accepted = state != NULL && state->accepted;
 	process_of(im, line, len, s);
+	if (s->process[0] == '\0')
+		program_of(im, &w, at, s);
 	return im->failed == 0;
 }
 
@@ -250,6 +239,7 @@ import_proc_net_add(struct import *im)
 			continue;       /* closed */
 		s.listening = is(&w, 3, "0A");
 		s.failed = s.opened = is(&w, 3, "02");
+		s.accepted = is(&w, 3, "03");
 		(void)import_sockets_seen(im, h, &s, import_line(im, number));
 	}
 }

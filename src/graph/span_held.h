@@ -33,6 +33,8 @@ enum span_bits {
 	SPAN_TYPED = 1 << 14,           /* a call of a database or a broker */
 	SPAN_CALLER = 1 << 15,          /* of a server: peer is who called, by name */
 	SPAN_COUNTED = 1 << 16,         /* what it says alone, without relatives, was counted */
+	SPAN_BETWEEN = 1 << 17,         /* it stands between a client and the client that this is in */
+	SPAN_LEFT = 1 << 18,            /* it was settled before, and is here again (span_left.h) */
 };
 
 struct span_rec {
@@ -46,6 +48,7 @@ struct span_rec {
 	uint8_t source : 4, protocol : 4;
 	uint8_t kind;
 	uint32_t bits;
+	uint32_t told;          /* SPAN_LEFT: the line that it was told as, in told_lines; 0 none */
 };
 
 struct span_half {

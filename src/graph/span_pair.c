@@ -12,6 +12,7 @@
 #include "graph/span_pair.h"
 
 #include "base/assert.h"
+#include "graph/span_left.h"
 #include "graph/span_names.h"
 
 #define STEPS_MAX 64u
@@ -82,6 +83,11 @@ relate_to(struct spans *s, struct span_rec *p, struct span_rec *r)
 	if (p->service == r->service && ((p->bits & SPAN_CLIENTISH) == 0 || (r->bits & SPAN_SERVERISH) == 0))
 		return;
 	p->bits |= SPAN_PAIRED;
+	s->counts.left_paired += ((p->bits | r->bits) & SPAN_LEFT) != 0;
+	if ((p->bits & SPAN_MESSAGING) == 0)
+		span_left_back(s, p);
+	if ((r->bits & SPAN_MESSAGING) == 0)
+		span_left_back(s, r);
 	if (p->service == r->service)
 		s->counts.self++;
 	else
@@ -139,7 +145,7 @@ relate_links(struct spans *s, struct span_half *f, const struct span_rec *r, boo
 			    .protocol = SPAN_PROTO_ASYNC, .seen = SPAN_SEEN_BOTH, .error = ((p->bits | r->bits) & SPAN_ERROR) != 0 });
 		if (p == NULL && l->id != 0 && final)
 			s->counts.links_lost++;
-		if (p != NULL || final)
+		if (p != NULL || (final && s->opts.left == NULL))
 			l->id = 0;
 	}
 }
@@ -200,10 +206,22 @@ nest(struct spans *s, struct span_rec *outer, struct span_rec *r)
 {
 	bool outer_says_more = (outer->bits & SPAN_TYPED) != 0 && outer->peer != 0 && (has_address(s, outer) || (r->bits & SPAN_TYPED) == 0);
 
-	if ((r->bits & SPAN_PAIRED) == 0 && (r->peer == 0 || outer_says_more))
-		r->bits |= SPAN_COVERED;
-	else
-		outer->bits |= SPAN_COVERED;
+	struct span_rec *covered = (r->bits & SPAN_PAIRED) == 0 && (r->peer == 0 || outer_says_more) ? r : outer;
+
+	covered->bits |= SPAN_COVERED;
+	span_left_back(s, covered);
+}
+
+/* What is between the two is needed to find the one from the other. */
+static void
+note_between(struct spans *s, const struct span_rec *r, const struct span_rec *above)
+{
+	struct span_rec *p = s->opts.left != NULL ? span_held_parent(&s->held, r) : NULL;
+
+	for (unsigned i = 0; i < STEPS_MAX && p != NULL && p != above; i++) {
+		p->bits |= SPAN_BETWEEN;
+		p = span_held_parent(&s->held, p);
+	}
 }
 
 /* First what is between a client and a server, then clients in clients: the second reads what the first found. */
@@ -220,6 +238,7 @@ look_inside(struct spans *s, struct span_half *f, uint32_t from, uint32_t to, bo
 		if ((above = client_above(s, r)) == NULL)
 			continue;
 		r->bits |= SPAN_NESTED;
+		note_between(s, r, above);
 		if (is_client)
 			nest(s, above, r);
 		else
@@ -227,13 +246,21 @@ look_inside(struct spans *s, struct span_half *f, uint32_t from, uint32_t to, bo
 	}
 }
 
+/* Who called a server, from its own word: a reference, 0 or SPAN_AMBIGUOUS. */
+static uint32_t
+named_caller(const struct spans *s, const struct span_rec *r)
+{
+	bool named = (r->bits & SPAN_CALLER) != 0;
+	uint32_t pod = r->peer != 0 && !named ? span_intern_find(&s->pods, &r->peer, sizeof(r->peer)) : 0;
+
+	return named ? SPAN_REF_PEER | r->peer : pod != 0 ? s->pod_service[pod - 1] : 0;
+}
+
 /* A server whose caller sent no span. */
 static void
 settle_server(struct spans *s, const struct span_rec *r)
 {
-	bool named = (r->bits & SPAN_CALLER) != 0;
-	uint32_t pod = r->peer != 0 && !named ? span_intern_find(&s->pods, &r->peer, sizeof(r->peer)) : 0;
-	uint32_t from = named ? SPAN_REF_PEER | r->peer : pod != 0 ? s->pod_service[pod - 1] : 0;
+	uint32_t from = named_caller(s, r);
 	struct span_call c = { .from = from, .to = r->service, .protocol = r->protocol, .source = r->source, .seen = SPAN_SEEN_SERVER,
 		.error = (r->bits & SPAN_ERROR) != 0, .latency = r->latency, .at = r->start };
 
@@ -280,6 +307,42 @@ settle_one(struct spans *s, const struct span_rec *r)
 		settle_server(s, r);
 	if ((r->bits & (SPAN_CLIENTISH | SPAN_MESSAGING)) != 0)
 		settle_client(s, r);
+}
+
+/* Is it half of a call, or may be? A database sends no spans, and whom several ask is asked again. */
+static bool
+is_half(const struct span_half *f, const struct span_rec *r)
+{
+	bool client = (r->bits & SPAN_CLIENTISH) != 0, server = (r->bits & SPAN_SERVERISH) != 0;
+
+	if (r->service == 0 || (r->bits & (SPAN_DEAD | SPAN_PROBE)) != 0)
+		return false;
+	for (uint32_t i = 0; i < r->link_count; i++)
+		if (f->links[r->link_at + i].id != 0)
+			return true;
+	if ((r->bits & SPAN_BETWEEN) != 0 || (r->parent != 0 && server && (r->bits & SPAN_RELATED) == 0))
+		return true;
+	if (r->kind == SPAN_UNSPECIFIED && !client)
+		return (r->bits & SPAN_PAIRED) == 0;
+	return client && r->protocol != SPAN_PROTO_DB && (r->kind == SPAN_PRODUCER || (r->bits & SPAN_PAIRED) == 0);
+}
+
+/* What it was told as alone, as settle_one() does. */
+static void
+leave(struct spans *s, const struct span_half *f, const struct span_rec *r)
+{
+	bool messaging = (r->bits & SPAN_MESSAGING) != 0, client = (r->bits & (SPAN_CLIENTISH | SPAN_MESSAGING)) != 0;
+	uint32_t from = 0, to = 0;
+
+	if (r->told == 0 && client && r->peer != 0 && (r->bits & SPAN_COVERED) == 0 && (messaging || (r->bits & SPAN_PAIRED) == 0)) {
+		from = r->service;
+		to = SPAN_REF_PEER | r->peer;
+	} else if (r->told == 0 && !client && r->kind == SPAN_SERVER && (r->bits & SPAN_RELATED) == 0 && (from = named_caller(s, r)) != 0) {
+		to = r->service;
+		if (from == to || from == SPAN_AMBIGUOUS)
+			from = to = 0;
+	}
+	span_left_add(s, f, r, from, to);
 }
 
 /* Is what it says alone as good as certain? waited: or likely. */
@@ -329,6 +392,9 @@ span_pair_settle(struct spans *s)
 		}
 		for (uint32_t i = 0; i < old->indexed; i++)
 			settle_one(s, &old->recs[i]);
+		for (uint32_t i = 0; i < old->indexed && s->opts.left != NULL; i++)
+			if ((!s->opts.left_again_only || (old->recs[i].bits & SPAN_LEFT) != 0) && is_half(old, &old->recs[i]))
+				leave(s, old, &old->recs[i]);
 	}
 	span_held_change(&s->held);
 }

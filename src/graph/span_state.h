@@ -16,6 +16,16 @@
 #include "graph/spans.h"
 
 #define SPAN_AMBIGUOUS UINT32_MAX
+#define SPAN_LEFT_LINKS 4u      /* of a span that waits for what it links to */
+
+/* A line that was told of one call, and is not so. */
+struct span_back {
+	uint32_t told;                  /* in told_lines */
+	uint8_t source, protocol;
+	bool error;
+	uint64_t latency;
+	int64_t at;
+};
 
 /* Key: its namespace, NUL, its name. */
 struct span_service {
@@ -78,6 +88,11 @@ struct spans {
 	const struct span_attrs *resource;
 	uint32_t current;               /* service of the resource, 0 none */
 	bool current_noted;
+	struct span_left *left;         /* settled alone, until told */
+	uint32_t left_count;
+	struct span_back *backs;        /* until told */
+	uint32_t back_count;
+	struct span_intern told_lines;  /* of spans taken up again: from, its space, to, its space, each with a NUL behind it */
 	bool full;                      /* of names: everything is settled, told and forgotten */
 	bool tell_again;                /* the last telling was not followed by spans_told() */
 };

@@ -8,6 +8,7 @@
 #include "graph/span_tell.h"
 
 #include "base/region.h"
+#include "graph/span_left.h"
 #include "graph/span_names.h"
 
 #include <errno.h>
@@ -425,6 +426,58 @@ tell_address(struct spans *s, uint32_t address)
 	return rc;
 }
 
+/* ---- what waits for its other side, and what is not so after all ---- */
+
+static int
+tell_left_one(struct spans *s, const struct span_left *l)
+{
+	char bytes[SPAN_LEFT_MAX], from[NAME_BYTES], to[NAME_BYTES];
+	uint64_t traces[1 + SPAN_LEFT_LINKS] = { l->r.trace_lo };
+	struct span_left_line line;
+	bool told = l->r.told != 0;
+	size_t n;
+
+	if (told) {
+		line = span_left_line(s, l->r.told);
+	} else if (l->to != 0) {
+		struct end a = end_of(s, l->from), b = end_of(s, l->to);
+
+		line = (struct span_left_line){ name_of(&a, from), a.space, name_of(&b, to), b.space };
+		told = compare_end(&a, &b) != 0;
+	}
+	n = span_left_write(s, l, told ? &line : NULL, bytes);
+	if (n == 0) {
+		s->counts.left_dropped++;
+		return 0;
+	}
+	for (uint32_t i = 0; i < l->link_count; i++)
+		traces[i + 1] = l->links[i].trace_lo;
+	return s->opts.left(s->opts.left_arg, traces, 1 + l->link_count, bytes, n);
+}
+
+static int
+tell_back(struct spans *s, const struct span_back *b)
+{
+	struct span_left_line l = span_left_line(s, b->told);
+	struct sight line = { .what = SIGHT_LINE, .source = sources[b->source], .where = s->where, .from = l.from, .from_space = l.from_space,
+		.to = l.to, .to_space = l.to_space, .protocol = protocols[b->protocol], .first = b->at, .last = b->at, .count = 1,
+		.errors = b->error, .latency = b->latency };
+
+	return s->opts.take_back(s->opts.left_arg, &line);
+}
+
+static int
+tell_left(struct spans *s)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < s->back_count && rc == 0; i++)
+		rc = tell_back(s, &s->backs[i]);
+	for (uint32_t i = 0; i < s->left_count && rc == 0; i++)
+		rc = tell_left_one(s, &s->left[i]);
+	return rc;
+}
+
 int
 span_tell(struct spans *s)
 {
@@ -442,6 +495,8 @@ span_tell(struct spans *s)
 		rc = tell_fact(s, s->facts_told + 1);
 	for (uint32_t i = 0; rc == 0 && i < s->dirty_count; i++)
 		rc = tell_address(s, s->dirty[i]);
+	if (rc == 0)
+		rc = tell_left(s);
 	return rc == 0 ? tell_lines(s) : rc;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/region.h"
+#include "graph/span_left.h"
 #include "graph/span_names.h"
 #include "graph/span_pair.h"
 #include "graph/span_state.h"
@@ -43,6 +44,8 @@ spans_new(const struct spans_opts *opts, struct spans **ret_spans)
 		rc = span_rows_init(&s->rows, (uint32_t)(memory / 2048));
 	if (rc == 0)
 		rc = span_tell_init(s);
+	if (rc == 0)
+		rc = span_left_init(s);
 	if (rc != 0) {
 		spans_free(s);
 		return rc;
@@ -57,6 +60,7 @@ spans_free(struct spans *s)
 {
 	if (s == NULL)
 		return;
+	span_left_fini(s);
 	span_tell_fini(s);
 	if (s->rows.max > 0)
 		span_rows_fini(&s->rows);
@@ -103,7 +107,8 @@ bits_of(const struct span *span, enum span_kind kind, enum span_protocol protoco
 		bits |= SPAN_CLIENTISH;
 	if (kind == SPAN_SERVER || kind == SPAN_CONSUMER)
 		bits |= SPAN_SERVERISH;
-	if (kind != SPAN_INTERNAL && kind != SPAN_UNSPECIFIED && protocol == SPAN_PROTO_MESSAGING)
+	/* A server is called; its peer is an address, no broker. */
+	if (kind != SPAN_INTERNAL && kind != SPAN_UNSPECIFIED && kind != SPAN_SERVER && protocol == SPAN_PROTO_MESSAGING)
 		bits |= SPAN_MESSAGING;
 	if (protocol == SPAN_PROTO_DB || protocol == SPAN_PROTO_MESSAGING)
 		bits |= SPAN_TYPED;
@@ -227,6 +232,8 @@ spans_commit(struct spans *s)
 	struct span_half *young = span_held_young(&s->held);
 	uint32_t from = s->held.changes == s->mark_changes ? s->mark : 0;
 
+	if (s->opts.seek != NULL)
+		span_left_seek(s, from);
 	span_pair_new(s);
 	if (s->graces)
 		span_pair_early(s, young, from, young->indexed, false);
@@ -242,6 +249,7 @@ spans_rollback(struct spans *s)
 	if (s->held.changes == s->mark_changes) {
 		s->counts.spans -= young->count - s->mark;
 		span_held_undo(&s->held, s->mark, s->mark_links);
+		s->mark = span_held_young(&s->held)->count;
 	}
 	spans_commit(s);
 }
@@ -323,9 +331,11 @@ void
 spans_told(struct spans *s)
 {
 	span_tell_done(s);
+	s->left_count = s->back_count = 0;
 	if (!s->full || s->held.half[0].count > 0 || s->held.half[1].count > 0)
 		return;
 	span_names_clear(s);
+	span_left_clear(s);
 	s->full = false;
 }
 
@@ -340,13 +350,19 @@ int
 spans_discard(struct spans *s)
 {
 	sight_fn *tell = s->opts.tell;
+	uint32_t left = s->left_count, back = s->back_count;
 	int rc;
 
 	s->opts.tell = tell_nobody;
+	s->left_count = s->back_count = 0;
 	rc = spans_tell(s);
 	s->opts.tell = tell;
+	s->left_count = left;
+	s->back_count = back;
+	if (rc != 0)
+		return rc;
 	spans_told(s);
-	return rc;
+	return 0;
 }
 
 uint64_t

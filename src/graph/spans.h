@@ -29,6 +29,10 @@
 #define SPANS_MEMORY ((size_t)128 << 20)
 #define SPANS_HOLD (30 * FL_SEC)
 
+/* One that is to be kept: the traces that it waits for, and all of it as bytes. Returns 0 or -errno. */
+typedef int spans_left_fn(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n);
+typedef void spans_seek_fn(void *arg, uint64_t trace_lo);
+
 struct spans_opts {
 	size_t memory_bytes;    /* 0: SPANS_MEMORY */
 	fl_ns hold;             /* at least so long a span is held, at most twice that; 0: SPANS_HOLD; FL_NEVER: until spans_finish() */
@@ -36,6 +40,16 @@ struct spans_opts {
 	const char *where;      /* of sightings: a file, an address. Copied */
 	sight_fn *tell;
 	void *arg;
+	/*
+	 * Spans whose other side did not come (span_left.h); all may be NULL. left: keep this one; seek: spans of this trace came: give what was
+	 * kept of it to span_left_take(); take_back: a line that was told of one call before is not so.
+	 */
+	spans_left_fn *left;
+	spans_seek_fn *seek;
+	sight_fn *take_back;
+	void *left_arg;
+	uint32_t left_max;      /* to be told at once */
+	bool left_again_only;   /* keep those alone that were kept before */
 };
 
 struct spans_counts {
@@ -49,6 +63,10 @@ struct spans_counts {
 	uint64_t links_lost;            /* links to spans that did not come, or that there was no room for */
 	uint64_t names_dropped, lines_dropped;  /* no room for another name, another line */
 	uint64_t bad_times;             /* started before 1990 or after 2200, or ended before they started */
+	uint64_t left;                  /* settled without their other side, and to be kept */
+	uint64_t left_dropped;          /* of those: there was no room */
+	uint64_t left_taken;            /* that were kept, and taken up again */
+	uint64_t left_paired;           /* of those: their other side was there */
 	uint64_t held;                  /* now */
 	uint64_t held_max;              /* that fit */
 };
@@ -79,6 +97,9 @@ void spans_finish(struct spans *s);
 /* Tell what calls added up to since spans_told(). 0, or what tell() returned. */
 int spans_tell(struct spans *s);
 void spans_told(struct spans *s);
+
+/* Take up what was kept; from seek() alone. 0, or -EINVAL: it is broken. */
+int span_left_take(struct spans *s, const void *p, size_t n);
 
 /* As if all were told and kept: after a crash, for what the store has already. 0, or -errno. */
 int spans_discard(struct spans *s);

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,21 +25,66 @@
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
-int
-sockdiag_open(void)
+static int
+track_open(bool events)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), room = EVENT_BUFFER, group = NFNLGRP_CONNTRACK_NEW, err;
 
-	return fd >= 0 ? fd : -errno;
+	if (fd < 0)
+		return -errno;
+	if (!events)
+		return fd;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* sknlgroups of linux/sock_diag.h; those of IPv4 and IPv6 are two. */
+static int
+closed_open(void)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 1u << (SKNLGRP_INET_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET6_TCP_DESTROY - 1) };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), room = EVENT_BUFFER;
+
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int
+open_here(bool track, struct sockdiag_space *ret)
+{
+	struct sockdiag_space s = { .closed = -1, .tracked = -1, .born = -1 };
+
+	s.sockets = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (s.sockets < 0)
+		return -errno;
+	s.route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	s.closed = closed_open();
+	if (track) {
+		s.tracked = track_open(false);
+		s.born = track_open(true);
+		s.track_error = FL_MIN(0, FL_MIN(s.tracked, s.born));
+	}
+	*ret = s;
+	return 0;
 }
 
 int
-sockdiag_open_of(int pid)
+sockdiag_open(const char *path, bool track, struct sockdiag_space *ret)
 {
-	char path[64];
-	int own, other, fd = -1, err;
+	int own, other, err;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	if (path == NULL)
+		return open_here(track, ret);
 	own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (own < 0)
 		return -errno;
@@ -47,14 +94,26 @@ sockdiag_open_of(int pid)
 	if (err == 0 && setns(other, CLONE_NEWNET) != 0)
 		err = -errno;
 	if (err == 0) {
-		fd = sockdiag_open();
+		err = open_here(track, ret);
 		if (setns(own, CLONE_NEWNET) != 0)
 			fl_assert(!"the own network namespace is gone");
 	}
 	if (other >= 0)
 		close(other);
 	close(own);
-	return err != 0 ? err : fd;
+	return err;
+}
+
+void
+sockdiag_close(struct sockdiag_space *s)
+{
+	int *const fds[] = { &s->sockets, &s->route, &s->closed, &s->tracked, &s->born };
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 static void
@@ -159,46 +218,55 @@ on_socket(void *arg, const struct nlmsghdr *h, size_t n)
 int
 sockdiag_sweep(int fd, bool over, sockdiag_fn *fn, void *arg)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	/*
+	 * The older request: it gives both families at once. The kernel walks one table of the sockets of all namespaces for each dump, which is
+	 * most of what a sweep costs.
+	 */
+	struct {
+		struct nlmsghdr h;
+		struct inet_diag_req r;
+	} q = { .h = { .nlmsg_len = sizeof(q), .nlmsg_type = TCPDIAG_GETSOCK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1 } };
+	struct sweep w = { .fn = fn, .arg = arg };
+	int r;
+
+	q.r.idiag_family = AF_INET;
+	q.r.idiag_states = over ? ~0u : ~(1u << TCP_TIME_WAIT);
+	r = dump(fd, &q, sizeof(q), 1, on_socket, &w);
+	return r != 0 ? r : w.stopped;
+}
+
+/* What waits on a socket of events. */
+static int
+drain(int fd, message_fn *fn, void *arg, const int *stopped, uint64_t *ret_lost)
+{
+	_Alignas(8) uint8_t buffer[BUFFER_BYTES];
+	bool done;
+
+	while (*stopped == 0) {
+		ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+		if (got < 0 && errno == ENOBUFS) {
+			++*ret_lost;
+			continue;
+		}
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0 || errno == EAGAIN ? 0 : -errno;
+		(void)each_message(buffer, (size_t)got, 0, fn, arg, &done);
+	}
+	return *stopped;
+}
+
+int
+sockdiag_closed(int fd, sockdiag_fn *fn, void *arg, uint64_t *ret_lost)
+{
 	struct sweep w = { .fn = fn, .arg = arg };
 
-	for (size_t i = 0; i < FL_ARRAY_LEN(families); i++) {
-		struct {
-			struct nlmsghdr h;
-			struct inet_diag_req_v2 r;
-		} q = { .h = { .nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
-		int r;
-
-		q.h.nlmsg_seq = (uint32_t)i + 1;
-		q.r.sdiag_family = families[i];
-		q.r.sdiag_protocol = IPPROTO_TCP;
-		q.r.idiag_states = over ? ~0u : ~(1u << TCP_TIME_WAIT);
-		r = dump(fd, &q, sizeof(q), q.h.nlmsg_seq, on_socket, &w);
-		if (r != 0 || w.stopped != 0)
-			return r != 0 ? r : w.stopped;
-	}
-	return 0;
+	return drain(fd, on_socket, &w, &w.stopped, ret_lost);
 }
 
 /* Tracked connections */
-
-int
-sockdiag_track_open(bool events)
-{
-	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), room = EVENT_BUFFER, group = NFNLGRP_CONNTRACK_NEW, err;
-
-	if (fd < 0)
-		return -errno;
-	if (!events)
-		return fd;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
 
 /* The payload of the attribute of that type in [p, p + n), NULL: there is none of at least `want` bytes. */
 static const uint8_t *
@@ -255,8 +323,8 @@ on_track(void *arg, const struct nlmsghdr *h, size_t n)
 {
 	struct track_sweep *w = arg;
 	struct sockdiag_track t;
-	const uint8_t *p = NLMSG_DATA(h), *status;
-	size_t head = NLMSG_ALIGN(sizeof(struct nfgenmsg)), left, one;
+	const uint8_t *p = NLMSG_DATA(h), *status, *info, *tcp, *state;
+	size_t head = NLMSG_ALIGN(sizeof(struct nfgenmsg)), left, one, info_n = 0, tcp_n = 0;
 	uint32_t bits = 0;
 
 	if (w->stopped != 0 || n < NLMSG_LENGTH(head))
@@ -269,6 +337,10 @@ on_track(void *arg, const struct nlmsghdr *h, size_t n)
 	status = attribute(p, left, CTA_STATUS, 4, &one);
 	if (status != NULL)
 		memcpy(&bits, status, 4);
+	info = attribute(p, left, CTA_PROTOINFO, 0, &info_n);
+	tcp = attribute(info, info_n, CTA_PROTOINFO_TCP, 0, &tcp_n);
+	state = attribute(tcp, tcp_n, CTA_PROTOINFO_TCP_STATE, 1, &one);
+	t.over = state != NULL && *state >= TCP_CONNTRACK_FIN_WAIT;
 	t.answered = status == NULL || (ntohl(bits) & 2) != 0;          /* IPS_SEEN_REPLY */
 	w->stopped = w->fn(w->arg, &t);
 	return 0;
@@ -291,22 +363,45 @@ sockdiag_track_sweep(int fd, sockdiag_track_fn *fn, void *arg)
 int
 sockdiag_track_events(int fd, sockdiag_track_fn *fn, void *arg, uint64_t *ret_lost)
 {
-	_Alignas(8) uint8_t buffer[BUFFER_BYTES];
 	struct track_sweep w = { .fn = fn, .arg = arg };
-	bool done;
 
-	while (w.stopped == 0) {
-		ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	return drain(fd, on_track, &w, &w.stopped, ret_lost);
+}
 
-		if (got < 0 && errno == ENOBUFS) {
-			++*ret_lost;
-			continue;
-		}
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got == 0 || errno == EAGAIN ? 0 : -errno;
-		(void)each_message(buffer, (size_t)got, 0, on_track, &w, &done);
-	}
-	return w.stopped;
+struct address_sweep {
+	struct sockdiag_end *all;
+	unsigned n, count;
+};
+
+static int
+on_address(void *arg, const struct nlmsghdr *h, size_t n)
+{
+	struct address_sweep *w = arg;
+	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	const uint8_t *p = NLMSG_DATA(h), *a;
+	size_t head = NLMSG_ALIGN(sizeof(*m)), left, one;
+
+	if (h->nlmsg_type != RTM_NEWADDR || n < NLMSG_LENGTH(head) || w->count == w->n)
+		return 0;
+	left = n - NLMSG_LENGTH(head);
+	/* The near end of a point-to-point link is LOCAL; IPv6 has only ADDRESS. */
+	a = attribute(p + head, left, IFA_LOCAL, m->ifa_family == AF_INET ? 4 : 16, &one);
+	if (a == NULL)
+		a = attribute(p + head, left, IFA_ADDRESS, m->ifa_family == AF_INET ? 4 : 16, &one);
+	if (a != NULL && (m->ifa_family == AF_INET || m->ifa_family == AF_INET6))
+		end_of(m->ifa_family, a, 0, &w->all[w->count++]);
+	return 0;
+}
+
+unsigned
+sockdiag_addresses(int fd, struct sockdiag_end *ret, unsigned n)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifaddrmsg m;
+	} q = { .h = { .nlmsg_len = sizeof(q), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1 } };
+	struct address_sweep w = { .all = ret, .n = n };
+
+	(void)dump(fd, &q, sizeof(q), 1, on_address, &w);
+	return w.count;
 }

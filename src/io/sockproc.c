@@ -7,6 +7,7 @@
  */
 #include "io/sockproc.h"
 #include "base/map.h"
+#include "io/procname.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define PROCESSES_MAX 65536
+#define NAMED_MAX 1024u
 
 struct entry {
 	struct sockproc_process p;
@@ -32,6 +34,7 @@ struct sockproc {
 	struct entry **all;
 	uint32_t count, room, next;     /* next: where the scan goes on */
 	uint64_t own;
+	char own_group[SOCKPROC_NAME_MAX], own_id[SOCKPROC_NAME_MAX];
 	struct entry nobody;            /* holder of what was given up */
 };
 
@@ -49,21 +52,6 @@ netns_of(int pid)
 	return strtoull(link + 5, NULL, 10);
 }
 
-int
-sockproc_new(struct sockproc **ret)
-{
-	struct sockproc *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return -ENOMEM;
-	map_init(&s->inodes[0], 1, 2);
-	map_init(&s->inodes[1], 1, 2);
-	map_init(&s->by_pid, 1, 2);
-	s->own = netns_of(getpid());
-	*ret = s;
-	return 0;
-}
-
 void
 sockproc_free(struct sockproc *s)
 {
@@ -78,105 +66,132 @@ sockproc_free(struct sockproc *s)
 	free(s);
 }
 
-/* Up to n - 1 bytes of a small file, without the newline at its end. */
-static size_t
-read_small(const char *path, char *out, size_t n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t got = fd >= 0 ? read(fd, out, n - 1) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	if (got < 0)
-		got = 0;
-	while (got > 0 && out[got - 1] == '\n')
-		got--;
-	out[got] = '\0';
-	return (size_t)got;
-}
-
-/* A container's number: 64 digits of base 16. */
-static bool
-container_id(const char *path, char *out, size_t out_bytes)
-{
-	for (const char *p = path; *p != '\0'; p++) {
-		size_t n = strspn(p, "0123456789abcdef");
-
-		if (n == 64 && out_bytes > 64) {
-			memcpy(out, p, 64);
-			out[64] = '\0';
-			return true;
-		}
-		if (n > 0)
-			p += n - 1;
-	}
-	return false;
-}
-
-/* What people call the container: Docker's name, else its host name, else the beginning of its number. */
-static void
-container_name(int pid, const char *id, char *out, size_t out_bytes)
-{
-	char path[256], text[16384], *name;
-
-	snprintf(path, sizeof(path), "/var/lib/docker/containers/%s/config.v2.json", id);
-	(void)read_small(path, text, sizeof(text));
-	name = strstr(text, "\"Name\":\"/");
-	if (name != NULL) {
-		snprintf(out, out_bytes, "%.*s", (int)strcspn(name + 9, "\""), name + 9);
-		return;
-	}
-	snprintf(path, sizeof(path), "/proc/%d/root/etc/hostname", pid);
-	if (read_small(path, out, out_bytes) == 0 || strncmp(out, id, strlen(out)) == 0)
-		snprintf(out, out_bytes, "%.12s", id);
-}
-
-/* The name that `ip netns` gave it. */
-static void
-netns_name(uint64_t netns, char *out, size_t out_bytes)
+unsigned
+sockproc_named(struct sockproc_netns *ret, unsigned n)
 {
 	DIR *d = opendir("/run/netns");
 	struct dirent *e;
+	unsigned count = 0;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && count < n && (e = readdir(d)) != NULL) {
 		struct stat st;
 
-		if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, 0) == 0 && (uint64_t)st.st_ino == netns) {
-			snprintf(out, out_bytes, "%.*s", (int)out_bytes - 1, e->d_name);
-			break;
-		}
+		if (e->d_name[0] == '.' || strlen(e->d_name) >= SOCKPROC_NAME_MAX || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
+			continue;
+		ret[count].netns = st.st_ino;
+		snprintf(ret[count++].name, sizeof(ret->name), "%.*s", SOCKPROC_NAME_MAX - 1, e->d_name);
 	}
 	if (d != NULL)
 		closedir(d);
+	return count;
+}
+
+static void
+netns_name(struct sockproc_process *p)
+{
+	struct sockproc_netns *all = calloc(NAMED_MAX, sizeof(*all));
+	unsigned n = all != NULL ? sockproc_named(all, NAMED_MAX) : 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (all[i].netns == p->netns)
+			snprintf(p->host, sizeof(p->host), "%s", all[i].name);
+	}
+	free(all);
+	p->nameless = p->host[0] == '\0';
+	if (p->nameless)
+		snprintf(p->host, sizeof(p->host), "netns-%llu", (unsigned long long)p->netns);
+}
+
+/* Path of the control group, and the number of the container if it is in one; both "" when they are our own, which tell nobody apart. */
+static void
+learn_group(const struct sockproc *s, int pid, char *text, size_t n, char *group, char *id)
+{
+	char path[64], *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	(void)procname_read(path, text, n);
+	line = strstr(text, "0::");
+	snprintf(group, SOCKPROC_NAME_MAX, "%.*s", (int)strcspn(line != NULL ? line + 3 : text, "\n"), line != NULL ? line + 3 : text);
+	if (!procname_container(text, id, SOCKPROC_NAME_MAX))
+		id[0] = '\0';
+	if (strcmp(group, s->own_group) == 0 && strcmp(id, s->own_id) == 0)
+		group[0] = id[0] = '\0';
+}
+
+/* The first of its ancestors that run the same program. Parents have been listed before, or are not known. */
+static int
+master_of(struct sockproc *s, const struct sockproc_process *p)
+{
+	char path[64], text[512], *paren;
+	const struct entry *parent;
+	int ppid;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", p->pid);
+	(void)procname_read(path, text, sizeof(text));
+	paren = strrchr(text, ')');
+	ppid = paren != NULL && strlen(paren) > 4 ? (int)strtol(paren + 4, NULL, 10) : 0;
+	parent = map_getn(&s->by_pid, &ppid, sizeof(ppid));
+	if (parent == NULL || parent->p.netns != p->netns || strcmp(parent->p.name, p->name) != 0 || strcmp(parent->p.app, p->app) != 0)
+		return p->pid;
+	return parent->p.master;
+}
+
+static void
+learn_app(struct sockproc_process *p)
+{
+	char path[64], args[4096], cwd[512];
+	ssize_t n;
+	size_t got;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", p->pid);
+	got = procname_read(path, args, sizeof(args));
+	snprintf(path, sizeof(path), "/proc/%d/cwd", p->pid);
+	n = readlink(path, cwd, sizeof(cwd) - 1);
+	cwd[n > 0 ? n : 0] = '\0';
+	(void)procname_app(p->name, args, got, cwd, p->app, sizeof(p->app));
 }
 
 static void
 learn(struct sockproc *s, struct entry *e)
 {
-	char path[64], text[1024], id[65], *line;
+	struct sockproc_process *p = &e->p;
+	char path[64], text[4096], group[SOCKPROC_NAME_MAX], id[SOCKPROC_NAME_MAX], name[SOCKPROC_NAME_MAX - 16];
 
-	e->p.netns = netns_of(e->p.pid);
-	snprintf(path, sizeof(path), "/proc/%d/comm", e->p.pid);
-	(void)read_small(path, e->p.name, sizeof(e->p.name));
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", e->p.pid);
-	(void)read_small(path, text, sizeof(text));
-	line = strstr(text, "0::");
-	line = line != NULL ? line + 3 : text;
-	line[strcspn(line, "\n")] = '\0';
-	if (container_id(text, id, sizeof(id))) {
-		char name[SOCKPROC_NAME_MAX - 16];
-
-		container_name(e->p.pid, id, name, sizeof(name));
-		snprintf(e->p.unit, sizeof(e->p.unit), "container:%s", name);
-		if (e->p.netns != s->own)
-			snprintf(e->p.host, sizeof(e->p.host), "%s", name);
-	} else {
-		snprintf(e->p.unit, sizeof(e->p.unit), "%.*s", (int)sizeof(e->p.unit) - 1, line);
+	p->host[0] = p->app[0] = '\0';
+	p->netns = netns_of(p->pid);
+	snprintf(path, sizeof(path), "/proc/%d/comm", p->pid);
+	(void)procname_read(path, p->name, sizeof(p->name));
+	learn_app(p);
+	p->master = master_of(s, p);
+	learn_group(s, p->pid, text, sizeof(text), group, id);
+	snprintf(p->unit, sizeof(p->unit), "%s", group);
+	if (id[0] != '\0') {
+		procname_container_name(p->pid, text, id, name, sizeof(name));
+		snprintf(p->unit, sizeof(p->unit), "container:%s", name);
+		if (p->netns != s->own)
+			snprintf(p->host, sizeof(p->host), "%s", name);
 	}
-	if (e->p.netns != s->own && e->p.netns != 0 && e->p.host[0] == '\0')
-		netns_name(e->p.netns, e->p.host, sizeof(e->p.host));
-	if (e->p.netns != s->own && e->p.netns != 0 && e->p.host[0] == '\0')
-		snprintf(e->p.host, sizeof(e->p.host), "netns-%llu", (unsigned long long)e->p.netns);
+	if (p->netns != s->own && p->netns != 0 && p->host[0] == '\0')
+		netns_name(p);
+}
+
+int
+sockproc_new(struct sockproc **ret)
+{
+	struct sockproc *s = calloc(1, sizeof(*s));
+	char text[4096], group[SOCKPROC_NAME_MAX], id[SOCKPROC_NAME_MAX];
+
+	if (s == NULL)
+		return -ENOMEM;
+	map_init(&s->inodes[0], 1, 2);
+	map_init(&s->inodes[1], 1, 2);
+	map_init(&s->by_pid, 1, 2);
+	s->own = netns_of(getpid());
+	learn_group(s, getpid(), text, sizeof(text), group, id);
+	memcpy(s->own_group, group, sizeof(group));
+	memcpy(s->own_id, id, sizeof(id));
+	*ret = s;
+	return 0;
 }
 
 static struct entry *
@@ -202,6 +217,50 @@ add(struct sockproc *s, int pid)
 	return e;
 }
 
+/* Known, and still the same process; else learnt. NULL: no memory. */
+static struct entry *
+meet(struct sockproc *s, int pid, const struct stat *st)
+{
+	struct entry *e = map_getn(&s->by_pid, &pid, sizeof(pid));
+
+	if (e == NULL)
+		e = add(s, pid);
+	if (e == NULL)
+		return NULL;
+	e->seen = true;
+	if (e->p.pid != pid || e->born.tv_sec != st->st_ctim.tv_sec || e->born.tv_nsec != st->st_ctim.tv_nsec) {
+		*e = (struct entry){ .p.pid = pid, .born = st->st_ctim, .seen = true, .fresh = true };
+		learn(s, e);
+	}
+	return e;
+}
+
+/* What was a shell when it was listed may be a server by now. */
+static void
+refresh(struct sockproc *s, struct entry *e)
+{
+	char path[64], name[sizeof(e->p.name)];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", e->p.pid);
+	if (procname_read(path, name, sizeof(name)) > 0 && strcmp(name, e->p.name) != 0)
+		learn(s, e);
+}
+
+const struct sockproc_process *
+sockproc_by_pid(struct sockproc *s, int pid)
+{
+	char path[64];
+	struct stat st;
+	struct entry *e;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	e = stat(path, &st) == 0 ? meet(s, pid, &st) : NULL;
+	if (e == NULL)
+		return NULL;
+	refresh(s, e);
+	return &e->p;
+}
+
 /* Which processes there are; new ones are learnt. */
 static void
 list(struct sockproc *s)
@@ -213,21 +272,11 @@ list(struct sockproc *s)
 		s->all[i]->seen = s->all[i]->scanned = false;
 	while (d != NULL && (de = readdir(d)) != NULL) {
 		int pid = isdigit((unsigned char)de->d_name[0]) ? (int)strtol(de->d_name, NULL, 10) : 0;
-		struct entry *e;
 		struct stat st;
 
 		if (pid <= 0 || fstatat(dirfd(d), de->d_name, &st, 0) != 0)
 			continue;
-		e = map_getn(&s->by_pid, &pid, sizeof(pid));
-		if (e == NULL)
-			e = add(s, pid);
-		if (e == NULL)
-			continue;
-		e->seen = true;
-		if (e->p.pid != pid || e->born.tv_sec != st.st_ctim.tv_sec || e->born.tv_nsec != st.st_ctim.tv_nsec) {
-			*e = (struct entry){ .p.pid = pid, .born = st.st_ctim, .seen = true, .fresh = true };
-			learn(s, e);
-		}
+		(void)meet(s, pid, &st);
 	}
 	if (d != NULL)
 		closedir(d);
@@ -267,6 +316,7 @@ scan(struct sockproc *s, struct entry *e, unsigned links)
 	struct dirent *de;
 	DIR *d;
 
+	refresh(s, e);
 	snprintf(path, sizeof(path), "/proc/%d/fd", e->p.pid);
 	d = opendir(path);
 	e->fresh = false;

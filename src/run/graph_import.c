@@ -9,6 +9,7 @@
 #include "io/dir.h"
 #include "run/graph_map.h"
 #include "run/graph_source.h"
+#include "run/span_halves.h"
 #include "run/span_import.h"
 #include "run/tried.h"
 
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #define BESIDE_MAX 4096u        /* files that compose files name */
+#define HALVES_AT_ONCE (INT64_C(1) << 20)      /* that one command can leave */
 
 struct importing {
 	const struct graph_ask *a;
@@ -24,6 +26,7 @@ struct importing {
 	struct graph_source files;      /* what the words stand for */
 	struct import im;
 	struct span_import *spans;
+	struct span_halves halves;      /* when there are spans */
 	int64_t when;                   /* 0: each file's own time */
 	char cwd[4096];
 	uint64_t again;                 /* files taken before */
@@ -34,13 +37,62 @@ struct importing {
 /* ---- spans ---- */
 
 static int
+take_half(void *arg, const void *p, size_t n)
+{
+	return span_import_left_take(((struct importing *)arg)->spans, p, n);
+}
+
+/* How many spans may wait for the other side of their call, and how long: a setting of the store. */
+static int
+set_halves(struct importing *t)
+{
+	const char *text = graph_ask_text(t->a, "halves");
+	int64_t max = -1;
+	fl_ns age = -1;
+	char *end;
+	int rc;
+
+	if (text != NULL) {
+		max = strtoll(text, &end, 10);
+		if (end == text || *end != '\0' || max < 0 || max > PAST_HALF_MAX_MOST)
+			return graph_reply_fail(t->r, -EINVAL, "halves: found \"%.40s\", expected a number up to %d", text, PAST_HALF_MAX_MOST);
+	}
+	rc = graph_ask_duration(t->a, t->r, "halves-for", &age);
+	if (rc == 0 && (rc = past_half_limit(t->a->past, max, age)) != 0)
+		return graph_reply_past(t->r, rc, t->a->past);
+	return rc;
+}
+
+static int
+begin_spans(struct importing *t, const char *name)
+{
+	struct span_import_opts opts = { .where = name, .tell = past_sight, .arg = t->a->past };
+	struct past_half_counts c;
+	int rc;
+
+	rc = past_half_count(t->a->past, &c);
+	if (rc == 0)
+		rc = span_halves_begin(&t->halves);
+	if (rc != 0)
+		return graph_reply_past(t->r, rc, t->a->past);
+	if (c.max > 0) {
+		opts.left = span_halves_left;
+		opts.seek = span_halves_seek;
+		opts.take_back = span_halves_back;
+		opts.left_arg = &t->halves;
+		opts.left_max = (uint32_t)FL_MIN(c.max, HALVES_AT_ONCE);
+	}
+	rc = span_import_new(&opts, &t->spans);
+	return rc == 0 ? 0 : graph_reply_fail(t->r, rc, "out of memory");
+}
+
+static int
 read_spans(struct importing *t, const char *name, const char *p, size_t n)
 {
-	const struct span_import_opts opts = { .where = name, .tell = past_sight, .arg = t->a->past };
-	int rc = t->spans == NULL ? span_import_new(&opts, &t->spans) : 0;
+	int rc = t->spans == NULL ? begin_spans(t, name) : 0;
 
 	if (rc != 0)
-		return graph_reply_fail(t->r, rc, "out of memory");
+		return rc;
 	rc = span_import_text(t->spans, name, p, n);
 	return rc == 0 ? 0 : graph_reply_fail(t->r, rc, "%s", span_import_error(t->spans));
 }
@@ -147,6 +199,8 @@ finish(struct importing *t)
 		return refused(t, -EINVAL);
 	if (t->spans != NULL) {
 		rc = span_import_finish(t->spans);
+		if (rc == 0)
+			rc = span_halves_end(&t->halves, span_import_count(t->spans).spans.left_dropped);
 		if (rc != 0)
 			return graph_reply_past(t->r, rc, t->a->past);
 	}
@@ -200,6 +254,27 @@ take_all(struct importing *t)
 	return rc == 0 ? finish(t) : rc;
 }
 
+/* What waits for the other side of its call, and what had waited. */
+static int
+put_halves(struct importing *t, const struct spans_counts *c)
+{
+	struct jsonw *w = &t->r->w;
+	struct past_half_counts h;
+	int rc = past_half_count(t->a->past, &h);
+
+	if (rc != 0)
+		return graph_reply_past(t->r, rc, t->a->past);
+	jsonw_key(w, "halves");
+	jsonw_object(w);
+	jsonw_num(w, "left", (int64_t)c->left);
+	jsonw_num(w, "taken", (int64_t)c->left_taken);
+	jsonw_num(w, "paired", (int64_t)c->left_paired);
+	jsonw_num(w, "waiting", h.waiting);
+	jsonw_num(w, "dropped", (int64_t)h.dropped);
+	jsonw_end(w);
+	return 0;
+}
+
 static int
 put_sums(struct importing *t, const struct past_taken *taken)
 {
@@ -227,7 +302,10 @@ put_sums(struct importing *t, const struct past_taken *taken)
 		jsonw_num(w, "nameless", (int64_t)c.nameless);
 		jsonw_num(w, "early", (int64_t)c.early);
 		jsonw_num(w, "bad_times", (int64_t)c.bad_times);
+		rc = put_halves(t, &c);
 		jsonw_end(w);
+		if (rc != 0)
+			return rc;
 	}
 	rc = graph_map_of(&m, t->a->past, &v, t->r);
 	if (rc == 0) {
@@ -249,7 +327,9 @@ run(struct importing *t)
 	if (rc != 0)
 		return graph_reply_past(t->r, rc, t->a->past);
 	jsonw_object(&t->r->w);
-	rc = take_all(t);
+	rc = set_halves(t);
+	if (rc == 0)
+		rc = take_all(t);
 	if (rc != 0) {
 		past_rollback(t->a->past);
 		return rc;
@@ -274,6 +354,7 @@ graph_import(struct graph_ask *a, struct graph_reply *r)
 		return graph_reply_fail(r, -ENOMEM, "out of memory");
 	t->a = a;
 	t->r = r;
+	span_halves_init(&t->halves, a->past, take_half, t);
 	import_init(&t->im, &opts);
 	if (dir_absolute(".", t->cwd, sizeof(t->cwd)) != 0)
 		t->cwd[0] = '\0';
@@ -290,6 +371,7 @@ graph_import(struct graph_ask *a, struct graph_reply *r)
 		rc = run(t);
 	graph_source_fini(&t->files);
 	span_import_free(t->spans);
+	span_halves_fini(&t->halves);
 	import_fini(&t->im);
 	free(t);
 	return rc;

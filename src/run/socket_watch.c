@@ -5,12 +5,14 @@
 #include "base/units.h"
 #include "graph/import_sockets.h"
 #include "io/clock.h"
+#include "io/connects.h"
 #include "io/sockdiag.h"
 #include "io/sockproc.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,11 +23,18 @@
 #define SWEEP_MEMORY ((size_t)512 << 20)
 #define NAMESPACE_EVERY 5       /* sweeps between two looks for namespaces when no socket asks for one */
 
+#define ADDRESSES_MAX 64u
+
+#define TRACK_EVERY 30u         /* sweeps between two looks at a tracker that has nothing */
+
 struct space {
 	uint64_t netns;
-	int fd;
+	struct sockdiag_space ask;
 	char host[SOCKPROC_NAME_MAX];
-	bool seen;
+	bool nameless, seen;
+	bool several;                   /* several programs were seen to listen: they keep their names while one of them is away */
+	unsigned quiet;                 /* sweeps since connections were tracked there */
+	struct import_host *im_host, *im_tracker;       /* of the sweep */
 };
 
 struct seen {
@@ -41,9 +50,10 @@ struct socket_watch {
 	uint32_t space_count;
 	struct seen *sockets;
 	uint32_t count, room;
-	int track_fd, event_fd;         /* -1 */
+	struct map owned;               /* addresses of all spaces, of the sweep */
+	struct connects *connects;      /* NULL: may not be heard of */
+	uint32_t telling;               /* the space whose tracked connections come */
 	struct import im;               /* of the sweep */
-	struct import_host *tracker;
 	struct socket_watch_cost cost;
 };
 
@@ -56,26 +66,22 @@ socket_watch_new(const struct socket_watch_opts *opts, struct socket_watch **ret
 	if (w == NULL)
 		return -ENOMEM;
 	w->opts = *opts;
-	w->track_fd = w->event_fd = -1;
 	if (opts->host != NULL)
 		memcpy(w->host, opts->host, strnlen(opts->host, sizeof(w->host) - 1));
 	if (w->opts.links_max == 0)
 		w->opts.links_max = LINKS_MAX_DEFAULT;
 	r = sockproc_new(&w->procs);
 	if (r == 0)
-		r = w->spaces[0].fd = sockdiag_open();
+		r = sockdiag_open(NULL, opts->track, &w->spaces[0].ask);
 	if (r < 0) {
-		w->spaces[0].fd = -1;
 		socket_watch_free(w);
 		return r;
 	}
 	w->space_count = 1;
+	/* Without it short connections of programs that share a host have no name. */
+	(void)connects_new(&w->connects);
+	w->cost.track_error = w->spaces[0].ask.track_error;
 	w->spaces[0].netns = sockproc_own_netns(w->procs);
-	if (opts->track) {
-		w->track_fd = sockdiag_track_open(false);
-		w->event_fd = sockdiag_track_open(true);
-		w->cost.track_error = FL_MIN(0, FL_MIN(w->track_fd, w->event_fd));
-	}
 	*ret = w;
 	return 0;
 }
@@ -85,14 +91,9 @@ socket_watch_free(struct socket_watch *w)
 {
 	if (w == NULL)
 		return;
-	for (uint32_t i = 0; i < w->space_count; i++) {
-		if (w->spaces[i].fd >= 0)
-			close(w->spaces[i].fd);
-	}
-	if (w->track_fd >= 0)
-		close(w->track_fd);
-	if (w->event_fd >= 0)
-		close(w->event_fd);
+	for (uint32_t i = 0; i < w->space_count; i++)
+		sockdiag_close(&w->spaces[i].ask);
+	connects_free(w->connects);
 	sockproc_free(w->procs);
 	free(w->sockets);
 	free(w);
@@ -122,37 +123,58 @@ on_socket(void *arg, const struct sockdiag_socket *s)
 	return 0;
 }
 
-/* Namespaces come and go with their processes. One that cannot be entered is asked for again the next time. */
+static void
+add_space(struct socket_watch *w, uint64_t netns, const char *path, const char *host, bool nameless)
+{
+	struct space *x;
+	uint32_t at = 0;
+
+	while (at < w->space_count && w->spaces[at].netns != netns)
+		at++;
+	if (at == NAMESPACES_MAX)
+		return;
+	x = &w->spaces[at];
+	if (at == w->space_count) {
+		*x = (struct space){ .netns = netns, .nameless = nameless };
+		if (sockdiag_open(path, w->opts.track, &x->ask) != 0)
+			return;
+		w->space_count++;
+	}
+	x->seen = true;
+	snprintf(x->host, sizeof(x->host), "%s", at == 0 ? "" : host);
+}
+
+/* Namespaces come and go with their processes, or have a name. One that cannot be entered is asked for again the next time. */
 static void
 find_spaces(struct socket_watch *w)
 {
+	struct sockproc_netns *named = calloc(NAMESPACES_MAX, sizeof(*named));
+	unsigned n = named != NULL ? sockproc_named(named, NAMESPACES_MAX) : 0;
 	const struct sockproc_process *p;
+	char path[SOCKPROC_NAME_MAX + 32];
 	uint32_t kept = 1;
 
 	for (uint32_t i = 1; i < w->space_count; i++)
 		w->spaces[i].seen = false;
 	for (unsigned i = 0; (p = sockproc_namespace(w->procs, i)) != NULL; i++) {
-		uint32_t at = 1;
-		int fd;
-
-		while (at < w->space_count && w->spaces[at].netns != p->netns)
-			at++;
-		if (at < w->space_count) {
-			w->spaces[at].seen = true;
-			continue;
-		}
-		fd = w->space_count < NAMESPACES_MAX ? sockdiag_open_of(p->pid) : -1;
-		if (fd < 0)
-			continue;
-		w->spaces[at] = (struct space){ .netns = p->netns, .fd = fd, .seen = true };
-		memcpy(w->spaces[at].host, p->host, sizeof(p->host));
-		w->space_count++;
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", p->pid);
+		add_space(w, p->netns, path, p->host, p->nameless);
 	}
+	for (unsigned i = 0; i < n; i++) {
+		bool known = false;
+
+		for (uint32_t k = 0; k < w->space_count; k++)
+			known = known || (w->spaces[k].netns == named[i].netns && (k == 0 || w->spaces[k].seen));
+		snprintf(path, sizeof(path), "/run/netns/%s", named[i].name);
+		if (!known)
+			add_space(w, named[i].netns, path, named[i].name, false);
+	}
+	free(named);
 	for (uint32_t i = 1; i < w->space_count; i++) {
 		if (w->spaces[i].seen)
 			w->spaces[kept++] = w->spaces[i];
 		else
-			close(w->spaces[i].fd);
+			sockdiag_close(&w->spaces[i].ask);
 	}
 	w->space_count = kept;
 }
@@ -163,9 +185,11 @@ read_sockets(struct socket_watch *w)
 	w->count = 0;
 	for (uint32_t i = 0; i < w->space_count; i++) {
 		struct sweeping x = { .w = w, .space = i };
-		/* What is over has no process: it says something only where there is one service, in a container. */
-		int r = sockdiag_sweep(w->spaces[i].fd, i > 0, on_socket, &x);
+		/* What is over has no process, but a place; and what lived between two sweeps was heard of in the end. */
+		int r = sockdiag_sweep(w->spaces[i].ask.sockets, true, on_socket, &x);
 
+		if (r == 0 && w->spaces[i].ask.closed >= 0)
+			r = sockdiag_closed(w->spaces[i].ask.closed, on_socket, &x, &w->cost.lost);
 		if (r != 0)
 			return r;
 	}
@@ -190,7 +214,7 @@ unknown(struct socket_watch *w, uint8_t *ports)
 		const struct seen *x = &w->sockets[i];
 		size_t at = (size_t)x->space << 16 | x->s.local.port;
 
-		if (x->s.inode != 0 && (ports[at / 8] >> at % 8 & 1) == 0 && !sockproc_is_settled(w->procs, x->s.inode))
+		if (x->s.inode != 0 && x->s.state != TCP_CLOSE && (ports[at / 8] >> at % 8 & 1) == 0 && !sockproc_is_settled(w->procs, x->s.inode))
 			n++;
 	}
 	return n;
@@ -233,26 +257,42 @@ struct alike {
 	uint8_t state;
 };
 
-static bool
-is_local(const struct map *own, const struct sockdiag_end *e)
-{
-	static const uint8_t loopback[13] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127 };
+struct own_key {
+	uint32_t space;
+	uint8_t ip[16];
+};
 
-	return memcmp(e->ip, loopback, 13) == 0 || map_getn(own, e->ip, 16) != NULL;
+static struct own_key
+own_key(uint32_t space, const struct sockdiag_end *e)
+{
+	struct own_key k = { .space = space };
+
+	memcpy(k.ip, e->ip, 16);
+	return k;
 }
 
-/* Of namespace 0 the own addresses: the other end of a connection to one of them is seen as well. */
+/* Is the other end of that socket one of the same namespace, so that it is seen as well? */
+static bool
+is_local(const struct map *own, const struct seen *x)
+{
+	static const uint8_t loopback[13] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127 };
+	struct own_key k = own_key(x->space, &x->s.peer);
+
+	return memcmp(x->s.peer.ip, loopback, 13) == 0 || map_getn(own, &k, sizeof(k)) != NULL;
+}
+
 static void
 learn_own(struct socket_watch *w, struct map *own, uint8_t *ports)
 {
 	for (uint32_t i = 0; i < w->count; i++) {
 		const struct seen *x = &w->sockets[i];
 		size_t at = (size_t)x->space << 16 | x->s.local.port;
+		struct own_key k = own_key(x->space, &x->s.local);
 
 		if (x->s.state == TCP_LISTEN)
 			ports[at / 8] |= (uint8_t)(1u << at % 8);
-		else if (x->space == 0 && map_getn(own, x->s.local.ip, 16) == NULL)
-			(void)map_putn(own, x->s.local.ip, 16, w, NULL);
+		else if (map_getn(own, &k, sizeof(k)) == NULL)
+			(void)map_putn(own, &k, sizeof(k), w, NULL);
 	}
 }
 
@@ -266,8 +306,9 @@ add_socket(struct socket_watch *w, struct import_host *h, const struct seen *x, 
 	s.failed = s.opened = x->s.state == TCP_SYN_SENT;
 	if (p != NULL) {
 		s.process = p->name;
+		s.app = p->app;
 		s.unit = p->unit;
-		s.pid = (uint32_t)p->pid;
+		s.pid = (uint32_t)p->master;
 	}
 	return import_sockets_seen(&w->im, h, &s, import_line(&w->im, 0));
 }
@@ -286,7 +327,10 @@ tell_one(struct socket_watch *w, struct import_host *h, const struct seen *x, co
 		(void)add_socket(w, h, x, p);
 		return;
 	}
-	if (server && x->space == 0 && is_local(own, &x->s.peer))
+	if (server && is_local(own, x))
+		return;
+	/* What is over may be of who had the address before; who opened it is seen there. */
+	if (server && (x->s.state == TCP_TIME_WAIT || x->s.state == TCP_CLOSE) && map_getn(&w->owned, x->s.peer.ip, 16) != NULL)
 		return;
 	memset(&k, 0, sizeof(k));
 	/* Member by member: what lies between them must stay zero. */
@@ -308,10 +352,30 @@ tell_one(struct socket_watch *w, struct import_host *h, const struct seen *x, co
 	(void)map_putn(groups, &k, sizeof(k), s, NULL);
 }
 
+static void
+tell_host(struct socket_watch *w, uint32_t i)
+{
+	struct space *x = &w->spaces[i];
+	const char *name = i == 0 ? w->host : x->host;
+	struct sockdiag_end own[ADDRESSES_MAX];
+	unsigned n = x->ask.route >= 0 ? sockdiag_addresses(x->ask.route, own, ADDRESSES_MAX) : 0;
+
+	x->im_host = import_sockets_host(&w->im, "sockets", name, "");
+	x->im_tracker = w->opts.track ? import_sockets_host(&w->im, "conntrack", name, "") : NULL;
+	if (x->im_host != NULL && (x->nameless || x->several))
+		import_sockets_apart(x->im_host);
+	for (unsigned k = 0; k < n && x->im_host != NULL; k++) {
+		struct import_addr a;
+
+		addr_of(&own[k], &a);
+		(void)map_putn(&w->owned, own[k].ip, 16, w, NULL);
+		import_sockets_own(&w->im, x->im_host, &a);
+	}
+}
+
 static int
 tell_sockets(struct socket_watch *w)
 {
-	struct import_host *hosts[NAMESPACES_MAX];
 	uint8_t *ports = calloc((size_t)w->space_count << 13, 1);
 	struct map own, groups;
 
@@ -321,17 +385,74 @@ tell_sockets(struct socket_watch *w)
 	map_init(&groups, 1, 2);
 	learn_own(w, &own, ports);
 	for (uint32_t i = 0; i < w->space_count; i++)
-		hosts[i] = import_sockets_host(&w->im, "sockets", i == 0 ? w->host : w->spaces[i].host, "");
+		tell_host(w, i);
 	for (uint32_t i = 0; i < w->count && w->im.failed == 0; i++) {
 		const struct seen *x = &w->sockets[i];
 
-		if (hosts[x->space] != NULL && x->s.state != TCP_CLOSE)
-			tell_one(w, hosts[x->space], x, &own, &groups, ports);
+		struct import_host *h = w->spaces[x->space].im_host;
+
+		if (h != NULL && x->s.local.port != 0 && (x->s.state == TCP_LISTEN || x->s.peer.port != 0))
+			tell_one(w, h, x, &own, &groups, ports);
 	}
 	map_fini(&own);
 	map_fini(&groups);
 	free(ports);
 	return 0;
+}
+
+/* Connections that processes opened since the last sweep, on hosts whose programs are told apart: elsewhere the host's name is enough. */
+struct opening {
+	struct socket_watch *w;
+	struct map groups;
+};
+
+static void
+on_connect(void *arg, const struct connects_event *e)
+{
+	struct opening *o = arg;
+	struct socket_watch *w = o->w;
+	const struct sockproc_process *p = sockproc_by_pid(w->procs, e->pid);
+	struct seen x = { .s = { .local = { .port = 0 }, .peer = e->peer, .state = TCP_SYN_SENT } };
+	struct import_socket *s;
+	struct alike k;
+
+	w->cost.opened++;
+	if (p == NULL || w->im.failed != 0 || e->peer.port == 0)
+		return;
+	while (x.space < w->space_count && w->spaces[x.space].netns != p->netns)
+		x.space++;
+	if (x.space == w->space_count || w->spaces[x.space].im_host == NULL ||
+	    (x.space > 0 && !w->spaces[x.space].nameless && !w->spaces[x.space].several))
+		return;
+	memcpy(x.s.local.ip, e->local.ip, 16);
+	memset(&k, 0, sizeof(k));
+	k.process = p;
+	memcpy(k.far.ip, e->peer.ip, 16);
+	k.far.port = e->peer.port;
+	k.space = x.space;
+	s = map_getn(&o->groups, &k, sizeof(k));
+	if (s != NULL) {
+		s->count++;
+		return;
+	}
+	s = add_socket(w, w->spaces[x.space].im_host, &x, p);
+	if (s == NULL)
+		return;
+	s->count = 1;
+	s->failed = false;
+	(void)map_putn(&o->groups, &k, sizeof(k), s, NULL);
+}
+
+static void
+tell_connects(struct socket_watch *w)
+{
+	struct opening o = { .w = w };
+
+	if (w->connects == NULL)
+		return;
+	map_init(&o.groups, 1, 2);
+	connects_read(w->connects, on_connect, &o, &w->cost.lost);
+	map_fini(&o.groups);
 }
 
 static int
@@ -342,11 +463,12 @@ on_track(void *arg, const struct sockdiag_track *t)
 
 	if (t->protocol != IPPROTO_TCP || w->im.failed != 0)
 		return 0;
+	x.hint = t->over && map_getn(&w->owned, t->from.ip, 16) != NULL;
 	addr_of(&t->from, &x.from);
 	addr_of(&t->to, &x.to);
 	addr_of(&t->reached, &x.reached);
 	addr_of(&t->returned, &x.returned);
-	import_sockets_tracked(&w->im, w->tracker, &x, import_line(&w->im, 0));
+	import_sockets_tracked(&w->im, w->spaces[w->telling].im_tracker, &x, import_line(&w->im, 0));
 	w->cost.tracked++;
 	return 0;
 }
@@ -355,25 +477,32 @@ on_track(void *arg, const struct sockdiag_track *t)
 static void
 tell_tracked(struct socket_watch *w)
 {
-	uint64_t tracked;
+	uint64_t before;
 	int r;
 
 	w->cost.tracked = w->cost.events = 0;
-	w->tracker = import_sockets_host(&w->im, "conntrack", w->host, "");
-	if (w->tracker == NULL)
-		return;
-	if (w->event_fd >= 0)
-		(void)sockdiag_track_events(w->event_fd, on_track, w, &w->cost.lost);
-	w->cost.events = w->cost.tracked;
-	if (w->track_fd < 0)
-		return;
-	tracked = w->cost.tracked;
-	r = sockdiag_track_sweep(w->track_fd, on_track, w);
-	if (r != 0) {
-		w->cost.track_error = r;
-		w->cost.tracked = tracked;
-		close(w->track_fd);
-		w->track_fd = -1;
+	for (uint32_t i = 0; i < w->space_count; i++) {
+		struct space *x = &w->spaces[i];
+
+		w->telling = i;
+		if (x->im_tracker == NULL)
+			continue;
+		before = w->cost.tracked;
+		if (x->ask.born >= 0)
+			(void)sockdiag_track_events(x->ask.born, on_track, w, &w->cost.lost);
+		w->cost.events += w->cost.tracked - before;
+		/* Where no rule asks for it nothing is tracked, which costs as much to find out: only now and then. */
+		x->quiet = x->quiet < TRACK_EVERY && w->cost.tracked == before ? x->quiet + 1 : 0;
+		if (x->ask.tracked < 0 || (x->quiet > 1 && x->quiet < TRACK_EVERY))
+			continue;
+		r = sockdiag_track_sweep(x->ask.tracked, on_track, w);
+		x->quiet = w->cost.tracked == before ? FL_MAX(x->quiet, 1u) : 0;
+		if (r == 0)
+			continue;
+		if (i == 0)
+			w->cost.track_error = r;
+		close(x->ask.tracked);
+		x->ask.tracked = -1;
 	}
 }
 
@@ -395,17 +524,22 @@ socket_watch_sweep(struct socket_watch *w, int64_t now, sight_fn *take, void *ar
 		r = find_processes(w);
 	if (r != 0)
 		return r;
+	map_init(&w->owned, 1, 2);
 	import_init(&w->im, &opts);
 	if (w->im.parts != NULL) {
 		w->im.parts->file = "this host";
 		r = tell_sockets(w);
+		tell_connects(w);
 		if (w->opts.track)
 			tell_tracked(w);
 	}
 	if (r == 0)
 		r = w->im.failed != 0 ? w->im.failed : import_finish(&w->im);
+	for (uint32_t i = 0; i < w->space_count && r == 0; i++)
+		w->spaces[i].several = w->spaces[i].im_host != NULL && import_sockets_is_apart(w->spaces[i].im_host);
 	w->cost.told = w->im.told;
 	import_fini(&w->im);
+	map_fini(&w->owned);
 	w->cost.sweeps++;
 	w->cost.sockets = w->count;
 	w->cost.namespaces = w->space_count;

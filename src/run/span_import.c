@@ -58,7 +58,8 @@ span_import_new(const struct span_import_opts *opts, struct span_import **ret)
 {
 	struct span_import *im = calloc(1, sizeof(*im));
 	struct spans_opts so = { .memory_bytes = opts->memory_bytes != 0 ? opts->memory_bytes : SPAN_IMPORT_MEMORY, .hold = FL_NEVER,
-		.seed = UINT64_C(0x7370616e73), .where = opts->where, .tell = opts->tell, .arg = opts->arg };
+		.seed = UINT64_C(0x7370616e73), .where = opts->where, .tell = opts->tell, .arg = opts->arg, .left = opts->left, .seek = opts->seek,
+		.take_back = opts->take_back, .left_arg = opts->left_arg, .left_max = opts->left_max };
 	int rc;
 
 	if (im == NULL)
@@ -82,6 +83,12 @@ span_import_free(struct span_import *im)
 	spans_free(im->spans);
 	buf_fini(&im->doc);
 	free(im);
+}
+
+int
+span_import_left_take(struct span_import *im, const void *p, size_t n)
+{
+	return span_left_take(im->spans, p, n);
 }
 
 const char *

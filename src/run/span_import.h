@@ -7,8 +7,8 @@
  *      span_import_finish(im);                         tells everything
  *      span_import_free(im);
  *
- * Files belong together: the two sides of a call may stand in two of them. A file is read piece by piece; what is held at once is one
- * document, which is a line of a collector's file or an item of a list, and at most document_bytes.
+ * Files belong together: the two sides of a call may stand in two of them, or one of them in what a former import left. A file is read
+ * piece by piece; what is held at once is one document, which is a line of a collector's file or an item of a list, and at most document_bytes.
  */
 #ifndef RUN_SPAN_IMPORT_H
 #define RUN_SPAN_IMPORT_H
@@ -25,6 +25,12 @@ struct span_import_opts {
 	const char *where;      /* of sightings */
 	sight_fn *tell;
 	void *arg;
+	/* Of spans without their other side, as spans.h has them; all NULL: none are kept. */
+	spans_left_fn *left;
+	spans_seek_fn *seek;
+	sight_fn *take_back;
+	void *left_arg;
+	uint32_t left_max;
 };
 
 enum span_format { SPAN_FORMAT_UNKNOWN, SPAN_FORMAT_OTLP_JSON, SPAN_FORMAT_OTLP_PB, SPAN_FORMAT_ZIPKIN, SPAN_FORMAT_JAEGER };
@@ -34,6 +40,8 @@ enum span_format span_import_recognise(const char *p, size_t n);
 const char *span_import_format_name(enum span_format f);
 
 struct span_import;
+/* To be called from seek(): spans.h. */
+int span_import_left_take(struct span_import *im, const void *p, size_t n);
 int span_import_new(const struct span_import_opts *opts, struct span_import **ret);     /* 0, -EINVAL, -ENOMEM */
 void span_import_free(struct span_import *im);  /* NULL is fine */
 

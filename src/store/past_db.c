@@ -10,7 +10,7 @@
 
 /* "fltm": in the header of the file, so that no other program's database is taken for ours. */
 #define APPLICATION_ID 0x666c746d
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char *const statement_sql[] = {
 #define X(id, sql) sql,
@@ -43,6 +43,14 @@ static const char schema_1[] =
     /* What people and alerts leave behind: acknowledgements, types of facts, baselines. */
     "CREATE TABLE note(kind TEXT NOT NULL, key TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY(kind, key)) WITHOUT ROWID;";
+
+/* Version 2: spans that wait for the other side of their call (past_half.h), and the traces by which they are found. */
+static const char schema_2[] =
+    "CREATE TABLE half(id INTEGER PRIMARY KEY AUTOINCREMENT, recorded INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE INDEX half_recorded ON half(recorded);"
+    "CREATE TABLE half_trace(trace INTEGER NOT NULL, half INTEGER NOT NULL, PRIMARY KEY(trace, half)) WITHOUT ROWID;"
+    "CREATE INDEX half_trace_half ON half_trace(half);"
+    "CREATE TRIGGER half_gone AFTER DELETE ON half BEGIN DELETE FROM half_trace WHERE half = old.id; END;";
 
 int
 past_fail(struct past *p, int rc, const char *fmt, ...)
@@ -80,7 +88,9 @@ past_sqlite(struct past *p, int sqlite_rc)
 	case SQLITE_CANTOPEN:
 		if (p->read_only && p->db != NULL && sqlite3_system_errno(p->db) == ENOENT)
 			return past_fail(p, -ENOENT, "there is no map yet: `faultline graph import` and `faultline graph watch` make one");
-		return past_fail(p, -ENOENT, "the store cannot be opened: %s", say);
+		if (p->db != NULL && sqlite3_system_errno(p->db) != 0 && sqlite3_system_errno(p->db) != ENOENT)
+			say = strerror(sqlite3_system_errno(p->db));
+		return past_fail(p, -ENOENT, "the store cannot be opened%s: %s", p->read_only ? "" : " for writing", say);
 	case SQLITE_TOOBIG:
 		return past_fail(p, -E2BIG, "%s", say);
 	default:
@@ -197,7 +207,7 @@ execute(struct past *p, const char *sql)
 
 /* With the lock held, so that two that begin at once do not both make the tables. */
 static int
-create(struct past *p)
+bring_up_to_date(struct past *p)
 {
 	char mark[96];
 	int64_t version = 0;
@@ -207,9 +217,11 @@ create(struct past *p)
 		return rc;
 	rc = pragma(p, "user_version", &version);
 	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, SCHEMA_VERSION);
-	if (rc == 0 && version == 0)
+	if (rc == 0 && version < 1)
 		rc = execute(p, schema_1);
-	if (rc == 0 && version == 0)
+	if (rc == 0 && version < 2)
+		rc = execute(p, schema_2);
+	if (rc == 0 && version < SCHEMA_VERSION)
 		rc = execute(p, mark);
 	if (rc == 0)
 		rc = execute(p, "COMMIT");
@@ -234,9 +246,12 @@ past_schema(struct past *p)
 		return past_fail(p, -EPROTO, "the store was made by a later version (%lld; this one knows %d)", (long long)version, SCHEMA_VERSION);
 	if ((tables != 0 || version != 0) && id != APPLICATION_ID)
 		return past_fail(p, -EINVAL, "this is a database, but not a map");
-	if (version == SCHEMA_VERSION)
+	if (version < 0)
+		return past_fail(p, -EBADMSG, "the store is damaged: there is no version %lld", (long long)version);
+	/* What reading asks for is there since version 1. */
+	if (version == SCHEMA_VERSION || (p->read_only && version > 0))
 		return 0;
 	if (p->read_only)
 		return past_fail(p, -ENOENT, "there is no map in it yet");
-	return create(p);
+	return bring_up_to_date(p);
 }

@@ -41,9 +41,9 @@
 	X(BATCH_ADD, "INSERT INTO batch(hash, recorded, stream) VALUES(?1, ?2, ?3)") \
 	X(BATCH_AGAIN, "UPDATE batch SET again = again + 1 WHERE id = ?1") \
 	X(BATCH_PRUNE, "DELETE FROM batch WHERE recorded < ?1 AND stream = 1 AND id < (SELECT max(id) FROM batch)") \
-	X(CLAIM_GET, "SELECT id, value, bits, first, batch FROM claim WHERE what = ?1 AND a = ?2 AND b = ?3 AND key = ?4 AND source = ?5" \
+	X(CLAIM_GET, "SELECT id, value, bits, first, batch, count FROM claim WHERE what = ?1 AND a = ?2 AND b = ?3 AND key = ?4 AND source = ?5" \
 	    " AND origin = ?6 AND until = 9223372036854775807 ORDER BY id LIMIT 1") \
-	X(CLAIM_GET_VALUE, "SELECT id, value, bits, first, batch FROM claim WHERE what = ?1 AND a = ?2 AND b = ?3 AND key = ?4" \
+	X(CLAIM_GET_VALUE, "SELECT id, value, bits, first, batch, count FROM claim WHERE what = ?1 AND a = ?2 AND b = ?3 AND key = ?4" \
 	    " AND source = ?5 AND origin = ?6 AND until = 9223372036854775807 AND value = ?7") \
 	X(CLAIM_ADD, "INSERT INTO claim(what, a, b, key, value, bits, source, origin, place, first, last, until, rec_first, rec_last, rec_until," \
 	    " count, errors, latency, batch) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, 9223372036854775807, ?14, ?15," \
@@ -77,6 +77,21 @@
 	    " (SELECT coalesce(max(seq), 0) + 1 FROM sealed WHERE day = ?1 AND part = ?2 AND rec_day = ?3), ?4)") \
 	X(SEALED_IN, "SELECT day, part, rec_day, body FROM sealed WHERE day BETWEEN ?1 AND ?2 AND rec_day <= ?3 ORDER BY day, part") \
 	X(SEALED_OF, "SELECT day, part, rec_day, body FROM sealed WHERE part = ?1 AND rec_day <= ?2 ORDER BY day") \
+	X(CLAIM_LESS, "UPDATE claim SET count = count - ?2, errors = max(errors - ?3, 0), latency = max(latency - ?4, 0) WHERE id = ?1") \
+	X(CLAIM_NONE, "UPDATE claim SET until = -1, rec_until = ?2 WHERE id = ?1") \
+	X(FACTS_NONE, "UPDATE claim SET until = -1, rec_until = ?3 WHERE what = ?4 AND a = ?1 AND b = 1 AND source = ?2" \
+	    " AND until = 9223372036854775807") \
+	X(PIECE_LESS, "UPDATE piece SET count = max(count - ?4, 0), errors = max(errors - ?5, 0)" \
+	    " WHERE claim = ?1 AND first = ?2 AND rec_first = ?3") \
+	X(HALF_KEEP, "INSERT INTO half(recorded, body) VALUES(?1, ?2)") \
+	X(HALF_TRACE, "INSERT OR IGNORE INTO half_trace(trace, half) VALUES(?1, ?2)") \
+	X(HALF_EACH, "SELECT half, trace FROM half_trace WHERE half > ?1") \
+	X(HALF_FIND, "SELECT half.id, half.body FROM half_trace JOIN half ON half.id = half_trace.half WHERE half_trace.trace = ?1" \
+	    " ORDER BY half.id LIMIT 4096") \
+	X(HALF_DROP, "DELETE FROM half WHERE id = ?1") \
+	X(HALF_COUNT, "SELECT count(*) FROM half") \
+	X(HALF_OLD, "DELETE FROM half WHERE recorded < ?1") \
+	X(HALF_OVER, "DELETE FROM half WHERE id <= (SELECT id FROM half ORDER BY id DESC LIMIT 1 OFFSET ?1)") \
 	X(NOTE_SET, "INSERT INTO note(kind, key, made, until, body) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(kind, key) DO UPDATE SET" \
 	    " made = excluded.made, until = excluded.until, body = excluded.body") \
 	X(NOTE_DROP, "DELETE FROM note WHERE kind = ?1 AND key = ?2") \

@@ -373,5 +373,5 @@ past_diff(struct past *p, const struct past_view *a, const struct past_view *b, 
 	past_world_fini(&c.w[0]);
 	if (twice)
 		past_world_fini(&c.w[1]);
-	return rc;
+	return rc == -ENOMEM ? past_fail(p, rc, "out of memory") : rc;
 }

@@ -272,5 +272,5 @@ past_read(struct past *p, const struct past_view *v, sight_fn *take, void *arg)
 			rc = tell_groups(t);
 	}
 	past_world_fini(&w);
-	return rc;
+	return rc == -ENOMEM ? past_fail(p, rc, "out of memory") : rc;
 }

@@ -12,24 +12,48 @@
 
 #define PART_CLAIMS 1024
 #define IDS_MAX (INT64_C(1) << 31)
+#define ROW_BYTES 4
 
 /* ---- tables ---- */
 
+/* One number that a query answers. */
+static int
+ask_number(struct past *p, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = past_sqlite(p, sqlite3_prepare_v2(p->db, sql, -1, &s, NULL));
+
+	if (rc == 0)
+		rc = sqlite3_step(s) == SQLITE_ROW ? 0 : past_sqlite(p, sqlite3_errcode(p->db));
+	if (rc == 0)
+		*ret = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+/*
+ * The highest number of a table, and one. Numbers are given without gaps, and a row takes more than ROW_BYTES: so a small file cannot make us
+ * take much memory.
+ */
 static int
 highest(struct past *p, const char *table, int64_t *ret)
 {
-	sqlite3_stmt *s = NULL;
+	int64_t id = 0, pages = 0, page_bytes = 0;
 	char sql[64];
 	int rc;
 
 	snprintf(sql, sizeof(sql), "SELECT coalesce(max(id), 0) FROM %s", table);
-	rc = past_sqlite(p, sqlite3_prepare_v2(p->db, sql, -1, &s, NULL));
+	rc = ask_number(p, sql, &id);
 	if (rc == 0)
-		rc = sqlite3_step(s) == SQLITE_ROW ? 0 : past_sqlite(p, sqlite3_errcode(p->db));
+		rc = ask_number(p, "PRAGMA page_count", &pages);
 	if (rc == 0)
-		*ret = sqlite3_column_int64(s, 0) + 1;
-	sqlite3_finalize(s);
-	return rc == 0 && (*ret < 1 || *ret > IDS_MAX) ? past_fail(p, -EBADMSG, "the store is damaged: numbers out of bounds") : rc;
+		rc = ask_number(p, "PRAGMA page_size", &page_bytes);
+	if (rc != 0)
+		return rc;
+	if (id < 0 || id >= IDS_MAX || id > pages * page_bytes / ROW_BYTES)
+		return past_fail(p, -EBADMSG, "the store is damaged: numbers out of bounds");
+	*ret = id + 1;
+	return 0;
 }
 
 static int
@@ -119,6 +143,9 @@ take_claim(struct past_world *w, sqlite3_stmt *s)
 		w->last_declares = past_declares(past_text(w, c.source));
 	}
 	c.declared = w->last_declares;
+	/* It was taken back. */
+	if (c.until < 0)
+		return;
 	w->claims[c.id] = c;
 }
 

@@ -13,6 +13,7 @@
 #include "store/past_claim.h"
 #include "store/past_db.h"
 #include "store/past_groups.h"
+#include "store/past_half.h"
 #include "store/past_pack.h"
 
 #include <errno.h>
@@ -262,7 +263,7 @@ struct claim {
 };
 
 struct found {
-	int64_t id, value, bits, first, batch;
+	int64_t id, value, bits, first, batch, count;
 };
 
 static int
@@ -277,7 +278,7 @@ find_claim(struct past *p, const struct claim *c, struct found *ret)
 		rc = past_ask(p, PAST_CLAIM_GET, &s, "iiiiii", c->what, c->a, c->b, c->key, c->source, c->origin);
 	if (rc == 0 && (rc = past_row(p, s)) == 1) {
 		*ret = (struct found){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
-			sqlite3_column_int64(s, 4) };
+			sqlite3_column_int64(s, 4), sqlite3_column_int64(s, 5) };
 		past_done(s);
 	}
 	return rc;
@@ -523,6 +524,58 @@ past_withdraw(struct past *p, const char *file, int64_t when)
 	if (rc != 0 || origin == 0)
 		return rc;
 	return past_do(p, PAST_CLAIM_WITHDRAW, "iiii", origin, p->batch, when > 0 ? FL_MIN(when, p->now) : p->now, p->now);
+}
+
+/* ---- what is not so after all ---- */
+
+/* A line of which nothing is left: what this source said of it as a line goes with it. */
+static int
+end_line(struct past *p, const struct claim *c, int64_t id)
+{
+	int rc = past_do(p, PAST_CLAIM_NONE, "ii", id, p->now);
+
+	return rc == 0 ? past_do(p, PAST_FACTS_NONE, "iiii", c->a, c->source, p->now, (int64_t)SIGHT_FACT) : rc;
+}
+
+/* The piece that the calls stood in, if it is not packed yet. */
+static int
+lessen_piece(struct past *p, const struct claim *c, int64_t id)
+{
+	sqlite3_stmt *s = NULL;
+	int64_t first, rec_first;
+	int rc = past_ask(p, PAST_PIECE_NEAR, &s, "ii", id, c->first);
+
+	if (rc == 0)
+		rc = past_row(p, s);
+	if (rc <= 0)
+		return rc;
+	first = sqlite3_column_int64(s, 0);
+	rec_first = sqlite3_column_int64(s, 2);
+	past_done(s);
+	return past_do(p, PAST_PIECE_LESS, "iiiii", id, first, rec_first, (int64_t)c->count, (int64_t)c->errors);
+}
+
+int
+past_take_back(struct past *p, const struct sight *s)
+{
+	struct claim c;
+	struct found f;
+	int rc;
+
+	fl_assert(p->open_batch);
+	if (s->what != SIGHT_LINE || past_declares(s->source) || !makes_sense(s))
+		return 0;
+	rc = begin_claim(p, s, false, &c);
+	if (rc == 0)
+		rc = set_subject(p, s, &c);
+	if (rc == 0)
+		rc = find_claim(p, &c, &f);
+	if (rc <= 0)
+		return rc;
+	if (f.count <= (int64_t)c.count)
+		return end_line(p, &c, f.id);
+	rc = past_do(p, PAST_CLAIM_LESS, "iiii", f.id, (int64_t)c.count, (int64_t)c.errors, (int64_t)c.latency);
+	return rc == 0 ? lessen_piece(p, &c, f.id) : rc;
 }
 
 /* ---- packing what rests ---- */

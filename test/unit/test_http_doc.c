@@ -243,8 +243,8 @@ test_complaints_line(void **state)
 	refuses("protocol: http\nupstreams: [{weight: 2}]\n",
 	    "f.yaml:2:13: found an instance without address, expected one such as address: 10.0.0.1:8080");
 	refuses(HEAD "limits: {head: 12, fieldz: 3}\n",
-	    "f.yaml:3:20: found the key \"fieldz\", expected one of head, fields, body, requests, head_timeout, idle_timeout, body_timeout, half_closed; "
-	    "did you mean \"fields\"?\n"
+	    "f.yaml:3:20: found the key \"fieldz\", expected one of head, fields, body, requests, head_timeout, idle_timeout, "
+	    "body_timeout, half_closed; did you mean \"fields\"?\n"
 	    "f.yaml:3:16: found the number 12, expected 1024 to 1048576 bytes");
 	refuses(HEAD "health: {interval: 5s}\n", "f.yaml:3:9: found neither http nor tcp, expected either http: /PATH or tcp: true");
 	refuses(HEAD "health: {http: /h, status: 700}\n",

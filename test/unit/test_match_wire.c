@@ -234,6 +234,17 @@ test_frames_of_others(void **state)
 	assert_int_equal(take(MATCH_FRAME_SYSLOG, "42 <1>1 - - - - - [a@1 b=\"c] \\\" d\"][e] hello.", &t), 1);
 	assert_int_equal(t.message_bytes, 6);
 	assert_memory_equal(t.message, "hello.", 6);
+	/* As rsyslog sends them on: a newline at the end, or no counting; and with a byte order mark. */
+	static const char *const relayed[] = { "34 <134>1 2026-01-02 h f - i - hello\n", "<134>1 2026-01-02 h f - i - hello\n",
+		"<134>1 2026-01-02 h f - i - \xef\xbb\xbfhello\r\n", "36 <134>1 2026-01-02 h f - i - \xef\xbb\xbfhello" };
+
+	for (unsigned i = 0; i < FL_ARRAY_LEN(relayed); i++) {
+		assert_int_equal(take(MATCH_FRAME_SYSLOG, relayed[i], &t), 1);
+		assert_int_equal(t.used, strlen(relayed[i]));
+		assert_int_equal(t.message_bytes, 5);
+		assert_memory_equal(t.message, "hello", 5);
+	}
+	assert_int_equal(take(MATCH_FRAME_SYSLOG, "<134>1 2026-01-02 h f - i - hello", &t), 0);
 	assert_int_equal(take(MATCH_FRAME_SYSLOG, "x", &t), -EINVAL);
 	assert_int_equal(take(MATCH_FRAME_SYSLOG, "999999999 <", &t), -EINVAL);
 	assert_int_equal(take(MATCH_FRAME_HTTP, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"

@@ -27,6 +27,7 @@ struct fl_limiter_opts {
 	double enforce;
 	uint64_t seed;
 	const struct fl_alloc *alloc;
+	struct fl_listener listener;    /* it begins to refuse, or has refused nobody for a second */
 };
 FL_API void fl_limiter_opts_init_size(struct fl_limiter_opts *o, size_t size);
 static inline void fl_limiter_opts_init(struct fl_limiter_opts *o) { fl_limiter_opts_init_size(o, sizeof(*o)); }

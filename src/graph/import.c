@@ -14,6 +14,7 @@
 #include "graph/import_table.h"
 #include "graph/import_tally.h"
 #include "graph/import_velero.h"
+#include "graph/import_wrap.h"
 #include <errno.h>
 #include <string.h>
 
@@ -122,8 +123,8 @@ static add_fn *const readers[IMPORT_FORMAT_COUNT] = {
 	[IMPORT_HAPROXY] = import_haproxy_add, [IMPORT_ENVOY] = import_envoy_add, [IMPORT_LOG_JSON] = import_log_json_add,
 };
 
-int
-import_add(struct import *im, const struct import_file *file, enum import_format *ret_format)
+static int
+add_plain(struct import *im, const struct import_file *file, enum import_format *ret_format)
 {
 	enum import_format f = import_recognise(file->name, file->text, file->n);
 	unsigned complaints = im->diag.count;
@@ -148,6 +149,28 @@ import_add(struct import *im, const struct import_file *file, enum import_format
 	if (im->failed != 0)
 		return im->failed;
 	return im->diag.count != complaints ? -EINVAL : 0;
+}
+
+static int
+add_wrapped(struct import *im, const struct import_file *file, enum import_format *ret_format)
+{
+	struct import_file inner = *file;
+	struct buf b;
+	int rc;
+
+	buf_init(&b, im->opts.memory_bytes != 0 ? im->opts.memory_bytes : IMPORT_MEMORY_DEFAULT);
+	rc = import_unwrap(file->text, file->n, &b);
+	inner.text = buf_data(&b);
+	inner.n = buf_len(&b);
+	rc = rc == 0 ? add_plain(im, &inner, ret_format) : -ENOMEM;
+	buf_fini(&b);
+	return rc;
+}
+
+int
+import_add(struct import *im, const struct import_file *file, enum import_format *ret_format)
+{
+	return import_is_wrapped(file->text, file->n) ? add_wrapped(im, file, ret_format) : add_plain(im, file, ret_format);
 }
 
 int

@@ -123,6 +123,21 @@ read_depends(struct import *im, struct compose_service *s, const struct doc_node
 	}
 }
 
+/* "data", or "data:ro"; containers of others are none of ours. */
+static void
+read_volumes_from(struct import *im, struct compose_service *s, const struct doc_node *n)
+{
+	char name[256];
+
+	for (uint32_t i = 0; n != NULL && n->kind == DOC_LIST && i < n->count; i++) {
+		const char *text = n->items[i]->text;
+
+		snprintf(name, sizeof(name), "%.*s", (int)FL_MIN(strcspn(text, ":"), (size_t)255), text);
+		if (strncmp(text, "container:", 10) != 0 && name[0] != '\0')
+			add_need(im, s, name, false, false, n->items[i]);
+	}
+}
+
 /* "db", or "db:database" by which the other is called database here. */
 static void
 read_links(struct import *im, struct compose_service *s, const struct doc_node *n)
@@ -248,6 +263,7 @@ read_service(struct import *im, struct compose_project *p, const struct doc_node
 		s->replicas = -1;
 	if (strncmp(mode, "service:", 8) == 0)
 		add_need(im, s, mode + 8, false, false, doc_get(n, "network_mode"));
+	read_volumes_from(im, s, doc_get(n, "volumes_from"));
 	s->stateful = s->stateful || has_volume(doc_get(n, "volumes"));
 	read_paths(im, &s->env_files, p->dir, doc_get(n, "env_file"));
 	read_env(im, s, doc_get(n, "environment"));

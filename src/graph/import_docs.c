@@ -11,6 +11,8 @@
 #include "proto/yaml.h"
 #include <string.h>
 
+#define COMPLAINTS_MAX 20
+
 /* Definitions of types nest deeper than what we read and hold no services. */
 static const char definition[] = "kind: CustomResourceDefinition";
 
@@ -41,6 +43,49 @@ give_tree(struct import *im, struct doc *doc, import_doc_fn *fn)
 	doc_free(doc);
 }
 
+/* The first {{ of a line that is no comment and no text in quotes: nothing that YAML knows. */
+static bool
+find_template(const char *text, const char *end, struct doc_node *ret_at)
+{
+	const char *line, *p = text, *at;
+	uint32_t number = 0;
+	size_t len, n;
+
+	while (import_next_line(&p, end, &line, &len)) {
+		number++;
+		at = memmem(line, len, "{{", 2);
+		n = at != NULL ? (size_t)(at - line) : 0;
+		if (at == NULL || memchr(line, '#', n) != NULL || memchr(line, '"', n) != NULL || memchr(line, '\'', n) != NULL)
+			continue;
+		ret_at->line = number;
+		ret_at->column = (uint32_t)n + 1;
+		return true;
+	}
+	return false;
+}
+
+/* What cannot be read because it is a template still is said to be one, and not what a parser stumbles over first. */
+static int
+parse_yaml(struct import *im, const char *text, size_t n, struct doc **ret_doc)
+{
+	struct doc_node at = { .kind = DOC_NULL };
+	struct doc_diag d;
+	int rc;
+
+	doc_diag_init(&d, im->diag.name);
+	d.line_base = im->diag.line_base;
+	rc = yaml_parse(text, n, &d, ret_doc);
+	if (rc != 0 && find_template(text, text + n, &at)) {
+		doc_complain(&im->diag, &at, "found a template that is not rendered, expected YAML: render it first, as with helm template");
+	} else if (d.count > 0) {
+		buf_printf(&im->diag.text, "%s%s", im->diag.count > 0 && im->diag.count < COMPLAINTS_MAX ? "\n" : "",
+		    im->diag.count < COMPLAINTS_MAX ? buf_str(&d.text) : "");
+		im->diag.count += d.count;
+	}
+	doc_diag_fini(&d);
+	return rc;
+}
+
 static void
 give_yaml(struct import *im, const char *text, size_t n, import_doc_fn *fn)
 {
@@ -55,10 +100,10 @@ give_yaml(struct import *im, const char *text, size_t n, import_doc_fn *fn)
 				return;
 		}
 	}
-	if (yaml_parse(text, n, &im->diag, &doc) != 0)
-		import_drop(im);
-	else
+	if (parse_yaml(im, text, n, &doc) == 0)
 		give_tree(im, doc, fn);
+	else
+		import_drop(im);
 }
 
 /* Where the list of a document "items:\n- ..." begins, NULL: it has none. */
@@ -250,7 +295,7 @@ import_docs(struct import *im, import_doc_fn *fn)
 {
 	const char *p = im->file->text, *end = p + im->file->n, *first = skip(p, end, " \t\r\n");
 
-	if (first < end && (*first == '[' || *first == '{'))
+	if (first < end && (*first == '[' || *first == '{') && !(end - first > 1 && first[1] == '{'))
 		each_json(im, p, end, 0, true, fn);
 	else
 		each_yaml(im, p, end, fn);

@@ -50,6 +50,8 @@ static const struct process_kind process_kinds[] = {
 	SIGHT_BROKER },
 	{ "rabbitmq-server", 0, SIGHT_BROKER }, { "mosquitto", 0, SIGHT_BROKER }, { "beam.smp", 5672, SIGHT_BROKER }, { "beam.smp", 5671,
 	SIGHT_BROKER },
+	{ "rabbitmq", 0, SIGHT_BROKER }, { "kafka", 0, SIGHT_BROKER }, { "activemq", 0, SIGHT_BROKER }, { "zookeeper", 0, SIGHT_DATASTORE },
+	{ "elasticsearch", 0, SIGHT_DATASTORE }, { "cassandra", 0, SIGHT_DATASTORE },
 	{ "java", 9092, SIGHT_BROKER }, { "java", 61616, SIGHT_BROKER }, { "java", 2181, SIGHT_DATASTORE }, { "java", 9200, SIGHT_DATASTORE },
 	{ "java", 9300, SIGHT_DATASTORE }, { "java", 9042, SIGHT_DATASTORE }, { "java", 7000, SIGHT_DATASTORE }, { "", 5432, SIGHT_DATASTORE },
 	{ "", 3306, SIGHT_DATASTORE }, { "", 6379, SIGHT_DATASTORE }, { "", 27017, SIGHT_DATASTORE }, { "", 11211, SIGHT_DATASTORE }, { "", 9042,

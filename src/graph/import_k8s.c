@@ -98,6 +98,12 @@ name_workloads(struct import_k8s *k)
 		}
 	}
 	for (struct k8s_workload *w = k->workloads; w != NULL; w = w->next) {
+		/* A patch of a workload is of the same name, and has no labels. */
+		for (const struct k8s_pick *p = w->node == NULL ? import_k8s_pick_named(k, w->ns, w->name,
+			strlen(w->name)) : NULL; p != NULL; p = p->next) {
+			if (w->node == NULL && w->labels == NULL && strcmp(p->w->kind, w->kind) == 0)
+				w->node = p->w->node;
+		}
 		if (w->node == NULL || is_prefix(w->name, w->node))
 			w->node = w->name;
 	}
@@ -131,6 +137,8 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 		s->node = to != NULL ? to->name : s->external;
 		s->node_ns = to != NULL ? to->ns : NULL;
 		s->node_kind = to != NULL ? to->node_kind : SIGHT_EXTERNAL;
+		if (to == NULL && import_k8s_foreign(im, s->external, &s->node, &s->node_ns))
+			s->node_kind = SIGHT_KIND_UNKNOWN;
 		return;
 	}
 	for (uint32_t i = 0; i < s->to_count; i++) {
@@ -148,7 +156,6 @@ name_service(struct import *im, struct import_k8s *k, struct k8s_service *s)
 	} else if (nodes > 1) {
 		s->node_kind = SIGHT_GROUPING;
 	}
-	(void)im;
 }
 
 static void
@@ -365,6 +372,35 @@ tell_externals(struct import *im, struct import_k8s *k)
 	}
 }
 
+/* A workload's name, a service's, or its own. */
+static void
+find_end(struct import_k8s *k, const char *name, const char *ns, const char **ret_node, const char **ret_ns, enum sight_kind *kind)
+{
+	const struct k8s_service *s = import_k8s_lookup(k, name, ns != NULL ? ns : "");
+	const struct k8s_pick *w = s == NULL ? import_k8s_pick_named(k, ns != NULL ? ns : "", name, strlen(name)) : NULL;
+
+	*ret_node = s != NULL ? s->node : w != NULL ? w->w->node : name;
+	*ret_ns = s != NULL ? s->node_ns : ns;
+	if (s != NULL || w != NULL)
+		*kind = s != NULL ? s->node_kind : w->w->node_kind;
+}
+
+static void
+tell_call(struct import *im, struct import_k8s *k, const struct k8s_call *c)
+{
+	struct sight s = import_sight(SIGHT_LINE, K8S_SOURCE);
+
+	s.from_kind = c->from_kind;
+	s.to_kind = c->to_ns == NULL && strchr(c->to, '.') != NULL ? SIGHT_EXTERNAL : SIGHT_KIND_UNKNOWN;
+	find_end(k, c->from, c->ns, &s.from, &s.from_space, &s.from_kind);
+	find_end(k, c->to, c->to_ns, &s.to, &s.to_space, &s.to_kind);
+	s.protocol = "http";
+	s.mode = SIGHT_ASYNC;
+	s.phase = SIGHT_RUNTIME;
+	if (s.from[0] != '\0' && s.to[0] != '\0')
+		import_tell(im, &s, c->at);
+}
+
 int
 import_k8s_finish(struct import *im)
 {
@@ -393,6 +429,8 @@ import_k8s_finish(struct import *im)
 				tell_budget(im, b, p->w);
 		}
 	}
+	for (const struct k8s_call *c = k->calls; c != NULL && im->failed == 0; c = c->next)
+		tell_call(im, k, c);
 	for (const struct k8s_rule *r = k->rules; r != NULL && im->failed == 0; r = r->next)
 		tell_rule(im, k, r);
 	for (const struct k8s_pod *p = k->pods; p != NULL && im->failed == 0; p = p->next)

@@ -90,6 +90,14 @@ struct k8s_host {
 	struct import_at at;
 };
 
+/* Who delivers to whom: a source, broker or channel of events to its sink. */
+struct k8s_call {
+	struct k8s_call *next;
+	const char *from, *ns, *to, *to_ns;     /* to: a service's name, or a host */
+	enum sight_kind from_kind;
+	struct import_at at;
+};
+
 /* A pod or replica set that something else made: its address belongs to the owner. */
 struct k8s_pod {
 	struct k8s_pod *next;
@@ -116,6 +124,7 @@ struct import_k8s {
 	struct k8s_rule *rules, **rules_end;
 	struct k8s_host *hosts;
 	struct k8s_pod *pods, **pods_end;
+	struct k8s_call *calls, **calls_end;
 	struct import_text *exposed, **exposed_end;     /* key: "ns/service", value: the host it is reached by from outside */
 	struct map by_host;             /* "ns/service" to k8s_service */
 	struct map by_config;           /* "c/ns/name", "s/ns/name" */
@@ -135,6 +144,12 @@ struct k8s_workload *import_k8s_workload(struct import *im, const struct doc_nod
 /* Labels of a map of scalars. */
 struct import_text *import_k8s_labels(struct import *im, const struct doc_node *map);
 
+/* import_k8s_route.c: a host that leads to `to`, or is external with NULL; a service that is reached from outside by host. */
+void import_k8s_host(struct import *im, const struct doc_node *root, const char *host, const char *to, bool inside);
+void import_k8s_expose(struct import *im, const char *ns, const char *service, const char *host);
+/* Routes from outside, and events' ways, of Gateway API, OpenShift, Traefik, Contour and Knative. false: root is none. */
+bool import_k8s_route(struct import *im, const struct doc_node *root, const char *kind, const char *version);
+
 /* import_k8s_index.c: by_label and by_route of all that was read. */
 void import_k8s_index(struct import *im);
 bool import_k8s_selects(const struct import_text *selector, const struct import_text *labels);
@@ -146,6 +161,8 @@ const struct k8s_pick *import_k8s_pick_account(const struct import_k8s *k, const
 
 /* import_k8s_refs.c: tells the lines of one workload. by_host and by_config are complete. */
 void import_k8s_refs(struct import *im, struct k8s_workload *w);
+/* The service and namespace of a host that is none of ours but of a cluster; false: it is none. Both are kept. */
+bool import_k8s_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns);
 /* The service that host means to somebody in namespace ns, NULL: none of ours. ret_pod: it named one pod of it. */
 struct k8s_service *import_k8s_lookup(struct import_k8s *k, const char *host, const char *ns);
 

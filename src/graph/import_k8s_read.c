@@ -21,6 +21,7 @@ state(struct import *im)
 	k->configs_end = &k->configs;
 	k->rules_end = &k->rules;
 	k->pods_end = &k->pods;
+	k->calls_end = &k->calls;
 	k->exposed_end = &k->exposed;
 	struct map *const maps[] = { &k->by_host, &k->by_config, &k->by_label, &k->by_route, &k->spaces, &k->told };
 	for (size_t i = 0; i < FL_ARRAY_LEN(maps); i++)
@@ -215,7 +216,9 @@ read_peers(struct import *im, struct import_k8s *k, const struct doc_node *root,
 		for (uint32_t j = 0; (peer = item(peers, j)) != NULL; j++) {
 			struct import_text *labels = import_k8s_labels(im, IMPORT_PATH(peer, "podSelector", "matchLabels"));
 			const char *ns = import_word(IMPORT_PATH(peer, "namespaceSelector", "matchLabels"), "kubernetes.io/metadata.name");
-			struct k8s_rule *r = labels != NULL && own != NULL ? add_rule(im, k, root, egress ? labels : own) : NULL;
+			bool plain = IMPORT_PATH(peer, "podSelector", "matchExpressions") == NULL && doc_get(peer, "namespaceSelector") == NULL;
+			struct k8s_rule *r = labels != NULL && own != NULL && (plain || ns[0] != '\0') ? add_rule(im, k, root,
+				egress ? labels : own) : NULL;
 
 			if (r == NULL)
 				continue;
@@ -258,47 +261,19 @@ read_authorization(struct import *im, struct import_k8s *k, const struct doc_nod
 }
 
 static void
-add_host(struct import *im, struct import_k8s *k, const struct doc_node *root, const char *host, const char *to, bool inside)
-{
-	struct k8s_host *h = import_alloc(im, sizeof(*h));
-
-	if (h == NULL)
-		return;
-	h->host = import_keep(im, host);
-	h->ns = import_keep(im, meta_word(root, "namespace"));
-	h->to = to != NULL ? import_keep(im, to) : NULL;
-	h->inside = inside;
-	h->at = import_here(im, root);
-	h->next = k->hosts;
-	k->hosts = h;
-}
-
-static void
-read_service_entry(struct import *im, struct import_k8s *k, const struct doc_node *root)
+read_service_entry(struct import *im, const struct doc_node *root)
 {
 	const struct doc_node *spec = doc_get(root, "spec"), *hosts = doc_get(spec, "hosts"), *h;
 	bool inside = strcmp(import_word(spec, "location"), "MESH_INTERNAL") == 0;
 
 	for (uint32_t i = 0; (h = item(hosts, i)) != NULL; i++) {
 		if (h->text[0] != '\0' && h->text[0] != '*')
-			add_host(im, k, root, h->text, NULL, inside);
+			import_k8s_host(im, root, h->text, NULL, inside);
 	}
 }
 
 static void
-expose(struct import *im, struct import_k8s *k, const char *ns, const char *service, const char *host)
-{
-	char key[600];
-	const char *dot = strchr(service, '.');
-
-	snprintf(key, sizeof(key), "%.250s/%.*s", ns, (int)(dot != NULL ? dot - service : 253), service);
-	import_push(im, k->exposed_end, key, host);
-	if (*k->exposed_end != NULL)
-		k->exposed_end = &(*k->exposed_end)->next;
-}
-
-static void
-read_virtual_service(struct import *im, struct import_k8s *k, const struct doc_node *root)
+read_virtual_service(struct import *im, const struct doc_node *root)
 {
 	static const char *const protocols[] = { "http", "tcp", "tls" };
 	const struct doc_node *spec = doc_get(root, "spec"), *hosts = doc_get(spec, "hosts"), *gateways = doc_get(spec, "gateways"), *h;
@@ -315,9 +290,9 @@ read_virtual_service(struct import *im, struct import_k8s *k, const struct doc_n
 
 				for (uint32_t n = 0; host[0] != '\0' && (h = item(hosts, n)) != NULL; n++) {
 					if (outside)
-						expose(im, k, meta_word(root, "namespace"), host, h->text);
+						import_k8s_expose(im, meta_word(root, "namespace"), host, h->text);
 					else if (strcmp(h->text, host) != 0)
-						add_host(im, k, root, h->text, host, true);
+						import_k8s_host(im, root, h->text, host, true);
 				}
 			}
 		}
@@ -326,10 +301,15 @@ read_virtual_service(struct import *im, struct import_k8s *k, const struct doc_n
 
 /* Ingress, old and new: the paths' services are reached from outside by the rule's host. */
 static void
-read_ingress(struct import *im, struct import_k8s *k, const struct doc_node *root)
+read_ingress(struct import *im, const struct doc_node *root)
 {
-	const struct doc_node *rules = IMPORT_PATH(root, "spec", "rules"), *path;
+	const struct doc_node *rules = IMPORT_PATH(root, "spec", "rules"), *spec = doc_get(root, "spec"), *path;
+	const char *rest = import_word(IMPORT_PATH(spec, "defaultBackend", "service"), "name");
 
+	if (rest[0] == '\0')
+		rest = import_word(doc_get(spec, "backend"), "serviceName");
+	if (rest[0] != '\0')
+		import_k8s_expose(im, meta_word(root, "namespace"), rest, "*");
 	for (uint32_t i = 0; item(rules, i) != NULL; i++) {
 		const struct doc_node *paths = IMPORT_PATH(item(rules, i), "http", "paths");
 		const char *host = import_word(item(rules, i), "host");
@@ -340,7 +320,7 @@ read_ingress(struct import *im, struct import_k8s *k, const struct doc_node *roo
 			if (to[0] == '\0')
 				to = import_word(doc_get(path, "backend"), "serviceName");
 			if (to[0] != '\0')
-				expose(im, k, meta_word(root, "namespace"), to, host[0] != '\0' ? host : "*");
+				import_k8s_expose(im, meta_word(root, "namespace"), to, host[0] != '\0' ? host : "*");
 		}
 	}
 }
@@ -363,6 +343,19 @@ read_pod(struct import *im, struct import_k8s *k, const struct doc_node *root)
 }
 
 static void
+add_made_service(struct import *im, struct import_k8s *k, const struct k8s_workload *w, const char *tail)
+{
+	struct k8s_service *s = import_alloc(im, sizeof(*s));
+
+	if (s == NULL)
+		return;
+	*s = (struct k8s_service){ .name = import_printf(im, "%s%s", w->name, tail), .ns = w->ns, .at = w->at, .selector = w->labels };
+	*k->services_end = s;
+	k->services_end = &s->next;
+}
+
+/* Knative makes the service that leads to it. */
+static void
 add_workload(struct import *im, struct import_k8s *k, const struct doc_node *root, const struct doc_node *pod)
 {
 	struct k8s_workload *w = import_k8s_workload(im, root, pod);
@@ -371,6 +364,10 @@ add_workload(struct import *im, struct import_k8s *k, const struct doc_node *roo
 		return;
 	*k->workloads_end = w;
 	k->workloads_end = &w->next;
+	if (strncmp(import_word(root, "apiVersion"), "serving.knative.dev/", 20) != 0)
+		return;
+	import_push(im, &w->labels, "serving.knative.dev/service", w->name);
+	add_made_service(im, k, w, "");
 }
 
 /* Custom resources whose operator makes a cluster, and the services that it makes. */
@@ -413,16 +410,8 @@ read_operated(struct import *im, struct import_k8s *k, const struct doc_node *ro
 		import_push(im, &w->labels, "operated", w->name != NULL ? w->name : "");
 		*k->workloads_end = w;
 		k->workloads_end = &w->next;
-		for (size_t j = 0; j < FL_ARRAY_LEN(o->names) && o->names[j] != NULL; j++) {
-			struct k8s_service *s = import_alloc(im, sizeof(*s));
-
-			if (s == NULL)
-				return true;
-			*s = (struct k8s_service){ .name = import_printf(im, "%s%s", w->name, o->names[j]), .ns = w->ns, .at = w->at,
-				.selector = w->labels };
-			*k->services_end = s;
-			k->services_end = &s->next;
-		}
+		for (size_t j = 0; j < FL_ARRAY_LEN(o->names) && o->names[j] != NULL; j++)
+			add_made_service(im, k, w, o->names[j]);
 		return true;
 	}
 	return false;
@@ -463,6 +452,10 @@ import_k8s_doc(struct import *im, const struct doc_node *root)
 
 	if (k == NULL || meta_word(root, "name")[0] == '\0')
 		return;
+	if (strstr(meta_word(root, "name"), "{{") != NULL) {
+		import_drop(im);        /* a template that quotes hide */
+		return;
+	}
 	if (strcmp(kind, "Service") == 0 && strcmp(version, "v1") == 0)
 		read_service(im, k, root);
 	else if (strcmp(kind, "ConfigMap") == 0 || (strcmp(kind, "Secret") == 0 && strcmp(version, "v1") == 0))
@@ -470,17 +463,17 @@ import_k8s_doc(struct import *im, const struct doc_node *root)
 	else if (strcmp(kind, "PodDisruptionBudget") == 0)
 		read_budget(im, k, root);
 	else if (strcmp(kind, "Ingress") == 0)
-		read_ingress(im, k, root);
+		read_ingress(im, root);
 	else if (istio && strcmp(kind, "ServiceEntry") == 0)
-		read_service_entry(im, k, root);
+		read_service_entry(im, root);
 	else if (istio && strcmp(kind, "VirtualService") == 0)
-		read_virtual_service(im, k, root);
+		read_virtual_service(im, root);
 	else if (istio && strcmp(kind, "AuthorizationPolicy") == 0)
 		read_authorization(im, k, root);
 	else if (strcmp(kind, "NetworkPolicy") == 0) {
 		read_peers(im, k, root, "ingress", "from");
 		read_peers(im, k, root, "egress", "to");
-	} else if (!read_operated(im, k, root, kind, version)) {
+	} else if (!import_k8s_route(im, root, kind, version) && !read_operated(im, k, root, kind, version)) {
 		read_runner(im, k, root, kind);
 	}
 }

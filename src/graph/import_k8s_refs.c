@@ -127,9 +127,10 @@ tell_line(struct told *t, const char *to, const char *to_ns, enum sight_kind kin
 static bool
 is_domain_end(const char *label)
 {
-	static const char *const ends[] = { "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev", "cloud", "tech",
-		"online", "site", "store", "shop", "xyz", "live", "systems", "services", "software", "solutions", "digital", "network", "agency", "bank",
-		"example", "test", "local", "internal", "intranet", "lan", "corp", "home", "localdomain", "private", "arpa", "invalid", "consul" };
+	static const char *const ends[] = { "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev",
+		"cloud", "tech", "online", "site", "store", "shop", "xyz", "live", "systems", "services", "software", "solutions", "digital",
+		"network", "agency", "bank", "example", "test", "local", "internal", "intranet", "lan", "corp", "home", "localdomain",
+		"private", "arpa", "invalid", "consul" };
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(ends); i++) {
 		if (strcmp(ends[i], label) == 0)
@@ -139,8 +140,8 @@ is_domain_end(const char *label)
 }
 
 /* "cart.shop.svc", or "cart.shop" where shop is a namespace or can be nothing else, of a cluster whose manifests we were not given all. */
-static bool
-is_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
+bool
+import_k8s_foreign(struct import *im, const char *host, const char **ret_name, const char **ret_ns)
 {
 	const char *svc = strstr(host, ".svc"), *dot = strchr(host, '.');
 
@@ -169,7 +170,7 @@ tell_unknown(struct told *t, const struct import_ref *r)
 
 	if (strchr(r->host, '*') != NULL || (!meant && strstr(r->host, ".svc") == NULL))
 		return;
-	if (is_foreign(t->im, r->host, &name, &ns)) {
+	if (import_k8s_foreign(t->im, r->host, &name, &ns)) {
 		if (!t->file || strstr(r->host, ".svc") != NULL)
 			tell_line(t, name, ns, SIGHT_KIND_UNKNOWN, r);
 		return;

@@ -185,7 +185,7 @@ static bool
 haproxy_line(struct import *im, struct import_log_call *c, const struct log_words *w, const char *fallback)
 {
 	unsigned i = 1;
-	const char *slash, *backend;
+	const char *slash, *colon, *backend;
 	char address[64], name[256];
 	size_t backend_n, server_n;
 	bool http;
@@ -195,9 +195,10 @@ haproxy_line(struct import *im, struct import_log_call *c, const struct log_word
 	if (i + 4 >= w->count)
 		return false;
 	slash = memchr(w->p[i + 2], '/', w->n[i + 2]);
-	if (memchr(w->p[i - 1], ':', w->n[i - 1]) == NULL || slash == NULL || w->n[i - 1] >= sizeof(address))
+	colon = memrchr(w->p[i - 1], ':', w->n[i - 1]);
+	if (colon == NULL || slash == NULL || w->n[i - 1] >= sizeof(address))
 		return false;
-	snprintf(address, sizeof(address), "%.*s", (int)w->n[i - 1], w->p[i - 1]);
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - w->p[i - 1]), w->p[i - 1]);
 	/* "Nov 20 22:31:06 lb haproxy[123]: " */
 	snprintf(c->proxy, sizeof(c->proxy), "%s", fallback);
 	if (i >= 3 && w->n[i - 2] > 8 && memcmp(w->p[i - 2], "haproxy[", 8) == 0)

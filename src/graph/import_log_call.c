@@ -5,6 +5,7 @@
 #include "graph/import_tally.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* The host of "10.0.0.5:80", "[::1]:80", "cart:8080" or of any of them without a port; n of host bytes suffice. */
 static void
@@ -28,6 +29,9 @@ import_log_caller(struct import *im, const struct import_log_call *c, const char
 	struct sight s = import_sight(SIGHT_LINE, c->source);
 	char host[IMPORT_HOST_MAX];
 
+	/* A socket of both families writes the older one so: ::ffff:10.0.0.5. */
+	if (strncasecmp(address, "::ffff:", 7) == 0 && strchr(address + 7, '.') != NULL)
+		address += 7;
 	host_of(address, host, sizeof(host));
 	if (!import_host_is_address(host) || import_host_is_self(host))
 		return;

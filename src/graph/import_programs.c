@@ -143,6 +143,24 @@ import_programs_listener(struct import *im, const struct host_socket *x)
 	p->port = FL_MIN(p->port, port);
 }
 
+/* The port that its documentation says: of several of one name that is the one without a number, so that a second one renames nobody. */
+static bool
+is_usual_port(const char *label, uint16_t port)
+{
+	static const struct {
+		const char *label;
+		uint16_t port;
+	} usual[] = { { "redis-server", 6379 }, { "valkey-server", 6379 }, { "postgres", 5432 }, { "mysqld", 3306 }, { "mariadbd", 3306 },
+		{ "mongod", 27017 }, { "memcached", 11211 }, { "etcd", 2379 }, { "nats-server", 4222 }, { "rabbitmq", 5672 }, { "nginx", 80 },
+		{ "haproxy", 80 }, { "zookeeper", 2181 }, { "kafka", 9092 }, { "apache2", 80 }, { "httpd", 80 } };
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(usual); i++) {
+		if (usual[i].port == port && strcmp(usual[i].label, label) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 import_programs_finish(struct import *im, struct import_host *h)
 {
@@ -151,7 +169,7 @@ import_programs_finish(struct import *im, struct import_host *h)
 		h->program_count++;
 		for (const struct host_program *q = h->programs; q != NULL; q = q->next)
 			p->alike += strcmp(p->label, q->label) == 0;
-		if (p->alike > 1)
+		if (p->alike > 1 && !is_usual_port(p->label, p->port))
 			p->name = import_printf(im, "%s:%u", p->label, p->port);
 	}
 }

@@ -5,6 +5,7 @@
  */
 #include "graph/import.h"
 #include "graph/import_log_json.h"
+#include "graph/import_wrap.h"
 #include <string.h>
 #include <strings.h>
 
@@ -462,8 +463,8 @@ is_otlp(const unsigned char *p, size_t n)
 	return n > 0 && i == n;
 }
 
-enum import_format
-import_recognise(const char *name, const char *text, size_t n)
+static enum import_format
+plain_format(const char *name, const char *text, size_t n)
 {
 	const char *slash = name != NULL ? strrchr(name, '/') : NULL, *first;
 	struct look l = { .name = name, .base = slash != NULL ? slash + 1 : name, .p = text, .end = text + FL_MIN(n, LOOK_MAX) };
@@ -480,10 +481,27 @@ import_recognise(const char *name, const char *text, size_t n)
 		return IMPORT_OTLP_PROTO;
 	if (is_env_name(l.base) && is_env(&l))
 		return IMPORT_DOTENV;
-	if (*first == '{' || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ", first[1]) != NULL))
+	/* A template's "{{" begins neither JSON nor YAML: the rest of it tells what it is to become. */
+	if ((*first == '{' && !(l.end - first > 1 && first[1] == '{')) || (*first == '[' && (size_t)(l.end - first) > 1 && strchr("{[]\n\r ",
+		first[1]) != NULL))
 		return json_format(&l, first);
 	f = yaml_format(&l);
 	if (f == IMPORT_UNKNOWN && memchr(text, '\0', FL_MIN(n, (size_t)4096)) == NULL)
 		f = text_format(&l);
+	return f;
+}
+
+enum import_format
+import_recognise(const char *name, const char *text, size_t n)
+{
+	enum import_format f;
+	struct buf b;
+
+	if (!import_is_wrapped(text, n))
+		return plain_format(name, text, n);
+	n = FL_MIN(n, LOOK_MAX);
+	buf_init(&b, 2 * LOOK_MAX);
+	f = import_unwrap(text, n, &b) == 0 ? plain_format(name, buf_data(&b), buf_len(&b)) : IMPORT_UNKNOWN;
+	buf_fini(&b);
 	return f;
 }

@@ -68,9 +68,9 @@ ends_with(const char *s, const char *tail)
 	return n >= m && strcmp(s + n - m, tail) == 0;
 }
 
-/* Where somebody is reached himself: APP_URL, SITE_HOST, BASE_URL, NEXTAUTH_URL, HOSTNAME; but ORDERS_BASE_URL is another's. */
+/* Where somebody is perhaps reached himself: APP_URL, SITE_HOST, BASE_URL, NEXTAUTH_URL; but ORDERS_BASE_URL is another's. */
 static bool
-is_own(const struct key_words *k, const char *key)
+is_own(const struct key_words *k)
 {
 	static const char *const places[] = { "url", "uri", "host", "hostname", "address", "domain", NULL };
 	static const char *const owners[] = { "root", "site", "own", "nextauth", "letsencrypt", "canonical", "callback", "instance", "frontend", "kc",
@@ -80,16 +80,17 @@ is_own(const struct key_words *k, const char *key)
 
 	if (!is_one_of(last, places))
 		return false;
-	if (k->count == 1)
-		return strcmp(key, "HOSTNAME") == 0;
 	if (strcmp(owner, "keycloak") == 0)
 		return strcmp(last, "hostname") == 0;
 	return is_one_of(owner, owners) || (k->count == 2 && is_one_of(owner, first)) || (k->count == 3 && strcmp(owner, "base") == 0 &&
 	    is_one_of(k->w[0], first));
 }
 
-int
-import_ref_key(const char *key)
+/* What a key says of its value: it is no host that is called, nothing, it is a host, it is a host and perhaps the service's own. */
+enum key_says { KEY_NEVER = -1, KEY_NOTHING, KEY_HOST, KEY_OWN };
+
+static enum key_says
+key_says(const char *key)
 {
 	static const char *const never[] = { "origin", "origins", "cors", "allowed", "allow", "advertised", "advertise", "trusted", "redirect",
 	    "docs",
@@ -104,38 +105,49 @@ import_ref_key(const char *key)
 		"endpoint", "endpoints", "server", "servers", "service", "svc", "broker", "brokers", "bootstrap", "upstream", "upstreams", "target",
 		"targets", "peer", "peers", "dsn", "backend", "backends", "connect", "connection", "connectionstring", "seeds", "gateway", "api",
 		"proxy",
-		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", "webhook", "webhooks", NULL };
+		"master", "primary", "replica", "replicas", "datasource", "nameserver", "hostaddr", "sentinels", "quorum", "ip", "webhook",
+			"webhooks", NULL };
 	static const char *const tails[] = { "host", "hosts", "addr", "url", "uri", "dsn", "endpoint", "server", "address", "hostname", NULL };
 	struct key_words k;
 	const char *last;
 
 	key_split(key, &k);
 	if (k.count == 0)
-		return 0;
+		return KEY_NOTHING;
 	for (unsigned i = 0; i < k.count; i++) {
 		if (is_one_of(k.w[i], never) || (strcmp(k.w[i], "no") == 0 && i + 1 < k.count && strcmp(k.w[i + 1], "proxy") == 0))
-			return -1;
+			return KEY_NEVER;
 	}
 	for (unsigned i = 0; i < k.count; i++) {
 		if (is_one_of(k.w[i], bare))
-			return 0;
+			return KEY_NOTHING;
 	}
 	last = k.w[k.count - 1];
-	if (is_own(&k, key))
-		return 0;
+	if (strcmp(key, "HOSTNAME") == 0)
+		return KEY_NOTHING;     /* a container's own, always */
+	if (is_own(&k))
+		return KEY_OWN;
 	if (is_one_of(last, host))
-		return 1;
+		return KEY_HOST;
 	if (strcmp(last, "base") == 0 && k.count > 1 && (strcmp(k.w[k.count - 2], "api") == 0 || strcmp(k.w[k.count - 2], "url") == 0))
-		return 1;
+		return KEY_HOST;
 	if (strcmp(last, "name") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "host") == 0)
-		return 1;
+		return KEY_HOST;
 	if (strcmp(last, "string") == 0 && k.count > 1 && strcmp(k.w[k.count - 2], "connection") == 0)
-		return 1;
+		return KEY_HOST;
 	for (const char *const *t = tails; *t != NULL; t++) {
 		if (ends_with(last, *t))
-			return 1;
+			return KEY_HOST;
 	}
-	return 0;
+	return KEY_NOTHING;
+}
+
+int
+import_ref_key(const char *key)
+{
+	enum key_says says = key_says(key);
+
+	return says == KEY_OWN ? KEY_HOST : (int)says;
 }
 
 bool
@@ -251,7 +263,7 @@ static void
 emit(const struct scan *sc, const char *host, size_t n, enum import_ref_form form, const char *scheme, unsigned port, int says)
 {
 	char copy[IMPORT_HOST_MAX];
-	struct import_ref r = { .host = copy, .scheme = scheme, .form = form, .port = port, .meant = says > 0 };
+	struct import_ref r = { .host = copy, .scheme = scheme, .form = form, .port = port, .meant = says == KEY_HOST };
 
 	if (host_copy(host, n, copy) && !import_host_is_self(copy))
 		sc->fn(sc->arg, &r);
@@ -320,7 +332,8 @@ authority(const struct scan *sc, const char *s, size_t n, const char *scheme, in
 static bool
 before_host(const char *word, size_t n)
 {
-	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts", "--url",
+	static const char *const words[] = { "-h", "--host", "-z", "-zv", "-vz", "-w", "nslookup", "host", "dig", "ping", "telnet", "nc", "hosts",
+		"--url",
 		"--server", "-H", "--hostname", "getent", "wait-for", "wait-for-it", "wait-for-it.sh", "./wait-for-it.sh", "-wait", "--wait",
 		"--bootstrap-server",
 		"--broker-list", "--endpoint", "--endpoints", "--addr", "--address", NULL };
@@ -388,7 +401,7 @@ word_refs(const struct scan *sc, const char *w, size_t n, const char *prev, size
 
 		memcpy(key, w, klen);
 		key[klen] = '\0';
-		says = strcasecmp(key, "source") == 0 && prev_n == 4 && strncasecmp(prev, "data", 4) == 0 ? 1 : import_ref_key(key);
+		says = strcasecmp(key, "source") == 0 && prev_n == 4 && strncasecmp(prev, "data", 4) == 0 ? 1 : (int)key_says(key);
 		inner.key_says = says == 0 && sc->key_says > 0 && slashes != NULL ? 1 : says;
 		if (says >= 0)
 			word_refs(&inner, eq + 1, n - (size_t)(eq + 1 - w), "", 0, next);
@@ -484,7 +497,7 @@ json_refs(const struct scan *base, const struct doc_node *n, const char *key)
 			json_refs(base, n->items[i], key);
 	} else if (n->kind == DOC_SCALAR) {
 		sc.key = key;
-		sc.key_says = import_ref_key(key);
+		sc.key_says = (int)key_says(key);
 		if (sc.key_says >= 0)
 			text_refs(&sc, n->text);
 	}
@@ -508,7 +521,7 @@ json_setting(const struct scan *sc, const char *value)
 void
 import_refs(const char *key, const char *value, bool script, import_ref_fn *fn, void *arg)
 {
-	const struct scan sc = { .key = key, .key_says = import_ref_key(key), .script = script, .fn = fn, .arg = arg };
+	const struct scan sc = { .key = key, .key_says = (int)key_says(key), .script = script, .fn = fn, .arg = arg };
 
 	if (sc.key_says >= 0 && (script || !json_setting(&sc, value)))
 		text_refs(&sc, value);

@@ -3,7 +3,7 @@
  * layout_order.c - the order of vertices within their layers, so that few edges cross
  *
  * Each layer is sorted by the average place of the neighbours in the layer before (then after), forth and back. The best order of all rounds
- * is kept; crossings are counted as Barth, Juenger and Mutzel do (2004). In small pictures neighbours are then
+ * is kept; crossings are counted as Barth, Juenger and Mutzel do (2004), in a wider tree. In small pictures neighbours are then
  * swapped where that helps. With places from an earlier picture the order starts there, and a new one must be clearly better.
  */
 #include "graph/layout_graph.h"
@@ -22,6 +22,8 @@
 #define PATIENCE 3                      /* rounds without anything better */
 #define SWAP_EDGES 6000u                /* swap neighbours in pictures with at most so many short edges */
 #define SWAP_ROUNDS 8
+#define FEW 16                          /* keys that are inserted as they are */
+#define MOVES 8                         /* for each key: more are too many. FEW never need so many */
 #define FILL_ROUNDS 3                   /* how far from known ones others still find a place */
 #define CLEARLY_BETTER 0.85             /* crossings of a new order over those of the old one */
 
@@ -29,9 +31,16 @@ struct ordering {
 	struct layout_graph *g;
 	uint64_t *keys, *spare;         /* sort key << 32 | vertex */
 	uint32_t *best;                 /* order */
-	uint32_t *tree;
+	uint32_t *tree;                 /* work: counts */
 	uint32_t widest;
 };
+
+/* Enough for counting among n > 0: the tree below, or one number for each and another one. */
+static size_t
+tree_size(uint32_t n)
+{
+	return (size_t)n + n / 4 + 96;
+}
 
 /* ---- the order to begin with ---- */
 
@@ -100,27 +109,77 @@ begin(struct ordering *o)
 	o->keys = arena_alloc(g->scratch, o->widest * sizeof(*o->keys));
 	o->spare = arena_alloc(g->scratch, o->widest * sizeof(*o->spare));
 	o->best = csr_numbers(g->scratch, g->count);
-	o->tree = csr_numbers(g->scratch, (size_t)o->widest + 1);
+	o->tree = csr_numbers(g->scratch, tree_size(o->widest));
 	return o->keys == NULL || o->spare == NULL || o->best == NULL || o->tree == NULL ? -ENOMEM : 0;
 }
 
 /* ---- sorting a layer ---- */
 
-/* By the upper half; stable. Small ones by insertion, large ones byte by byte. */
-static void
-sort_keys(struct ordering *o, uint32_t n)
+/* By insertion, unless that takes more than so many moves: then it is as far as it came. Stable, like all here. */
+static bool
+insert_keys(uint64_t *keys, uint32_t n, uint64_t moves_max)
 {
-	if (n <= 48) {
-		for (uint32_t i = 1; i < n; i++) {
-			uint64_t key = o->keys[i];
-			uint32_t k = i;
+	uint64_t moves = 0;
 
-			for (; k > 0 && o->keys[k - 1] >> 32 > key >> 32; k--)
-				o->keys[k] = o->keys[k - 1];
-			o->keys[k] = key;
-		}
-		return;
+	for (uint32_t i = 1; i < n; i++) {
+		uint64_t key = keys[i];
+		uint32_t k = i;
+
+		for (; k > 0 && keys[k - 1] >> 32 > key >> 32; k--)
+			keys[k] = keys[k - 1];
+		keys[k] = key;
+		moves += i - k;
+		if (moves > moves_max)
+			return false;
 	}
+	return true;
+}
+
+/* Which of n parts of the other layer a key is in, and after the last one those that are rounded up. */
+static uint32_t
+part_of(uint64_t key, float scale, uint32_t n)
+{
+	uint32_t bits = (uint32_t)(key >> 32), part;
+	float place;
+
+	memcpy(&place, &bits, sizeof(place));
+	part = (uint32_t)(place * scale);
+	return FL_MIN(part, n);
+}
+
+static void
+swap_keys(struct ordering *o)
+{
+	uint64_t *t = o->keys;
+
+	o->keys = o->spare;
+	o->spare = t;
+}
+
+/* Part by part of the other layer: within one they are in no order yet. */
+static void
+spread_keys(struct ordering *o, uint32_t n, uint32_t width)
+{
+	uint32_t *at = o->tree, sum = 0;
+	float scale = (float)n / (float)width;
+
+	memset(at, 0, ((size_t)n + 1) * sizeof(*at));
+	for (uint32_t i = 0; i < n; i++)
+		at[part_of(o->keys[i], scale, n)]++;
+	for (uint32_t k = 0; k <= n; k++) {
+		uint32_t count = at[k];
+
+		at[k] = sum;
+		sum += count;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		o->spare[at[part_of(o->keys[i], scale, n)]++] = o->keys[i];
+	swap_keys(o);
+}
+
+static void
+sort_bytes(struct ordering *o, uint32_t n)
+{
 	for (unsigned shift = 32; shift < 64; shift += 8) {
 		uint32_t at[257] = { 0 };
 
@@ -132,11 +191,21 @@ sort_keys(struct ordering *o, uint32_t n)
 			at[k + 1] += at[k];
 		for (uint32_t i = 0; i < n; i++)
 			o->spare[at[o->keys[i] >> shift & 255]++] = o->keys[i];
-		uint64_t *t = o->keys;
-
-		o->keys = o->spare;
-		o->spare = t;
+		swap_keys(o);
 	}
+}
+
+/*
+ * By the upper half. Most are one by one in their parts, or equal there, so that little is left to insert; should it be much nonetheless, they are
+ * sorted byte by byte. width: of the layer whose places they are.
+ */
+static void
+sort_keys(struct ordering *o, uint32_t n, uint32_t width)
+{
+	if (n > FEW)
+		spread_keys(o, n, width);
+	if (!insert_keys(o->keys, n, (uint64_t)n * MOVES))
+		sort_bytes(o, n);
 }
 
 /* A place that is not negative, as bits that sort like it. */
@@ -175,7 +244,7 @@ sort_layer(struct ordering *o, uint32_t l, bool by_up)
 
 		o->keys[i] = sortable(place) | v;
 	}
-	sort_keys(o, n);
+	sort_keys(o, n, width);
 	for (uint32_t i = 0; i < n; i++) {
 		g->order[first + i] = (uint32_t)o->keys[i];
 		g->pos[(uint32_t)o->keys[i]] = i;
@@ -194,33 +263,51 @@ sweep(struct ordering *o, bool forth)
 /* ---- crossings ---- */
 
 /*
- * Between a layer and the next: edges by their upper end come one after the other; how many of those before end further to the right? Ends are
- * counted in a tree of partial sums (Fenwick 1994).
+ * How many are to the right of p; add: and put one there. In this tree each node has eight below it: beside each of them stands how many have
+ * been added to the right of it in its node. The leaves come first, then level by level what is above; last is the last leaf. All are as
+ * deep, so nothing is left for the processor to guess.
  */
+static inline uint64_t
+count_right(uint32_t *tree, uint32_t last, uint32_t p, bool add)
+{
+	static const uint32_t ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint64_t sum = 0;
+
+	do {
+		uint32_t *node = tree + (p & ~7u);
+		const uint32_t *left = ones + 8 - (p & 7);
+
+		sum += tree[p];
+		for (unsigned i = 0; i < 8 && add; i++)
+			node[i] += left[i];
+		tree += (last | 7) + 1;
+		p /= 8;
+		last /= 8;
+	} while (last > 0);
+	return sum;
+}
+
+/* Between a layer and the next: edges by their upper end come one after the other; how many of those before end further to the right? */
 static uint64_t
 layer_crossings(struct ordering *o, uint32_t l)
 {
 	const struct layout_graph *g = o->g;
 	const uint32_t *at = g->down_at, *down = g->down, *pos = g->pos;
-	uint32_t width = g->layer_at[l + 2] - g->layer_at[l + 1], *tree = o->tree, total = 0;
+	uint32_t last = g->layer_at[l + 2] - g->layer_at[l + 1] - 1;
 	uint64_t crossings = 0;
 
-	memset(tree, 0, ((size_t)width + 1) * sizeof(*tree));
+	memset(o->tree, 0, tree_size(last + 1) * sizeof(*o->tree));
 	for (uint32_t i = g->layer_at[l]; i < g->layer_at[l + 1]; i++) {
 		uint32_t first = at[g->order[i]], end = at[g->order[i] + 1];
 
 		/* First ask for all edges of this one, then add them: they do not cross each other. */
+		for (uint32_t k = first; k < end && end - first > 1; k++)
+			crossings += count_right(o->tree, last, pos[down[k]], false);
 		for (uint32_t k = first; k < end; k++) {
-			uint32_t upto = 0;
+			uint64_t right = count_right(o->tree, last, pos[down[k]], true);
 
-			for (uint32_t p = pos[down[k]] + 1; p > 0; p &= p - 1)
-				upto += tree[p];
-			crossings += total - upto;
+			crossings += end - first > 1 ? 0 : right;
 		}
-		for (uint32_t k = first; k < end; k++)
-			for (uint32_t p = pos[down[k]] + 1; p <= width; p += p & (0 - p))
-				tree[p]++;
-		total += end - first;
 	}
 	return crossings;
 }

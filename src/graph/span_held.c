@@ -144,8 +144,14 @@ meets_itself(const struct span_held *h, const struct span_half *f, struct span_r
 	while ((o = probe(h, f, hash, at, r->trace_hi, r->trace_lo, r->id)) != NULL) {
 		bool same_side = ((o->bits ^ r->bits) & SPAN_SERVERISH) == 0;
 
-		if (same_side && o->service == r->service)
+		if (same_side && o->service == r->service) {
+			/* It came anew: what is known of it from before is known of this one. */
+			if ((r->bits & SPAN_LEFT) != 0 && (o->bits & (SPAN_LEFT | SPAN_COUNTED)) == 0) {
+				o->bits |= r->bits & (SPAN_LEFT | SPAN_COUNTED);
+				o->told = r->told;
+			}
 			return true;
+		}
 		if (!same_side) {
 			o->bits |= SPAN_TWIN;
 			r->bits |= SPAN_TWIN;

@@ -102,9 +102,15 @@ span_left_seek(struct spans *s, uint32_t from)
 	struct span_half *young = span_held_young(&s->held);
 	uint32_t to = young->count;
 
-	for (uint32_t i = from; i < to; i++)
-		if (i == from || young->recs[i].trace_lo != young->recs[i - 1].trace_lo)
-			s->opts.seek(s->opts.left_arg, young->recs[i].trace_lo);
+	for (uint32_t i = from; i < to; i++) {
+		const struct span_rec *r = &young->recs[i];
+
+		if (i == from || r->trace_lo != r[-1].trace_lo)
+			s->opts.seek(s->opts.left_arg, r->trace_lo);
+		for (uint32_t k = 0; k < r->link_count; k++)
+			if (young->links[r->link_at + k].id != 0)
+				s->opts.seek(s->opts.left_arg, young->links[r->link_at + k].trace_lo);
+	}
 }
 
 /* ---- as bytes ---- */
@@ -277,7 +283,7 @@ note_times(struct spans *s, const struct span_rec *r)
 }
 
 int
-spans_left_take(struct spans *s, const void *p, size_t n)
+span_left_take(struct spans *s, const void *p, size_t n)
 {
 	struct span_text texts[TEXTS];
 	struct span_rec *r;

@@ -4,7 +4,7 @@
  *
  * An engine of spans.h tells them when they are settled (opts.left), as bytes somebody else keeps: what a record of the engine says, with its
  * names, and the line that it was told as alone. When a span of the same trace comes to an engine later, even another one, it is given back
- * (spans_left_take()). If it pairs then, the line that it was told as is taken back (opts.take_back), so that nothing counts twice.
+ * (span_left_take()). If it pairs then, the line that it was told as is taken back (opts.take_back), so that nothing counts twice.
  *
  * Invariants
  *  (1) A reader trusts nothing: bytes that do not add up are -EINVAL, and nothing of them is taken.

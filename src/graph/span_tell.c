@@ -432,6 +432,7 @@ static int
 tell_left_one(struct spans *s, const struct span_left *l)
 {
 	char bytes[SPAN_LEFT_MAX], from[NAME_BYTES], to[NAME_BYTES];
+	uint64_t traces[1 + SPAN_LEFT_LINKS] = { l->r.trace_lo };
 	struct span_left_line line;
 	bool told = l->r.told != 0;
 	size_t n;
@@ -449,7 +450,9 @@ tell_left_one(struct spans *s, const struct span_left *l)
 		s->counts.left_dropped++;
 		return 0;
 	}
-	return s->opts.left(s->opts.left_arg, l->r.trace_lo, bytes, n);
+	for (uint32_t i = 0; i < l->link_count; i++)
+		traces[i + 1] = l->links[i].trace_lo;
+	return s->opts.left(s->opts.left_arg, traces, 1 + l->link_count, bytes, n);
 }
 
 static int

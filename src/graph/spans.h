@@ -29,8 +29,8 @@
 #define SPANS_MEMORY ((size_t)128 << 20)
 #define SPANS_HOLD (30 * FL_SEC)
 
-/* One that is to be kept: its trace, and all of it as bytes. Returns 0 or -errno. */
-typedef int spans_left_fn(void *arg, uint64_t trace_lo, const void *p, size_t n);
+/* One that is to be kept: the traces that it waits for, and all of it as bytes. Returns 0 or -errno. */
+typedef int spans_left_fn(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n);
 typedef void spans_seek_fn(void *arg, uint64_t trace_lo);
 
 struct spans_opts {
@@ -42,7 +42,7 @@ struct spans_opts {
 	void *arg;
 	/*
 	 * Spans whose other side did not come (span_left.h); all may be NULL. left: keep this one; seek: spans of this trace came: give what was
-	 * kept of it to spans_left_take(); take_back: a line that was told of one call before is not so.
+	 * kept of it to span_left_take(); take_back: a line that was told of one call before is not so.
 	 */
 	spans_left_fn *left;
 	spans_seek_fn *seek;
@@ -99,7 +99,7 @@ int spans_tell(struct spans *s);
 void spans_told(struct spans *s);
 
 /* Take up what was kept; from seek() alone. 0, or -EINVAL: it is broken. */
-int spans_left_take(struct spans *s, const void *p, size_t n);
+int span_left_take(struct spans *s, const void *p, size_t n);
 
 /* As if all were told and kept: after a crash, for what the store has already. 0, or -errno. */
 int spans_discard(struct spans *s);

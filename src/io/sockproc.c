@@ -79,7 +79,7 @@ sockproc_named(struct sockproc_netns *ret, unsigned n)
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= SOCKPROC_NAME_MAX || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
 			continue;
 		ret[count].netns = st.st_ino;
-		snprintf(ret[count++].name, sizeof(ret->name), "%s", e->d_name);
+		snprintf(ret[count++].name, sizeof(ret->name), "%.*s", SOCKPROC_NAME_MAX - 1, e->d_name);
 	}
 	if (d != NULL)
 		closedir(d);

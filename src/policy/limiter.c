@@ -21,7 +21,10 @@ struct fl_limiter {
 	_Atomic int64_t slack;                  /* (burst - 1) intervals */
 	struct fl_limiter_opts o;
 	char name[FL_NAME_MAX];
+	_Atomic bool limiting;                  /* as it was told */
 	_Alignas(64) _Atomic uint64_t refused, drawn, would_refuse;
+	_Atomic uint64_t refused_before;        /* it began to refuse */
+	_Atomic int64_t refused_at;             /* last */
 	_Atomic double rate, burst;
 };
 
@@ -84,8 +87,36 @@ fl_limiter_free(struct fl_limiter *l)
 		common_give(l->o.alloc, l);
 }
 
+/* ---- events ---- */
+
+#define QUIET FL_SEC            /* without a refusal: it limits no more */
+
+COMMON_APART static void
+begin(struct fl_limiter *l, fl_ns now)
+{
+	char why[96];
+	if (atomic_exchange(&l->limiting, true))
+		return;
+	atomic_store(&l->refused_before, common_get(&l->refused));
+	snprintf(why, sizeof(why), "more than %.6g a second, and %.0f at once", atomic_load(&l->rate), atomic_load(&l->burst));
+	struct fl_event e = { FL_WHO_RATE_LIMIT, l->name, "passing", "limiting", why, now };
+	l->o.listener.event(l->o.listener.ud, &e);
+}
+
+COMMON_APART static void
+end(struct fl_limiter *l, fl_ns now)
+{
+	char why[96], t[32];
+	if (now - atomic_load(&l->refused_at) < QUIET || !atomic_exchange(&l->limiting, false))
+		return;
+	snprintf(why, sizeof(why), "none was refused for %s, %llu before", common_time(QUIET, t, sizeof(t)),
+	    (unsigned long long)(common_get(&l->refused) - common_get(&l->refused_before)));
+	struct fl_event e = { FL_WHO_RATE_LIMIT, l->name, "limiting", "passing", why, now };
+	l->o.listener.event(l->o.listener.ud, &e);
+}
+
 COMMON_APART static int
-refuse(struct fl_limiter *l, fl_ns wait, struct fl_refusal *why)
+refuse(struct fl_limiter *l, fl_ns wait, fl_ns now, struct fl_refusal *why)
 {
 	if (l->o.enforce < 1) {
 		uint64_t nth = atomic_fetch_add_explicit(&l->drawn, 1, memory_order_relaxed);
@@ -93,6 +124,11 @@ refuse(struct fl_limiter *l, fl_ns wait, struct fl_refusal *why)
 			atomic_fetch_add_explicit(&l->would_refuse, 1, memory_order_relaxed);
 			return 0;
 		}
+	}
+	if (l->o.listener.event != NULL) {
+		atomic_store_explicit(&l->refused_at, now, memory_order_relaxed);
+		if (!atomic_load_explicit(&l->limiting, memory_order_relaxed))
+			begin(l, now);
 	}
 	atomic_fetch_add_explicit(&l->refused, 1, memory_order_relaxed);
 	common_refuse(why, FL_WHO_RATE_LIMIT, FL_REASON_RATE, l->name, wait, atomic_load(&l->rate), atomic_load(&l->burst), 0, 0, 0);
@@ -135,7 +171,11 @@ fl_limiter_admit(struct fl_limiter *l, double cost, fl_ns now, struct fl_refusal
 	if (cost != 1 && !(cost > 0 && cost <= atomic_load(&l->burst)))
 		return -EINVAL;
 	fl_ns wait = take(l, cost, 0, now, &taken);
-	return taken ? 0 : refuse(l, wait, why);
+	if (COMMON_RARE(!taken))
+		return refuse(l, wait, now, why);
+	if (COMMON_RARE(atomic_load_explicit(&l->limiting, memory_order_relaxed)))
+		end(l, now);
+	return 0;
 }
 
 int
@@ -145,7 +185,9 @@ fl_limiter_reserve(struct fl_limiter *l, double cost, fl_ns wait_max, fl_ns now,
 	if (!(cost > 0 && cost <= atomic_load(&l->burst)) || wait_max < 0)
 		return -EINVAL;
 	fl_ns wait = take(l, cost, wait_max, now, &taken);
-	int r = taken ? 0 : refuse(l, wait, why);
+	int r = taken ? 0 : refuse(l, wait, now, why);
+	if (taken && atomic_load_explicit(&l->limiting, memory_order_relaxed))
+		end(l, now);
 	if (r == 0)
 		*ret_wait = taken ? wait : 0;
 	return r;

@@ -38,6 +38,7 @@ struct set {
 struct cluster_jury {
 	atomic_uint refs;
 	struct fl_outlier *outlier;
+	struct fl_listener listener;            /* whom to tell */
 };
 
 struct seat {
@@ -47,6 +48,7 @@ struct seat {
 
 struct cluster {
 	atomic_uint refs, parts;                /* (3) */
+	atomic_bool panic;                      /* as told last */
 	struct cluster_conf conf;
 	struct cluster_upstream *upstreams;
 	struct cluster_names *stands;           /* what each upstream stands for now; home worker, once attached */
@@ -413,6 +415,15 @@ stand_as_before(struct cluster *c, const struct cluster *before, const struct se
 
 /* ---- life ---- */
 
+/* What becomes of instances. That all of them are out is no news of the jury's: panic is by priority and weight (cluster_pick.c). */
+static void
+tell_of_instance(void *ud, const struct fl_event *e)
+{
+	const struct cluster_jury *y = ud;
+	if (y->listener.event != NULL && strcmp(e->from, "panic") != 0 && strcmp(e->to, "panic") != 0)
+		y->listener.event(y->listener.ud, e);
+}
+
 /* The jury of the cluster before, if the same is asked of it. */
 static int
 take_jury(struct cluster *c, const struct cluster *before)
@@ -429,8 +440,7 @@ take_jury(struct cluster *c, const struct cluster *before)
 	char name[FL_NAME_MAX];
 	snprintf(name, sizeof(name), "%.100s", conf->name);
 	o.name = name;
-	o.listener = conf->listener;
-	o.panic_share = 1;                      /* panic is by priority: panicked() */
+	o.panic_share = 1;
 	o.seed = conf->seed;
 	if (!conf->outlier_on) {
 		o.consecutive = 0;
@@ -438,6 +448,9 @@ take_jury(struct cluster *c, const struct cluster *before)
 		o.sigmas = 0;
 	}
 	struct cluster_jury *y = calloc(1, sizeof(*y));
+	o.listener = (struct fl_listener){ tell_of_instance, y };
+	if (y != NULL)
+		y->listener = conf->listener;
 	int r = y != NULL ? fl_outlier_new(&o, &y->outlier, NULL) : -ENOMEM;
 	if (r < 0) {
 		free(y);
@@ -522,6 +535,13 @@ const struct cluster_conf *
 cluster_conf_of(const struct cluster *c)
 {
 	return &c->conf;
+}
+
+bool
+cluster_note_panic(struct cluster *c, bool panic)
+{
+	bool before = atomic_load_explicit(&c->panic, memory_order_relaxed);
+	return before == panic ? panic : atomic_exchange_explicit(&c->panic, panic, memory_order_relaxed);
 }
 
 const char *

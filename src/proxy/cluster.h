@@ -138,6 +138,8 @@ int cluster_new(const struct cluster_conf *conf, struct cluster *before, struct 
 struct cluster *cluster_ref(struct cluster *c);
 void cluster_unref(struct cluster *c);          /* NULL is fine */
 const struct cluster_conf *cluster_conf_of(const struct cluster *c);
+/* Those who choose now use all instances, fit or not; or they do so no more. returns what was noted before. Any worker. */
+bool cluster_note_panic(struct cluster *c, bool panic);
 /* What the instance's certificate must be for, and what is asked for; "": nothing is. */
 const char *cluster_tls_name(const struct instance *i);
 

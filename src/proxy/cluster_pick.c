@@ -180,6 +180,37 @@ was_tried(const struct cluster_ask *ask, const struct instance *i)
 	return false;
 }
 
+bool
+cluster_pick_ready(struct worker *w, struct cluster *c, fl_ns now)
+{
+	struct instance **items;
+	unsigned total = cluster_instances(w, c, &items);
+	for (unsigned i = 0; i < total; i++)
+		if (!is_drained(items[i]) && breaker_ready(items[i], now))
+			return true;
+	return false;
+}
+
+/* Panic began or ended: told once, by whoever finds out first. */
+static void
+note_panic(struct cluster *c, unsigned panics, fl_ns now)
+{
+	const struct fl_listener *l = &cluster_conf_of(c)->listener;
+	unsigned hosts, out;
+	char why[96];
+	if (cluster_outlier(c) == NULL)
+		return;
+	fl_outlier_counts(cluster_outlier(c), &hosts, &out);
+	bool panic = panics != 0 || (out > 0 && out >= hosts);          /* when all are out, is_fit() says that all are in */
+	if (cluster_note_panic(c, panic) == panic || l->event == NULL)
+		return;
+	snprintf(why, sizeof(why), "%u of %u instances are out: %s", out, hosts, panic ? "all are used" : "the others carry it");
+	struct fl_event e = { .who = FL_WHO_OUTLIER, .name = cluster_conf_of(c)->name, .why = why, .at = now };
+	e.from = panic ? "choosing" : "panic";
+	e.to = panic ? "panic" : "choosing";
+	l->event(l->ud, &e);
+}
+
 int
 cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
     struct instance **ret_instance, struct fl_refusal *ret_why)
@@ -190,6 +221,7 @@ cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask,
 	unsigned tried[CLUSTER_TRIED_MAX * 2], count = 0, asked = 0;
 	fl_ns soonest = FL_NEVER;
 	struct view v = { c, items, ask->now, true, cluster_pick_panics(c, items, total, ask->now), breakers_panic(c, items, total, ask->now) };
+	note_panic(c, v.panics, ask->now);
 	for (unsigned k = 0; k < ask->tried_count; k++)
 		for (unsigned i = 0; i < total && count < CLUSTER_TRIED_MAX; i++)
 			if (items[i] == ask->tried[k])

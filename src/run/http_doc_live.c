@@ -18,6 +18,7 @@ make_rate(const struct http_doc_live_ask *a, const char *name, void **ret_object
 
 	o.name = name;
 	o.seed = rng_key(a->seed, hash_name("rate_limit"));
+	o.listener = a->env->listener;
 	rc = fl_limiter_new(&o, &l, NULL);
 	*ret_object = l;
 	return rc;

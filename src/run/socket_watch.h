@@ -23,7 +23,7 @@ struct socket_watch_cost {
 	uint64_t sweeps;
 	uint64_t sockets, named;        /* of the last sweep; how many of them have a process */
 	uint64_t namespaces, links, tracked, events;
-	uint64_t opened;                /* connections that processes were heard to open since the sweep before */
+	uint64_t opened;                /* connections that processes were heard to open, in all */
 	uint64_t lost;                  /* events that the kernel dropped, in all */
 	uint64_t told;                  /* sightings */
 	fl_ns cpu, cpu_sum, cpu_max;    /* of the last sweep, of all, of the worst */

@@ -75,19 +75,20 @@ span_halves_seek(void *arg, uint64_t trace_lo)
 	if (h->failed != 0 || map_getn(&h->traces, &trace_lo, sizeof(trace_lo)) == NULL)
 		return;
 	rc = past_half_find(h->past, trace_lo, give, h);
-	if (rc != 0)
+	/* What there is no room for now stays where it is, to be found another time. */
+	if (rc != 0 && rc != -ENOBUFS)
 		h->failed = rc;
-	else
+	else if (rc == 0)
 		map_deln(&h->traces, &trace_lo, sizeof(trace_lo));
 }
 
 int
-span_halves_left(void *arg, uint64_t trace_lo, const void *p, size_t n)
+span_halves_left(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n)
 {
 	struct span_halves *h = arg;
 
 	h->any = true;
-	return past_half_keep(h->past, trace_lo, p, n);
+	return past_half_keep(h->past, traces, count, p, n);
 }
 
 int

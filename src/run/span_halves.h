@@ -21,7 +21,7 @@
 #include "graph/spans.h"
 #include "store/past_half.h"
 
-/* Gives one to the engine. */
+/* Gives one to the engine. 0; -EINVAL: it is broken; -ENOBUFS: no more in this batch; -errno */
 typedef int span_halves_take_fn(void *arg, const void *p, size_t n);
 
 struct span_halves {
@@ -46,7 +46,7 @@ int span_halves_end(struct span_halves *h, uint64_t dropped);
 void span_halves_done(struct span_halves *h);
 
 /* Callbacks of the engine; arg is the struct span_halves. */
-int span_halves_left(void *arg, uint64_t trace_lo, const void *p, size_t n);
+int span_halves_left(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n);
 void span_halves_seek(void *arg, uint64_t trace_lo);
 int span_halves_back(void *arg, const struct sight *s);
 

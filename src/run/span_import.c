@@ -88,7 +88,7 @@ span_import_free(struct span_import *im)
 int
 span_import_left_take(struct span_import *im, const void *p, size_t n)
 {
-	return spans_left_take(im->spans, p, n);
+	return span_left_take(im->spans, p, n);
 }
 
 const char *

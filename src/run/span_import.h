@@ -7,8 +7,8 @@
  *      span_import_finish(im);                         tells everything
  *      span_import_free(im);
  *
- * Files belong together: the two sides of a call may stand in two of them, or one of them in what a former import left. A file is read piece by piece; what is held at once is one
- * document, which is a line of a collector's file or an item of a list, and at most document_bytes.
+ * Files belong together: the two sides of a call may stand in two of them, or one of them in what a former import left. A file is read
+ * piece by piece; what is held at once is one document, which is a line of a collector's file or an item of a list, and at most document_bytes.
  */
 #ifndef RUN_SPAN_IMPORT_H
 #define RUN_SPAN_IMPORT_H

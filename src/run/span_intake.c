@@ -5,6 +5,8 @@
  * Invariants
  *  (1) The engine changes by records of the journal alone, in their order, and what a record makes it tell depends on those before it.
  *  (2) A record's mark is in the store if and only if what it made the engine tell is.
+ *  (3) Spans that waited in the store for those of a batch are part of its record: replayed, it gives the engine the same ones, whatever is
+ *      in the store by then.
  */
 #include "run/span_intake.h"
 
@@ -13,6 +15,7 @@
 #include "proto/otlp_json.h"
 #include "proto/otlp_pb.h"
 #include "proto/zipkin.h"
+#include "run/span_halves.h"
 #include "store/past.h"
 #include "store/past_read.h"
 #include "store/span_journal.h"
@@ -25,8 +28,11 @@
 
 #define SEGMENT_BYTES_MAX (256u << 20)
 #define RETRY (FL_SEC)
+#define FOUND_MAX (16u << 20)
+#define HALVES_AT_ONCE (INT64_C(1) << 18)
 
-/* Types of records: a batch is its format and how it is packed. */
+/* Types of records: a batch is its format and how it is packed, and whether spans that waited stand before it. */
+#define RECORD_WITH_HALVES 0x40
 enum { RECORD_TICK = 0x80, RECORD_CHANGE, RECORD_FINISH };
 
 struct span_intake {
@@ -40,6 +46,11 @@ struct span_intake {
 	fl_ns at;                       /* the engine's clock */
 	fl_ns retry_at;
 	struct buf unpacked;
+	struct span_halves halves;
+	struct buf found;               /* what waited for the batch at hand, each behind its length in four bytes (3) */
+	struct buf record;              /* scratch: a record with them */
+	const char *given;              /* while a record is replayed: the same, from there; NULL: ask the store */
+	size_t given_bytes;
 	union {
 		struct otlp_pb pb;
 		struct otlp_json json;
@@ -56,6 +67,77 @@ tell(void *arg, const struct sight *s)
 	if (rc == 0 && in->opts.also != NULL)
 		in->opts.also(in->opts.arg, s);
 	return rc;
+}
+
+/* ---- spans that wait for the other side of their call ---- */
+
+static int
+take_half(void *arg, const void *p, size_t n)
+{
+	struct span_intake *in = arg;
+	uint32_t small = (uint32_t)n;
+
+	if (n > PAST_HALF_BYTES)
+		return -EINVAL;
+	if (buf_len(&in->found) + sizeof(small) + n > FOUND_MAX)
+		return -ENOBUFS;
+	if (buf_append(&in->found, &small, sizeof(small)) != 0 || buf_append(&in->found, p, n) != 0)
+		return -ENOMEM;
+	return span_left_take(in->spans, p, n);
+}
+
+/* Of a record: all at once. They were good when they were written. */
+static void
+take_given(struct span_intake *in)
+{
+	uint32_t n;
+
+	for (size_t at = 0; in->given_bytes - at >= sizeof(n); at += n) {
+		memcpy(&n, in->given + at, sizeof(n));
+		at += sizeof(n);
+		if (n > in->given_bytes - at)
+			break;
+		span_left_take(in->spans, in->given + at, n);
+	}
+	in->given_bytes = 0;
+}
+
+static void
+seek(void *arg, uint64_t trace)
+{
+	struct span_intake *in = arg;
+
+	if (in->given != NULL)
+		take_given(in);
+	else
+		span_halves_seek(&in->halves, trace);
+}
+
+static int
+left(void *arg, const uint64_t *traces, unsigned count, const void *p, size_t n)
+{
+	return span_halves_left(&((struct span_intake *)arg)->halves, traces, count, p, n);
+}
+
+static int
+take_back(void *arg, const struct sight *s)
+{
+	return span_halves_back(&((struct span_intake *)arg)->halves, s);
+}
+
+/* A batch's record: what waited for it, and it. */
+static int
+append_batch(struct span_intake *in, unsigned type, const void *p, size_t n, char *ret_mark)
+{
+	uint32_t found = (uint32_t)buf_len(&in->found);
+
+	if (found == 0)
+		return span_journal_append(in->journal, (uint8_t)type, in->at, p, n, ret_mark);
+	buf_clear(&in->record);
+	if (buf_append(&in->record, &found, sizeof(found)) != 0 || buf_append(&in->record, buf_data(&in->found), found) != 0 ||
+	    buf_append(&in->record, p, n) != 0)
+		return -ENOMEM;
+	return span_journal_append(in->journal, (uint8_t)(type | RECORD_WITH_HALVES), in->at, buf_data(&in->record), buf_len(&in->record), ret_mark);
 }
 
 /* ---- the engine ---- */
@@ -146,8 +228,12 @@ static int
 begin(struct span_intake *in)
 {
 	struct past_batch b = { .now = clock_wall(), .stream = true };
+	int rc = past_begin(in->past, &b);
 
-	return past_begin(in->past, &b);
+	buf_clear(&in->found);
+	if (rc == 0 && (rc = span_halves_begin(&in->halves)) != 0)
+		past_rollback(in->past);
+	return rc;
 }
 
 /* Tell what is new under this mark, and keep it. */
@@ -159,12 +245,16 @@ keep(struct span_intake *in, const char *mark)
 	if (rc == 0)
 		rc = spans_tell(in->spans);
 	if (rc == 0)
+		rc = span_halves_end(&in->halves, spans_count(in->spans).left_dropped);
+	if (rc == 0)
 		rc = past_commit(in->past, NULL);
 	else
 		past_rollback(in->past);
-	if (rc == 0)
-		spans_told(in->spans);
-	return rc;
+	if (rc != 0)
+		return rc;
+	spans_told(in->spans);
+	span_halves_done(&in->halves);
+	return 0;
 }
 
 /* Something that is no batch happens. */
@@ -196,11 +286,29 @@ happen(struct span_intake *in, unsigned type, char *error)
  * (1), (2): a record that the store heard of is followed without telling. A batch that it did not hear of was never acknowledged. Anything
  * else that it did not hear of happened, and what came of it was told with a later record, or is told with the next one.
  */
+static void
+follow_batch(struct span_intake *in, const struct span_journal_record *r)
+{
+	struct span_intake_outcome ignored;
+	const char *p = r->body;
+	uint32_t n = r->n, found = 0;
+
+	if ((r->type & RECORD_WITH_HALVES) != 0 && n >= sizeof(found)) {
+		memcpy(&found, p, sizeof(found));
+		p += sizeof(found);
+		n -= (uint32_t)sizeof(found);
+		found = FL_MIN(found, n);
+	}
+	in->given = p;
+	in->given_bytes = found;
+	feed(in, r->type & 7, r->type >> 3 & 7, p + found, n - found, &ignored);
+	in->given = NULL;
+}
+
 static int
 follow(void *arg, const struct span_journal_record *r)
 {
 	struct span_intake *in = arg;
-	struct span_intake_outcome ignored;
 	int rc = begin(in), known;
 
 	if (rc != 0)
@@ -213,7 +321,7 @@ follow(void *arg, const struct span_journal_record *r)
 		return 0;
 	in->at = FL_MAX(in->at, r->now);
 	if (r->type < RECORD_TICK)
-		feed(in, r->type & 7, r->type >> 3, r->body, r->n, &ignored);
+		follow_batch(in, r);
 	else
 		act(in, r->type);
 	return known == -EALREADY ? spans_discard(in->spans) : 0;
@@ -235,6 +343,7 @@ span_intake_open(const struct span_intake_opts *opts, fl_ns now, char *error, st
 	struct span_intake *in = calloc(1, sizeof(*in));
 	struct past_opts po = { .path = opts->store };
 	struct spans_opts so = { .memory_bytes = opts->memory_bytes, .hold = opts->hold, .where = opts->where, .tell = tell, .arg = in };
+	struct past_half_counts halves;
 	char base[512];
 	int rc;
 
@@ -242,13 +351,26 @@ span_intake_open(const struct span_intake_opts *opts, fl_ns now, char *error, st
 		return -ENOMEM;
 	in->opts = *opts;
 	buf_init(&in->unpacked, opts->unpacked_bytes_max);
+	buf_init(&in->found, FOUND_MAX);
+	buf_init(&in->record, (48u << 20) + FOUND_MAX);
 	rc = past_open(&po, error, &in->past);
+	span_halves_init(&in->halves, in->past, take_half, in);
+	if (rc == 0 && (rc = past_half_count(in->past, &halves)) != 0)
+		snprintf(error, 512, "%.400s", past_error(in->past));
 	if (rc != 0) {
 		span_intake_close(in, 0);
 		return rc;
 	}
 	if (getrandom(&so.seed, sizeof(so.seed), 0) != (ssize_t)sizeof(so.seed))
 		so.seed = 1;
+	if (halves.max > 0) {
+		so.left = left;
+		so.seek = seek;
+		so.take_back = take_back;
+		so.left_arg = in;
+		so.left_max = (uint32_t)FL_MIN(halves.max, HALVES_AT_ONCE);
+		so.left_again_only = true;
+	}
 	if ((rc = spans_new(&so, &in->spans)) != 0)
 		return fail(in, error, "spans", rc);
 	if ((size_t)snprintf(base, sizeof(base), "%s.spans", opts->store) >= sizeof(base) - 40)
@@ -284,7 +406,10 @@ span_intake_close(struct span_intake *in, fl_ns now)
 	span_journal_close(in->journal, done);
 	spans_free(in->spans);
 	past_close(in->past);
+	span_halves_fini(&in->halves);
 	buf_fini(&in->unpacked);
+	buf_fini(&in->found);
+	buf_fini(&in->record);
 	free(in);
 }
 
@@ -312,7 +437,7 @@ span_intake_put(struct span_intake *in, enum span_intake_format f, enum unpack_k
 			past_rollback(in->past);
 			return rc;
 		}
-		rc = span_journal_append(in->journal, (uint8_t)(f | packed << 3), in->at, p, n, mark);
+		rc = append_batch(in, (unsigned)f | (unsigned)packed << 3, p, n, mark);
 		if (rc != 0)
 			past_rollback(in->past);
 		else

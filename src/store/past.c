@@ -65,6 +65,63 @@ read_gap(struct past *p, fl_ns wanted)
 	return rc;
 }
 
+static int
+open_at(struct past *p, const struct past_opts *o, const char *path, int more_flags)
+{
+	int flags = SQLITE_OPEN_NOMUTEX | more_flags | (o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	int rc = past_sqlite(p, sqlite3_open_v2(path, &p->db, flags, NULL));
+
+	if (rc == 0)
+		rc = set_up(p, o);
+	if (rc == 0)
+		rc = past_schema(p);
+	return rc == 0 ? read_gap(p, o->gap) : rc;
+}
+
+static void
+close_db(struct past *p)
+{
+	for (size_t i = 0; i < PAST_STATEMENT_COUNT; i++) {
+		sqlite3_finalize(p->statements[i]);
+		p->statements[i] = NULL;
+	}
+	sqlite3_close(p->db);
+	p->db = NULL;
+}
+
+static uint64_t
+file_bytes(const char *path)
+{
+	uint64_t size = 0;
+	char tail[64];
+
+	(void)dir_file_tail(path, tail, sizeof(tail), &size);
+	return size;
+}
+
+/*
+ * A map where nothing can be written (a medium, somebody else's folder): SQLite would put files beside it to read it. It is read as it stands, if
+ * no log is beside it.
+ */
+static int
+open_still(struct past *p, const struct past_opts *o)
+{
+	char uri[3 * PATH_BYTES + 32] = "file:", wal[PATH_BYTES + 8];
+	size_t n = strlen(uri);
+
+	if (strlen(o->path) >= PATH_BYTES || file_bytes(o->path) == 0)
+		return -ENOENT;
+	snprintf(wal, sizeof(wal), "%s-wal", o->path);
+	if (file_bytes(wal) > 0)
+		return -ENOENT;
+	/* Two slashes at the beginning would be a machine's name. */
+	for (const char *c = o->path + (strncmp(o->path, "//", 2) == 0); *c != '\0'; c++)
+		n += (size_t)snprintf(uri + n, sizeof(uri) - n, strchr("%?#", *c) != NULL ? "%%%02x" : "%c", *c);
+	snprintf(uri + n, sizeof(uri) - n, "?immutable=1");
+	close_db(p);
+	return open_at(p, o, uri, SQLITE_OPEN_URI);
+}
+
 int
 past_open(const struct past_opts *o, char *error, struct past **ret)
 {
@@ -79,15 +136,11 @@ past_open(const struct past_opts *o, char *error, struct past **ret)
 	rc = o->read_only ? 0 : make_folder(o->path);
 	if (rc != 0)
 		past_fail(p, rc, "the folder of the store cannot be made: %s", strerror(-rc));
-	if (rc == 0)
-		rc = past_sqlite(p, sqlite3_open_v2(o->path, &p->db, SQLITE_OPEN_NOMUTEX |
-		    (o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE), NULL));
-	if (rc == 0)
-		rc = set_up(p, o);
-	if (rc == 0)
-		rc = past_schema(p);
-	if (rc == 0)
-		rc = read_gap(p, o->gap);
+	if (rc == 0) {
+		rc = open_at(p, o, o->path, 0);
+		if (rc == -ENOENT && o->read_only && p->db != NULL)
+			rc = open_still(p, o);
+	}
 	if (rc != 0) {
 		snprintf(error, PAST_ERROR_MAX, "%.120s: %.130s", o->path, p->error);
 		past_close(p);
@@ -103,9 +156,7 @@ past_close(struct past *p)
 	if (p == NULL)
 		return;
 	past_rollback(p);
-	for (size_t i = 0; i < PAST_STATEMENT_COUNT; i++)
-		sqlite3_finalize(p->statements[i]);
-	sqlite3_close(p->db);
+	close_db(p);
 	map_fini(&p->texts);
 	map_fini(&p->pairs);
 	free(p);
@@ -147,11 +198,12 @@ past_begin(struct past *p, const struct past_batch *b)
 int
 past_once(struct past *p, const void *bytes, size_t n)
 {
-	uint64_t hash[2] = { hash_bytes(0, 1, bytes, n), hash_bytes(2, 3, bytes, n) };
+	uint64_t hash[2];
 	sqlite3_stmt *s = NULL;
 	int rc;
 
 	fl_assert(p->open_batch && sizeof(hash) == HASH_BYTES);
+	hash_twice((const uint64_t[2]){ 0, 2 }, (const uint64_t[2]){ 1, 3 }, bytes, n, hash);
 	rc = past_ask(p, PAST_BATCH_FIND, &s, "b", hash, sizeof(hash));
 	if (rc == 0)
 		rc = past_row(p, s);

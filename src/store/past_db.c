@@ -44,11 +44,13 @@ static const char schema_1[] =
     "CREATE TABLE note(kind TEXT NOT NULL, key TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY(kind, key)) WITHOUT ROWID;";
 
-/* Version 2: spans that wait for the other side of their call (past_half.h). */
+/* Version 2: spans that wait for the other side of their call (past_half.h), and the traces by which they are found. */
 static const char schema_2[] =
-    "CREATE TABLE half(id INTEGER PRIMARY KEY AUTOINCREMENT, trace INTEGER NOT NULL, recorded INTEGER NOT NULL, body BLOB NOT NULL);"
-    "CREATE INDEX half_trace ON half(trace);"
-    "CREATE INDEX half_recorded ON half(recorded);";
+    "CREATE TABLE half(id INTEGER PRIMARY KEY AUTOINCREMENT, recorded INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE INDEX half_recorded ON half(recorded);"
+    "CREATE TABLE half_trace(trace INTEGER NOT NULL, half INTEGER NOT NULL, PRIMARY KEY(trace, half)) WITHOUT ROWID;"
+    "CREATE INDEX half_trace_half ON half_trace(half);"
+    "CREATE TRIGGER half_gone AFTER DELETE ON half BEGIN DELETE FROM half_trace WHERE half = old.id; END;";
 
 int
 past_fail(struct past *p, int rc, const char *fmt, ...)
@@ -86,7 +88,9 @@ past_sqlite(struct past *p, int sqlite_rc)
 	case SQLITE_CANTOPEN:
 		if (p->read_only && p->db != NULL && sqlite3_system_errno(p->db) == ENOENT)
 			return past_fail(p, -ENOENT, "there is no map yet: `faultline graph import` and `faultline graph watch` make one");
-		return past_fail(p, -ENOENT, "the store cannot be opened: %s", say);
+		if (p->db != NULL && sqlite3_system_errno(p->db) != 0 && sqlite3_system_errno(p->db) != ENOENT)
+			say = strerror(sqlite3_system_errno(p->db));
+		return past_fail(p, -ENOENT, "the store cannot be opened%s: %s", p->read_only ? "" : " for writing", say);
 	case SQLITE_TOOBIG:
 		return past_fail(p, -E2BIG, "%s", say);
 	default:

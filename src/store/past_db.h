@@ -81,10 +81,13 @@
 	X(CLAIM_NONE, "UPDATE claim SET until = -1, rec_until = ?2 WHERE id = ?1") \
 	X(FACTS_NONE, "UPDATE claim SET until = -1, rec_until = ?3 WHERE what = ?4 AND a = ?1 AND b = 1 AND source = ?2" \
 	    " AND until = 9223372036854775807") \
-	X(PIECE_LESS, "UPDATE piece SET count = max(count - ?4, 0), errors = max(errors - ?5, 0) WHERE claim = ?1 AND first = ?2 AND rec_first = ?3") \
-	X(HALF_KEEP, "INSERT INTO half(trace, recorded, body) VALUES(?1, ?2, ?3)") \
-	X(HALF_EACH, "SELECT id, trace FROM half WHERE id > ?1 ORDER BY id") \
-	X(HALF_FIND, "SELECT id, body FROM half WHERE trace = ?1 ORDER BY id LIMIT 4096") \
+	X(PIECE_LESS, "UPDATE piece SET count = max(count - ?4, 0), errors = max(errors - ?5, 0)" \
+	    " WHERE claim = ?1 AND first = ?2 AND rec_first = ?3") \
+	X(HALF_KEEP, "INSERT INTO half(recorded, body) VALUES(?1, ?2)") \
+	X(HALF_TRACE, "INSERT OR IGNORE INTO half_trace(trace, half) VALUES(?1, ?2)") \
+	X(HALF_EACH, "SELECT half, trace FROM half_trace WHERE half > ?1") \
+	X(HALF_FIND, "SELECT half.id, half.body FROM half_trace JOIN half ON half.id = half_trace.half WHERE half_trace.trace = ?1" \
+	    " ORDER BY half.id LIMIT 4096") \
 	X(HALF_DROP, "DELETE FROM half WHERE id = ?1") \
 	X(HALF_COUNT, "SELECT count(*) FROM half") \
 	X(HALF_OLD, "DELETE FROM half WHERE recorded < ?1") \

@@ -57,12 +57,19 @@ past_half_count(struct past *p, struct past_half_counts *ret)
 }
 
 int
-past_half_keep(struct past *p, uint64_t trace, const void *body, size_t n)
+past_half_keep(struct past *p, const uint64_t *traces, unsigned count, const void *body, size_t n)
 {
-	fl_assert(p->open_batch);
+	int64_t id;
+	int rc;
+
+	fl_assert(p->open_batch && count > 0);
 	if (n > PAST_HALF_BYTES)
 		return past_fail(p, -EINVAL, "a span is too large to wait");
-	return past_do(p, PAST_HALF_KEEP, "iib", (int64_t)trace, p->now, body, n);
+	rc = past_do(p, PAST_HALF_KEEP, "ib", p->now, body, n);
+	id = sqlite3_last_insert_rowid(p->db);
+	for (unsigned i = 0; i < count && rc == 0; i++)
+		rc = past_do(p, PAST_HALF_TRACE, "ii", (int64_t)traces[i], id);
+	return rc;
 }
 
 int

@@ -28,9 +28,9 @@ struct past_half_counts {
 };
 int past_half_count(struct past *p, struct past_half_counts *ret);
 
-/* Keep one. 0, -EINVAL it is too large, -errno */
-int past_half_keep(struct past *p, uint64_t trace, const void *body, size_t n);
-/* Tell those that were kept after number `after` (0: all), without what they are. Returns 0, or what fn returned. */
+/* Keep one, to be found by any of these traces. 0, -EINVAL it is too large, -errno */
+int past_half_keep(struct past *p, const uint64_t *traces, unsigned count, const void *body, size_t n);
+/* Tell those that were kept after number `after` (0: all), without what they are, once for each trace. Returns 0, or what fn returned. */
 typedef int past_half_trace_fn(void *arg, int64_t id, uint64_t trace);
 int past_half_each(struct past *p, int64_t after, past_half_trace_fn *fn, void *arg);
 /* Tell those of a trace. fn must not ask the store. */

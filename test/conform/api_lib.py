@@ -147,6 +147,22 @@ def read_all(s):
         out += chunk
 
 
+def shut(s):
+    """End both ways; the socket stays. Only the thread that uses a socket may close it: another one's close() hands the next descriptor of that
+    number to a call that was about to be made, so that a server's thread takes the connections of the server after it."""
+    try:
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def stop_listening(listener, thread):
+    """Whoever connects from now on is refused; the thread that accepts ends."""
+    shut(listener)
+    thread.join(WAIT)
+    listener.close()
+
+
 class Server:
     """A TCP server on 127.0.0.1: `serve` gets each connection on a thread of its own."""
 
@@ -154,8 +170,9 @@ class Server:
         self.listener = socket.create_server((host, 0), backlog=128)
         self.address = "%s:%d" % self.listener.getsockname()[:2]
         self.serve = serve or echo
-        self.connections = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.connections, self.lock = set(), threading.Lock()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -163,7 +180,8 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            self.connections.append(connection)
+            with self.lock:
+                self.connections.add(connection)
             threading.Thread(target=self.run, args=(connection,), daemon=True).start()
 
     def run(self, connection):
@@ -171,12 +189,16 @@ class Server:
             self.serve(connection)
         except OSError:
             pass
-        connection.close()
+        finally:
+            with self.lock:
+                self.connections.discard(connection)
+            connection.close()
 
     def close(self):
-        self.listener.close()
-        for connection in self.connections:
-            connection.close()
+        stop_listening(self.listener, self.accepting)
+        with self.lock:
+            for connection in self.connections:
+                shut(connection)
 
 
 def echo(connection):

@@ -4,8 +4,8 @@
 
     FAULTLINE=build/asan/faultline test/conform/api_random.py [CALLS [SEED]]
 
-One printed seed draws everything. The daemon must stay alive, answer every call, keep its table consistent with itself, and
-relay faithfully at the end. The last line is "N passed, N failed, N skipped"; exit 1 when something failed.
+One seed draws everything, the same unless another is given: a clean checkout always asks for the same. The daemon must stay alive, answer every
+call, keep its table consistent with itself, and relay faithfully at the end. The last line is "N passed, N failed, N skipped"; exit 1 when something failed.
 """
 import http.client
 import json
@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from api_lib import WAIT, Daemon, Server, Suite, dial, echo
+from api_lib import WAIT, Daemon, Server, Suite, dial, echo, shut
 
 NAMES = ["a", "b", "c", "d", "e", "with space", "ünï", "a/b", "%", "", "x" * 300, "<&>"]
 KINDS = ["latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data", "noop", "limit_time", "corrupt",
@@ -207,7 +207,7 @@ def check_table(t, d, when):
 
 def main():
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 10000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     print("seed %d, %d calls" % (seed, calls))
     t = Suite()
     good = Server()
@@ -234,13 +234,16 @@ def main():
         listen = d.post("/proxies", {"name": "end", "listen": "localhost:0", "upstream": good.address}).json["listen"]
         s = dial(listen)
         data, got = bytes(range(256)) * 400, b""
-        threading.Thread(target=lambda: s.sendall(data), daemon=True).start()
+        sender = threading.Thread(target=lambda: s.sendall(data), daemon=True)
+        sender.start()
         while len(got) < len(data):
             chunk = s.recv(65536)
             if not chunk:
                 break
             got += chunk
         t.check("relays faithfully", got == data, len(got))
+        shut(s)
+        sender.join(WAIT)
         s.close()
         t.equal("ends well", d.stop(), 0)
         errors = d.stderr()

@@ -8,6 +8,7 @@ The last line is `N passed, N failed, N skipped`; exit 1 when something failed.
 """
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -217,16 +218,41 @@ faults:
         check(maps[0] == maps[1] == maps[2], maps)
 
     def halves_of_a_call(self):
-        """Named together they make a line; apart the server's half makes none, and the command says so."""
+        """Named together they make a line; apart the first waits for the second, whichever that is."""
         a, b = (self.write(f"half-{i}.json", text) for i, text in enumerate(call(1, "web", "cart")))
-        self.run("import", a)
-        code, out, err = self.run("import", b)
-        check(code == 0 and "1 of 1 spans are of servers" in out and "together" in out, f"{code} {out} {err}")
-        check(("web", "cart") not in self.lines(), self.lines())
+        for i, files in enumerate(([a, b], [b, a])):
+            db = os.path.join(self.dir, f"apart-{i}.db")
+            code, out, err = self.run("import", files[0], db=db)
+            check(code == 0 and "1 of 1 spans came without the other side" in out and "1 wait now" in out, f"{code} {out} {err}")
+            check(("web", "cart") not in self.lines(db=db), self.lines(db=db))
+            code, out, err = self.run("import", files[1], db=db)
+            check(code == 0 and "1 calls have both sides now" in out, f"{code} {out} {err}")
+            check(self.counts(db) == [("web", "cart", 1)], self.counts(db))
         both = os.path.join(self.dir, "both.db")
         code, out, err = self.run("import", a, b, db=both)
-        check(code == 0 and "of servers" not in out, f"{code} {out} {err}")
-        check(("web", "cart") in self.lines(db=both), self.lines(db=both))
+        check(code == 0 and "wait" not in out, f"{code} {out} {err}")
+        check(self.counts(both) == [("web", "cart", 1)], self.counts(both))
+
+    def counts(self, db):
+        return sorted((x["from"], x["to"], x["count"]) for x in self.json("show", db=db)["lines"])
+
+    def spans_of_the_estate_apart(self):
+        """Dealt out at random over several imports they say what they say in one."""
+        with open(os.path.join(ESTATE, "spans.jsonl"), encoding="utf-8") as f:
+            requests = [json.loads(line) for line in f if line.strip()]
+        spans = [json.dumps({"resourceSpans": [{"resource": r["resource"], "scopeSpans": [{"spans": [s]}]}]})
+                 for q in requests for r in q["resourceSpans"] for scope in r["scopeSpans"] for s in scope["spans"]]
+        whole = os.path.join(self.dir, "whole.db")
+        self.run("import", self.write("whole.jsonl", "\n".join(spans)), db=whole)
+        deal = random.Random(5)
+        for turn in range(2):
+            parts, db = [[] for _ in range(3 + turn)], os.path.join(self.dir, f"dealt-{turn}.db")
+            for s in spans:
+                deal.choice(parts).append(s)
+            for part in parts:
+                code, _, err = self.run("import", self.write("part.jsonl", "\n".join(part)), db=db)
+                check(code == 0, err)
+            check(self.counts(db) == self.counts(whole), set(self.counts(db)) ^ set(self.counts(whole)))
 
     def bad_files_change_nothing(self):
         good = self.write("good.jsonl", "\n".join(call(1, "web", "cart")))
@@ -290,6 +316,49 @@ faults:
         for words in (["diff", "2026-03-01T13:00Z", "2026-03-05T13:00Z"], ["show"]):
             _, out, _ = self.run(*words)
             check(f"{api} needs 3 of" in out, out)
+
+    WATCHED = """
+import socket, sys, time
+me, listen, peers = sys.argv[1], sys.argv[2].split(","), sys.argv[3].split(",")
+open_sockets = []
+for port in listen:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((me, int(port)))
+    s.listen()
+    open_sockets.append(s)
+while peers:
+    host, port = peers[0].split(":")
+    try:
+        open_sockets.append(socket.create_connection((host, int(port)), 1))
+        peers.pop(0)
+    except OSError:
+        time.sleep(0.1)
+time.sleep(600)
+"""
+
+    def watch_tells_groups(self):
+        """Three hosts of an etcd and one that uses it, each a network namespace of this machine: watch sees who needs how many."""
+        for name in ("etcd", "api"):
+            shutil.copy(os.path.realpath(sys.executable), os.path.join(self.dir, name))
+        peer = self.write("peer.py", self.WATCHED)
+        script = ("mount -t tmpfs none /run && mkdir -p /run/netns && ip link add br0 type bridge && ip link set br0 up && ip link set lo up || exit 77; "
+                  "for i in 1 2 3 9; do ip netns add n$i && ip link add v$i type veth peer name e0 netns n$i && ip link set v$i master br0 up && "
+                  "ip -n n$i addr add 10.77.0.$i/24 dev e0 && ip -n n$i link set e0 up && ip -n n$i link set lo up || exit 77; done; ")
+        for i in (1, 2, 3):
+            script += f"ip netns exec n{i} {self.dir}/etcd {peer} 10.77.0.{i} 2379,2380 10.77.0.{i % 3 + 1}:2380 & "
+        script += f"ip netns exec n9 {self.dir}/api {peer} 10.77.0.9 80 10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379 & "
+        script += (f"{PROGRAM} graph watch --store {self.db} --every 1s >/dev/null 2>&1 & "
+                   f"for i in $(seq 100); do sleep 0.3; {PROGRAM} graph show --json --store {self.db} 2>/dev/null | grep -q '\"need\":2' && break; done; "
+                   "exit 0")         # the others end with the first process of their namespace
+        r = subprocess.run(["unshare", "-rmnp", "--fork", "--mount-proc", "sh", "-c", script], capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        if r.returncode == 77 or b"unshare" in r.stderr:
+            raise Skip(f"no network of our own can be made here: {r.stderr.decode()[:200]}")
+        shown = self.json("show")
+        groups = [(s["name"], g["need"], len(g["of"]), g["source"]) for s in shown["services"] for g in s.get("groups", [])]
+        check(groups == [("n9", 2, 3, "sockets")], (groups, r.stderr.decode()[:500]))
+        gossip = {x["strength"] for x in shown["lines"] if x["from"] != "n9"}
+        check(gossip == {"soft"}, "a member that fails takes others down")
 
     # ---- two phases with one new line ----
 
@@ -379,6 +448,100 @@ faults:
             whole = whole or len(self.lines(db=db))
             check(n in (0, whole) and len(self.lines(db=db)) == whole, (n, whole))
 
+    def killed_fifty_times(self):
+        """Halves of calls, import by import, each killed at some moment and then made whole: at last it is as if nobody had been killed."""
+        calls = [call(i, f"c{i % 7}", f"s{i % 5}") for i in range(1, 401)]
+        deal, files = random.Random(11), []
+        halves = [h for c in calls for h in c]
+        deal.shuffle(halves)
+        for k in range(50):
+            files.append(self.write(f"part-{k}.jsonl", "\n".join(halves[k::50])))
+        killed = 0
+        for k, path in enumerate(files):
+            p = subprocess.Popen([PROGRAM, "graph", "import", path, "--store", self.db], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.children.append(p)
+            try:
+                p.wait(deal.uniform(0.001, 0.06))
+            except subprocess.TimeoutExpired:
+                p.send_signal(signal.SIGKILL)
+                killed += p.wait() == -signal.SIGKILL
+            code, _, err = self.run("import", path)
+            check(code == 0, err)
+        check(killed > 0, "nobody was killed")
+        whole = os.path.join(self.dir, "whole.db")
+        self.run("import", *files, db=whole)
+        check(self.counts(self.db) == self.counts(whole), (self.counts(self.db), self.counts(whole)))
+        check(sum(c for _, _, c in self.counts(self.db)) == 400, "calls were lost, or count twice")
+
+    def small_disk(self, size, script):
+        mount = os.path.join(self.dir, "small")
+        os.mkdir(mount)
+        head = f"mount -t tmpfs -o size={size} none {mount} || exit 77; export STORE={mount}/m.db SMALL={mount}; "
+        r = subprocess.run(["unshare", "-rm", "sh", "-c", head + script], capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        if r.returncode == 77 or b"unshare" in r.stderr:
+            raise Skip("no file system of our own can be mounted here")
+        return r
+
+    def read_only_medium(self):
+        """A map where nothing can be written is read; what would write is refused with the reason, and says nothing else."""
+        one, two = (self.write(f"{i}.jsonl", "\n".join(call(i, "web", f"s{i}"))) for i in (1, 2))
+        r = self.small_disk("8m", f"{PROGRAM} graph import {one} --store $STORE >/dev/null || exit 1; mount -o remount,ro $SMALL; "
+                            f"{PROGRAM} graph show --json --store $STORE >{self.dir}/shown.json || exit 2; "
+                            f"{PROGRAM} graph import {two} --store $STORE 2>{self.dir}/err && exit 3; "
+                            f"{PROGRAM} graph import {two} --store $SMALL/new.db 2>>{self.dir}/err && exit 4; "
+                            f"{PROGRAM} graph show --store $SMALL/none.db 2>>{self.dir}/err && exit 5; exit 0")
+        check(r.returncode == 0, f"{r.returncode} {r.stderr.decode()}")
+        with open(f"{self.dir}/shown.json", encoding="utf-8") as f:
+            check([(x["from"], x["to"]) for x in json.load(f)["lines"]] == [("web", "s1")], "the map on it is not read")
+        with open(f"{self.dir}/err", encoding="utf-8") as f:
+            told = f.read().strip().split("\n")
+        check(len(told) == 3 and "m.db" in told[0] and "writ" in told[0] and "new.db" in told[1] and "no map" in told[2], told)
+
+    def watch_on_a_full_disk(self):
+        """A receiver on 2 MB: it refuses when that is full, what was there is whole, and it goes on when there is room."""
+        text = "\n".join(s for k in range(3000) for s in call(k + 1, f"client-{k}", f"server-{k}"))
+        feed = self.write("feed.py", f"""
+import json, re, subprocess, sys, urllib.request, urllib.error
+p = subprocess.Popen([{PROGRAM!r}, "graph", "watch", "--no-sockets", "--otlp-port", "0", "--store", sys.argv[1]], stderr=subprocess.PIPE, text=True)
+port = None
+for line in p.stderr:
+    found = re.match(r"OTLP on 127.0.0.1:(\\d+)", line)
+    if found:
+        port = int(found.group(1))
+        break
+def post(n):
+    spans = [json.loads(s)["resourceSpans"][0] for s in calls[2 * n:2 * n + 2 * 100]]
+    q = urllib.request.Request(f"http://127.0.0.1:{{port}}/v1/traces", data=json.dumps({{"resourceSpans": spans}}).encode(),
+                               headers={{"Content-Type": "application/json"}})
+    try:
+        return urllib.request.urlopen(q, timeout=20).status
+    except urllib.error.HTTPError as e:
+        return e.code
+calls = open(sys.argv[2]).read().split("\\n")
+codes, at = [], 0
+while at < 3000:
+    codes.append(post(at))
+    if codes[-1] == 200:
+        at += 100
+    elif codes.count(503) == 1:
+        shown = subprocess.run([{PROGRAM!r}, "graph", "show", "--json", "--store", sys.argv[1]], capture_output=True)
+        full = len(json.loads(shown.stdout)["lines"]) if shown.returncode == 0 else -1
+        subprocess.run(["mount", "-o", "remount,size=200m", sys.argv[3]], check=True)
+p.terminate()
+p.wait(20)
+print(json.dumps({{"codes": sorted(set(codes)), "full": full, "acknowledged": codes.index(503) * 100}}))
+""")
+        feed_in = self.write("feed.jsonl", text)
+        r = self.small_disk("2m", f"python3 {feed} $STORE {feed_in} $SMALL >{self.dir}/told.json || exit 1; "
+                            f"{PROGRAM} graph show --json --store $STORE >{self.dir}/shown.json || exit 2")
+        check(r.returncode == 0, f"{r.returncode} {r.stderr.decode()}")
+        with open(f"{self.dir}/told.json", encoding="utf-8") as f:
+            told = json.load(f)
+        check(told["codes"] == [200, 503] and told["full"] == told["acknowledged"] > 0, told)
+        with open(f"{self.dir}/shown.json", encoding="utf-8") as f:
+            lines = json.load(f)["lines"]
+        check(len(lines) == 3000 and all(x["count"] == 1 for x in lines), len(lines))
+
     def full_disk(self):
         """In a small file system of its own: refused, told, nothing broken; and it goes on when there is room."""
         mount = os.path.join(self.dir, "small")
@@ -409,6 +572,24 @@ faults:
             self.children.append(subprocess.Popen([PROGRAM, "graph", "import", f, "--store", self.db], stdout=subprocess.DEVNULL))
         check(all(p.wait(LIMIT_SECONDS) == 0 for p in self.children), "a writer gave up")
         check(len(self.lines()) == 1600, len(self.lines()))
+
+    def two_writers_and_a_reader(self):
+        """The reader sees whole batches, and never less than before; both halves of each call come from different writers."""
+        writers, reads = [], []
+        for side in (0, 1):
+            files = [self.write(f"w{side}-{i}.jsonl", "\n".join(call(i * 100 + k + 1, f"c{i}", f"s{k}")[side] for k in range(20))) for i in range(10)]
+            script = "".join(f"{PROGRAM} graph import {f} --store {self.db} >/dev/null || exit 1; " for f in files)
+            writers.append(subprocess.Popen(["sh", "-c", script]))
+        self.children += writers
+        while any(p.poll() is None for p in writers):
+            code, out, err = self.run("show", "--json")
+            check(code == 0 or "no map" in err, f"{code} {err}")
+            if code == 0:
+                reads.append(sum(1 for x in json.loads(out)["lines"] if x["to"].startswith("s")))
+        check([p.wait() for p in writers] == [0, 0], "a writer gave up")
+        check(reads == sorted(reads) and all(n % 20 == 0 for n in reads), reads)
+        got = self.counts(self.db)
+        check(len(got) == 200 and all(c == 1 for _, _, c in got), (len(got), got[:5]))
 
     # ---- the runbook ----
 
@@ -507,7 +688,7 @@ faults:
 
 def main():
     names = sys.argv[1:] or [n for n, f in vars(Case).items() if callable(f) and not n.startswith("_") and
-                             n not in ("close", "write", "run", "json", "estate", "lines", "faulted", "cells", "cluster_dumps", "group_of")]
+                             n not in ("close", "write", "run", "json", "estate", "lines", "faulted", "cells", "cluster_dumps", "group_of", "counts", "small_disk")]
     passed, failed, skipped = 0, 0, 0
     for name in names:
         case = Case()

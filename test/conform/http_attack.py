@@ -478,11 +478,13 @@ def test_pipeline(t):
             data += b"Content-Length: %d\r\n\r\n%s" % (n, b"x" * n)
         want.append((method, b"" if method in (b"HEAD", b"DELETE") else b"/%d %d" % (k, n)))
     with line.connect() as s:
-        threading.Thread(target=s.sendall, args=(data,), daemon=True).start()
+        sender = threading.Thread(target=s.sendall, args=(data,), daemon=True)
+        sender.start()
         reader, found = Reader(s), []
         for method, _ in want:
             first, fields = reader.head()
             found.append((method, b"" if method == b"HEAD" or b" 204 " in first else reader.body(fields, False)))
+        sender.join()
     t.check("in their order", found == want, next(((a, b) for a, b in zip(found, want) if a != b), None))
     line.stop(t, "pipeline")
 

@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 
-from api_lib import WAIT, Daemon, free_port
+from api_lib import WAIT, Daemon, free_port, stop_listening
 from http_torture import Reader, Torn
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -24,7 +24,8 @@ class Backend:
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -47,9 +48,10 @@ class Backend:
         except ValueError as e:
             with self.lock:
                 self.faults.append(str(e))
-        with self.lock:
-            self.open.discard(s)
-        s.close()
+        finally:
+            with self.lock:
+                self.open.discard(s)
+                s.close()
 
     def request(self, reader):
         """The next request, noted."""
@@ -80,7 +82,7 @@ class Backend:
                 reset(s)
 
     def close(self):
-        self.listener.close()
+        stop_listening(self.listener, self.accepting)
         self.reset_all()
 
 

@@ -88,9 +88,9 @@ class Peers:
             self.files[n] = digest(data)
             with open("%s/www/%d" % (self.dir, n), "wb") as f:
                 f.write(data)
-        self.line = Line(upstream="'127.0.0.1:%d'" % self.port["origin"])
-        self.to_haproxy = Line(upstream="'127.0.0.1:%d'" % self.port["behind"], extra="    policies: {retry: 2}\n    forwarded: true\n")
-        self.to_line = Line(upstream="'127.0.0.1:%d'" % self.line.port)
+        self.line = Line(upstream="'127.0.0.1:%d'" % self.port["origin"], extra="    policies: {timeout: {total: 150s}}\n")
+        self.to_haproxy = Line(upstream="'127.0.0.1:%d'" % self.port["behind"], extra="    policies: {retry: 2, timeout: {total: 150s}}\n    forwarded: true\n")
+        self.to_line = Line(upstream="'127.0.0.1:%d'" % self.line.port, extra="    policies: {timeout: {total: 150s}}\n")
         self.programs = [self.start("nginx", NGINX.format(dir=self.dir, origin=self.port["origin"], front=self.port["nginx"], old_front=self.port["nginx10"], line=self.line.port), "-c", "-p", self.dir),
                          self.start("haproxy", HAPROXY.format(behind=self.port["behind"], front=self.port["haproxy"], origin=self.port["origin"], line=self.line.port), "-f")]
         for port in self.port.values():

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 
-from api_lib import WAIT, Daemon, Suite, free_port
+from api_lib import WAIT, Daemon, Suite, free_port, stop_listening
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "http_messages.txt")
 HOP = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"http2-settings"}
@@ -161,7 +161,8 @@ class Recorder:
         self.lock = threading.Lock()
         self.answer, self.requests, self.faults = None, [], []
         self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -217,7 +218,7 @@ class Rig:
 
     def stop(self):
         self.daemon.stop()
-        self.recorder.listener.close()
+        stop_listening(self.recorder.listener, self.recorder.accepting)
         self.file.close()
 
 

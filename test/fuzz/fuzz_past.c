@@ -3,10 +3,12 @@
  * fuzz_past.c - a map's database that somebody else wrote: read, compared, blamed, packed and written on, without a crash and in bounds, and
  * what cannot be is refused with words.
  *
- * The first byte chooses: 0 and 1 the rest is the file itself (1: written to as well); else the rest are rows that are put into the tables of a good one.
+ * The first byte chooses: 0 and 1 the rest is the file itself (1: written to as well); else the rest are rows that are put into the tables of a
+ * good one.
  */
 #include "base/assert.h"
 #include "store/past_db.h"
+#include "store/past_half.h"
 #include "store/past_read.h"
 
 #include <errno.h>
@@ -38,7 +40,7 @@ static const struct {
 	int columns;
 } tables[] = {
 	{ "text(id, s)", 2 }, { "node(id, name, space)", 3 }, { "line(id, a, b)", 3 }, { "claim", 20 }, { "piece", 7 }, { "sealed", 5 },
-	{ "note", 5 }, { "meta", 2 }, { "batch(hash, recorded, stream)", 3 },
+	{ "note", 5 }, { "meta", 2 }, { "batch(hash, recorded, stream)", 3 }, { "half", 3 }, { "half_trace", 2 },
 };
 
 /* One value: a small number mostly, for numbers must meet; else a time, something extreme, a text, bytes, or nothing. */
@@ -62,7 +64,8 @@ bind_value(sqlite3_stmt *s, int i, struct input *in)
 	} else if (tag == 0xff) {
 		sqlite3_bind_null(s, i);
 	} else {
-		n = FL_MIN((size_t)next(in), (size_t)(in->end - in->p));
+		n = next(in);
+		n = FL_MIN(n, (size_t)(in->end - in->p));
 		if (tag < 0xe8)
 			sqlite3_bind_text(s, i, (const char *)in->p, (int)n, SQLITE_TRANSIENT);
 		else
@@ -160,6 +163,24 @@ take_note(void *arg, const char *key, int64_t made, int64_t until, const char *b
 	return ++*(uint64_t *)arg > 100000 ? -E2BIG : 0;
 }
 
+static int
+take_trace(void *arg, int64_t id, uint64_t trace)
+{
+	(void)id, (void)trace;
+	return ++*(uint64_t *)arg > 100000 ? -E2BIG : 0;
+}
+
+static int
+take_half(void *arg, int64_t id, const void *body, size_t n)
+{
+	uint64_t *told = arg;
+
+	(void)id;
+	for (size_t i = 0; i < n; i++)
+		*told += ((const char *)body)[i] == 'x';
+	return ++*told > 100000 ? -E2BIG : 0;
+}
+
 /* Whatever goes wrong is told in words. */
 static void
 check_rc(const struct past *p, int64_t rc)
@@ -175,6 +196,7 @@ ask_all(struct past *p, struct input *in)
 		.until = T0 + 2 * PAST_DAY, .known = T0 + 3 * PAST_DAY };
 	const struct past_view *const views[] = { &all, &known, &window, &later };
 	const struct past_habits_opts habits = { .now = T0 + 4 * PAST_DAY, .age_min = PAST_DAY, .unseen_max = 0.1, .recent = PAST_DAY };
+	struct past_half_counts halves;
 	struct past_learning learned;
 	uint64_t told = 0;
 
@@ -185,6 +207,9 @@ ask_all(struct past *p, struct input *in)
 	check_rc(p, past_blame(p, "a", "b", take_episode, &told));
 	check_rc(p, past_habits(p, &habits, &learned, take_habit, &told));
 	check_rc(p, past_notes(p, "ack", take_note, &told));
+	check_rc(p, past_half_each(p, 0, take_trace, &told));
+	check_rc(p, past_half_find(p, 1, take_half, &told));
+	check_rc(p, past_half_count(p, &halves));
 }
 
 /* Go on with it, as if it were good. */
@@ -202,6 +227,14 @@ write_on(struct past *p)
 		rc = past_sight(p, &s[i]);
 	if (rc == 0)
 		rc = past_withdraw(p, "f", 0);
+	if (rc == 0)
+		rc = past_take_back(p, &s[0]);
+	if (rc == 0)
+		rc = past_half_keep(p, (const uint64_t[]){ 1, 2 }, 2, "x", 1);
+	if (rc == 0)
+		rc = past_half_drop(p, 1);
+	if (rc == 0)
+		rc = past_half_prune(p, 1);
 	check_rc(p, rc);
 	if (rc == 0)
 		check_rc(p, past_commit(p, NULL));

@@ -42,6 +42,7 @@ struct rig_bed {
 	struct resolver *resolver;      /* NULL: none */
 	const struct fault_spec *specs; /* of the next configuration */
 	uint32_t spec_count;
+	struct fl_listener listener;    /* of policies' changes; event NULL: none */
 };
 
 /* A message that was read: its head as it came, its body without framing. */
@@ -68,7 +69,7 @@ static inline struct http_conf *
 rig_http(struct rig_bed *b, const char *text)
 {
 	struct http_doc_env env = { .keep = b->keep, .seed = 7, .workers = b->workers, .wire = b->wire,
-		.resolver = b->resolver, .now = clock_mono() };
+		.resolver = b->resolver, .listener = b->listener, .now = clock_mono() };
 	struct http_conf *conf = NULL;
 	struct doc *doc = NULL;
 	struct doc_diag d;

@@ -169,7 +169,7 @@ test_health_silent(void **state)
 	struct rig_bed b;
 	unsigned had[RIG_SERVERS];
 	(void)state;
-	rig_begin(&b, "upstreams: ['$0', '$1']\nbalance: round_robin\nhealth: {http: /health, interval: 10ms, timeout: 30ms, rise: 1, fall: 2}\n");
+	rig_begin(&b, "upstreams: ['$0', '$1']\nbalance: round_robin\nhealth: {http: /health, interval: 10ms, timeout: 200ms, rise: 1, fall: 2}\n");
 	struct peers *ps = peers_start(&b, 2);
 	peers_tell(ps, 0, PEER_SILENT);
 	PEERS_UNTIL(peers_report(&b, 0).health == -1);
@@ -226,14 +226,25 @@ test_health_tcp(void **state)
 	rig_end(&b);
 }
 
-/* Nobody is well: then checks are not believed, and everybody is used. */
+static void
+count_panics(void *ud, const struct fl_event *e)
+{
+	atomic_uint *n = ud;
+	if (strcmp(e->to, "panic") == 0 && strcmp(e->why, "2 of 2 instances are out: all are used") == 0)
+		atomic_fetch_add(&n[0], 1);
+	if (strcmp(e->from, "panic") == 0)
+		atomic_fetch_add(&n[1], 1);
+}
+
+/* Nobody is well: then checks are not believed, and everybody is used. It is told once, and once when it is over. */
 static void
 test_health_panic(void **state)
 {
-	struct rig_bed b;
+	atomic_uint told[2] = { 0 };
+	struct rig_bed b = { .listener = { count_panics, told } };
 	unsigned had[RIG_SERVERS];
 	(void)state;
-	rig_begin(&b, "upstreams: ['$0', '$1']\nbalance: round_robin\n" HEALTH);
+	rig_start(&b, &(struct proxy_opts){ .workers = 1, .records_max = 1024 }, "upstreams: ['$0', '$1']\nbalance: round_robin\n" HEALTH);
 	struct peers *ps = peers_start(&b, 2);
 	peers_tell(ps, 0, PEER_ILL);
 	peers_tell(ps, 1, PEER_ILL);
@@ -241,10 +252,16 @@ test_health_panic(void **state)
 	calls(&b, 10, had);
 	assert_int_equal(had[0], 5);
 	assert_int_equal(had[1], 5);
+	assert_true(atomic_load(&told[0]) == 1 && atomic_load(&told[1]) == 0);
 	/* But whoever was taken out by hand stays out. */
 	assert_int_equal(cluster_drain(b.conf->http->routes[0].cluster, b.server[0], true), 0);
 	calls(&b, 10, had);
 	assert_int_equal(had[1], 10);
+	peers_tell(ps, 1, PEER_ANSWER);
+	PEERS_UNTIL(peers_report(&b, 1).health == 1);
+	calls(&b, 10, had);
+	assert_int_equal(had[1], 10);
+	assert_true(atomic_load(&told[0]) == 1 && atomic_load(&told[1]) == 1);
 	peers_stop(ps);
 	rig_end(&b);
 }

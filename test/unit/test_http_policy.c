@@ -262,6 +262,29 @@ test_breaker(void **state)
 	rig_end(&b);
 }
 
+/* The attempt that opens the breaker is the last: nobody waits for what will be refused, whatever retries are left. */
+static void
+test_breaker_ends_retries(void **state)
+{
+	struct rig_bed b;
+	(void)state;
+	rig_begin(&b, "upstream: $0\npolicies: {retry: {attempts: 8, on: [5xx, refused], backoff: {base: 1h, max: 1h}}, budget: false, "
+	    "timeout: {total: 0}, breaker: {min_calls: 1, confidence: 0, failure_rate: 1%, open: 1h, open_max: 1h}}\n");
+	int c = rig_dial(&b);
+	rig_say(c, RIG_GET("/"));
+	int s = rig_take(&b, 0);
+	rig_serve(s, "GET / ", "HTTP/1.1 500 Oops\r\ncontent-length: 1\r\n\r\n1");
+	rig_expect(c, 500, "1");
+	rig_say(c, RIG_GET("/"));
+	rig_expect_field(c, 503, "x-faultline-refused", "breaker");
+	struct http_sum sum = rig_sum(&b, 0);
+	assert_int_equal(sum.retries, 0);
+	assert_int_equal(sum.retry_stops[FL_RETRY_BREAKER], 2);
+	close(c);
+	close(s);
+	rig_end(&b);
+}
+
 /* One permit, one place in the queue: the third is refused, the second goes when the first is done. */
 static void
 bulkhead(unsigned workers)
@@ -399,7 +422,7 @@ test_timeouts(void **state)
 {
 	struct rig_bed b;
 	(void)state;
-	rig_begin(&b, "upstream: $0\npolicies: {timeout: {total: 60ms}}\n");
+	rig_begin(&b, "upstream: $0\npolicies: {timeout: {total: 500ms}}\n");
 	int c = rig_dial(&b);
 	rig_say(c, RIG_GET("/1"));
 	int s = rig_take(&b, 0);
@@ -407,7 +430,7 @@ test_timeouts(void **state)
 	rig_expect(c, 504, NULL);
 	rig_hear_broken(s);
 	close(s);
-	rig_change(&b, "upstream: $0\npolicies: {timeout: {first_byte: 60ms}}\n");
+	rig_change(&b, "upstream: $0\npolicies: {timeout: {first_byte: 500ms}}\n");
 	rig_say(c, RIG_GET("/2"));
 	s = rig_take(&b, 0);
 	rig_msg_free(rig_request(s));
@@ -416,10 +439,10 @@ test_timeouts(void **state)
 	close(s);
 	/* A deadline of the client that is shorter counts. */
 	rig_change(&b, "upstream: $0\n");
-	rig_say(c, "GET /3 HTTP/1.1\r\nhost: test\r\nx-faultline-deadline: 60\r\n\r\n");
+	rig_say(c, "GET /3 HTTP/1.1\r\nhost: test\r\nx-faultline-deadline: 500\r\n\r\n");
 	s = rig_take(&b, 0);
 	struct rig_msg *m = rig_request(s);
-	assert_in_range(strtol(rig_field(m, "x-faultline-deadline"), NULL, 10), 0, 60);
+	assert_in_range(strtol(rig_field(m, "x-faultline-deadline"), NULL, 10), 0, 500);
 	rig_msg_free(m);
 	rig_expect(c, 504, NULL);
 	rig_hear_broken(s);
@@ -429,7 +452,7 @@ test_timeouts(void **state)
 	rig_expect_field(c, 504, "x-faultline-refused", "deadline");
 	assert_true(rig_idle(&b, 0));
 	/* The answer's body stops: nobody can be told but by the end of the connection. */
-	rig_change(&b, "upstream: $0\npolicies: {timeout: {idle: 60ms}}\n");
+	rig_change(&b, "upstream: $0\npolicies: {timeout: {idle: 500ms}}\n");
 	rig_say(c, RIG_GET("/5"));
 	s = rig_take(&b, 0);
 	rig_serve(s, "GET /5 ", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
@@ -455,7 +478,7 @@ test_per_try(void **state)
 	struct rig_bed b;
 	int which;
 	(void)state;
-	rig_begin(&b, TWO "policies: {timeout: {per_try: 50ms}, retry: {attempts: 2, on: [timeout], " FAST "}}\n");
+	rig_begin(&b, TWO "policies: {timeout: {per_try: 1s}, retry: {attempts: 2, on: [timeout], " FAST "}}\n");
 	int c = rig_dial(&b);
 	rig_say(c, RIG_GET("/1"));
 	int s = take_either(&b, &which);
@@ -599,6 +622,7 @@ main(void)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_hedge),
 		cmocka_unit_test(test_breaker),
+		cmocka_unit_test(test_breaker_ends_retries),
 		cmocka_unit_test(test_bulkhead),
 		cmocka_unit_test(test_bulkhead_workers),
 		cmocka_unit_test(test_bulkhead_left),

@@ -231,7 +231,7 @@ test_big(void **state)
 	struct rig_msg m;
 	char head[200];
 	(void)state;
-	rig_begin(&b, PLAIN "policies: {retry: 2}\n");
+	rig_begin(&b, PLAIN "policies: {retry: 2, timeout: {total: 10m}}\n");
 	int c = rig_dial(&b);
 	snprintf(head, sizeof(head), "POST /big HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n", BIG);
 	struct pump up = { .fd = c, .bytes = BIG, .seed = 1 }, down = { .bytes = BIG, .seed = 2 };
@@ -463,7 +463,7 @@ test_slow_clients(void **state)
 	struct rig_bed b;
 	struct rig_msg m;
 	(void)state;
-	rig_begin(&b, PLAIN "limits: {head_timeout: 60ms, idle_timeout: 60ms, body_timeout: 60ms}\n");
+	rig_begin(&b, PLAIN "limits: {head_timeout: 500ms, idle_timeout: 500ms, body_timeout: 500ms}\n");
 	int c = rig_dial(&b);
 	rig_hear_end(c);
 	close(c);

@@ -251,6 +251,99 @@ test_memory_is_bounded(void **state)
 	import_fini(&k.im);
 }
 
+#define POD(name) "spec: {template: {metadata: {labels: {app: " name "}}, spec: {containers: [{name: c, image: x}]}}}\n---\n"
+#define SERVICE_OF(name) "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec: {selector: {app: " name "}}\n---\n"
+#define DEPLOY(name) "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name "}\n" POD(name) SERVICE_OF(name)
+
+/* Whatever routes in from outside; a route inside of the mesh is none. */
+static void
+test_routes(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "F");
+	kit_good(&k, "m.yaml",
+	    DEPLOY("a") DEPLOY("b") DEPLOY("c") DEPLOY("d") DEPLOY("e") DEPLOY("f")
+	    "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw}], hostnames: [a.example],"
+	    " rules: [{backendRefs: [{name: a, port: 80}, {kind: Bucket, name: f}]}]}\n---\n"
+	    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\nspec: {parentRefs: [{kind: Service, name: a}],"
+	    " rules: [{backendRefs: [{name: f, port: 80}]}]}\n---\n"
+	    "apiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: r}\nspec: {host: b.example, to: {kind: Service, name: b}}\n---\n"
+	    "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: r}\nspec: {routes: [{match: x, services: [{name: c, port: 80},"
+	    " {kind: TraefikService, name: f}]}]}\n---\n"
+	    "apiVersion: projectcontour.io/v1\nkind: HTTPProxy\nmetadata: {name: r}\nspec: {virtualhost: {fqdn: d.example},"
+	    " routes: [{services: [{name: d, port: 80}]}]}\n---\n"
+	    "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: r}\nspec: {defaultBackend: {service: {name: e}}}\n",
+	    IMPORT_KUBERNETES);
+	KIT_TOLD(&k, "a: kubernetes.kind=Deployment", "b: kubernetes.kind=Deployment", "c: kubernetes.kind=Deployment",
+	    "d: kubernetes.kind=Deployment", "e: kubernetes.kind=Deployment", "f: kubernetes.kind=Deployment", "a: exposed=a.example",
+	    "b: exposed=b.example", "c: exposed=*", "d: exposed=d.example", "e: exposed=*");
+	kit_stop(&k);
+}
+
+/* A patch is of the workload that it patches, an ExternalName of a service elsewhere in the cluster that service. */
+static void
+test_patches_and_foreign_names(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "L");
+	kit_good(&k, "m.yaml",
+	    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web-deploy}\n" POD("web") SERVICE_OF("web")
+	    "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {type: ExternalName, externalName: pg.data.svc.cluster.local}\n---\n"
+	    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web-deploy}\n"
+	    "spec: {template: {spec: {containers: [{name: c, env: [{name: DB_HOST, value: db}, {name: U_URL, value: 'http://user.auth'}]}]}}}\n",
+	    IMPORT_KUBERNETES);
+	KIT_TOLD(&k, "web -> data/pg", "web -> auth/user");
+	kit_stop(&k);
+}
+
+static void
+test_knative(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "L");
+	kit_good(&k, "m.yaml",
+	    "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: hello, namespace: shop}\n"
+	    "spec: {template: {spec: {containers: [{image: x, env: [{name: NEXT_URL, value: 'http://next.shop.svc.cluster.local'}]}]}}}\n---\n"
+	    "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: next, namespace: shop}\n"
+	    "spec: {template: {spec: {containers: [{image: x, env: [{name: HELLO_URL, value: 'http://hello'}]}]}}}\n---\n"
+	    "apiVersion: eventing.knative.dev/v1\nkind: Trigger\nmetadata: {name: t, namespace: shop}\n"
+	    "spec: {broker: events, subscriber: {ref: {kind: Service, name: hello}}}\n---\n"
+	    "apiVersion: sources.knative.dev/v1\nkind: PingSource\nmetadata: {name: ping, namespace: shop}\n"
+	    "spec: {sink: {ref: {kind: Broker, name: events}}}\n---\n"
+	    "apiVersion: sources.knative.dev/v1\nkind: SinkBinding\nmetadata: {name: sb, namespace: shop}\n"
+	    "spec: {subject: {kind: Deployment, name: next}, sink: {uri: 'http://audit.example.com/x'}}\n", IMPORT_KUBERNETES);
+	KIT_TOLD(&k, "shop/hello -> shop/next", "shop/next -> shop/hello", "shop/events -> shop/hello", "shop/ping -> shop/events",
+	    "shop/next -> audit.example.com");
+	kit_stop(&k);
+}
+
+static void
+test_templates_are_refused(void **state)
+{
+	enum import_format f;
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "N");
+	assert_int_equal(kit_add(&k, "t.yaml",
+	    DEPLOY("a") "# {{ a comment }}\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Values.name }}\n---\n"
+	    "apiVersion: v1\nkind: Service\nmetadata: {name: \"{{ .Values.name }}\"}\n", &f), -EINVAL);
+	assert_int_equal(f, IMPORT_KUBERNETES);
+	assert_string_equal(buf_str(&k.im.diag.text),
+	    "t.yaml:15:9: found a template that is not rendered, expected YAML: render it first, as with helm template");
+	assert_int_equal(k.im.dropped, 2);
+	assert_int_equal(kit_add(&k, "u.yaml", "{{- if .x }}\napiVersion: v1\nkind: Service\n{{ end }}\n", &f), -EINVAL);
+	assert_int_equal(f, IMPORT_KUBERNETES);
+	KIT_TOLD(&k, "a (1) ");
+	kit_stop(&k);
+}
+
 int
 main(void)
 {
@@ -258,7 +351,9 @@ main(void)
 		cmocka_unit_test(test_boutique), cmocka_unit_test(test_facts), cmocka_unit_test(test_forms_of_references),
 		cmocka_unit_test(test_configs_secrets_and_variables), cmocka_unit_test(test_names), cmocka_unit_test(test_start_and_init),
 		cmocka_unit_test(test_istio_and_policies), cmocka_unit_test(test_json_list), cmocka_unit_test(test_one_bad_document),
-		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_memory_is_bounded), cmocka_unit_test(test_routes), cmocka_unit_test(test_knative),
+			cmocka_unit_test(test_patches_and_foreign_names),
+		cmocka_unit_test(test_templates_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,12 @@ test_haproxy(void **state)
 	    " 1/1/0/0/0 0/0 "
 	    "\"GET / HTTP/1.1\"\n"
 	    "Nov 20 22:31:08 lb haproxy[123]: 10.77.0.11:55093 [20/Nov/2026:22:31:08.300] fe_pg be_orders-db/srv1 1/0/5007 212 -- 0/0/0/0/3 0/0\n"
+	    "Nov 20 22:31:08 lb haproxy[123]: ::ffff:10.77.0.12:55093 [20/Nov/2026:22:31:08.300] fe_pg be_orders-db/srv1 1/0/7 212 -- 0/0/0/0/3 0/0\n"
+	    "Nov 20 22:31:08 lb haproxy[123]: fd00::5:55093 [20/Nov/2026:22:31:08.300] fe_pg be_orders-db/srv1 1/0/7 212 -- 0/0/0/0/3 0/0\n"
 	    "Nov 20 22:31:09 lb haproxy[123]: Server be_api/api2 is DOWN, reason: Layer4 timeout.\n", IMPORT_HAPROXY);
 	assert_int_equal(k.im.dropped, 0);
-	KIT_TOLD(&k, "10.77.0.11 -> lb http 4/2", "lb -> api1 http 1/0", "lb -> api2 http 1/1", "lb -> orders-db tcp 1/0");
+	KIT_TOLD(&k, "10.77.0.11 -> lb http 4/2", "lb -> api1 http 1/0", "lb -> api2 http 1/1", "lb -> orders-db tcp 3/0",
+	    "10.77.0.12 -> lb http 1/0", "fd00::5 -> lb http 1/0");
 	kit_stop(&k);
 }
 

@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <math.h>
 
-enum { NODES = 60, EDGES = 160 };
+enum { NODES = 60, EDGES = 160, NODES_WIDE = 1200, EDGES_WIDE = 3600 };
 
 struct picture {
-	uint32_t n, m, from[EDGES], to[EDGES];
-	float width[NODES], height[NODES];
+	uint32_t n, m, from[EDGES_WIDE], to[EDGES_WIDE];
+	float width[NODES_WIDE], height[NODES_WIDE];
 	struct layout_spec spec;
 };
 
@@ -268,6 +268,38 @@ easy_ones_have_no_crossings(void **state)
 	arena_fini(&a);
 }
 
+/*
+ * Layers of hundreds: many vertices between the same few of the next layer, so that their places there hardly differ, and others that have the
+ * whole layer.
+ */
+static void
+wide_ones_are_counted_right(void **state)
+{
+	struct dice d = { .seed = 7 };
+	struct picture p = { .n = NODES_WIDE, .m = EDGES_WIDE };
+	struct arena a;
+	struct layout l;
+
+	(void)state;
+	arena_init(&a, 1 << 24);
+	for (uint32_t v = 0; v < p.n; v++)
+		p.width[v] = p.height[v] = 10;
+	for (uint32_t i = 0; i < p.m; i++) {
+		bool few = i < 3000;
+
+		p.from[i] = few ? i % 600 : 600 + dice_roll(&d, 100);
+		p.to[i] = few ? 700 + dice_roll(&d, 5) : 705 + dice_roll(&d, 495);
+	}
+	p.spec = (struct layout_spec){ .node_count = p.n, .width = p.width, .height = p.height, .edge_count = p.m, .from = p.from, .to = p.to,
+		.gap_layer = 30, .gap_node = 10 };
+	assert_int_equal(layout_run(&p.spec, &a, &a, &l), 0);
+	assert_int_equal(l.layer_count, 2);
+	nothing_overlaps(&p, &l);
+	assert_int_equal(l.crossings, count_crossings(&p, &l));
+	assert_true(l.crossings > 100000);
+	arena_fini(&a);
+}
+
 static void
 bad_input_is_refused(void **state)
 {
@@ -306,7 +338,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_hold), cmocka_unit_test(only_circles_are_broken), cmocka_unit_test(what_stays_stays),
-		cmocka_unit_test(easy_ones_have_no_crossings), cmocka_unit_test(bad_input_is_refused),
+		cmocka_unit_test(easy_ones_have_no_crossings), cmocka_unit_test(wide_ones_are_counted_right),
+		cmocka_unit_test(bad_input_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,38 @@ test_threads(void **state)
 	fl_limiter_free(m.l);
 }
 
+/* It says that it limits, once, and that it does so no more when it has refused nobody for a second. */
+static void
+test_events(void **state)
+{
+	struct fl_limiter_opts o = opts(10, 2);
+	struct rig_news news = { 0 };
+	struct fl_limiter *l = NULL;
+	fl_ns wait;
+	(void)state;
+	o.listener = RIG_LISTENER(&news);
+	assert_int_equal(fl_limiter_new(&o, &l, NULL), 0);
+	assert_int_equal(burst_of(l, S), 2);
+	assert_int_equal(news.n, 1);
+	assert_string_equal(news.e[0].change, "passing>limiting");
+	assert_string_equal(news.e[0].why, "more than 10 a second, and 2 at once");
+	assert_true(news.e[0].at == S && news.e[0].who == FL_WHO_RATE_LIMIT);
+	assert_int_equal(admit(l, S + 100 * MS), 0);
+	assert_int_equal(admit(l, S + 100 * MS), -EAGAIN);
+	assert_int_equal(admit(l, S + 1099 * MS), 0);                   /* the last one is not yet a second ago */
+	assert_int_equal(news.n, 1);
+	assert_int_equal(admit(l, S + 1100 * MS), 0);
+	assert_int_equal(news.n, 2);
+	assert_string_equal(news.e[1].change, "limiting>passing");
+	assert_string_equal(news.e[1].why, "none was refused for 1.0s, 2 before");
+	assert_int_equal(fl_limiter_reserve(l, 2, 0, S + 1100 * MS, &wait, NULL), -EAGAIN);
+	assert_int_equal(news.n, 3);
+	assert_int_equal(fl_limiter_reserve(l, 2, 0, 9 * S, &wait, NULL), 0);
+	assert_int_equal(news.n, 4);
+	assert_string_equal(news.e[3].why, "none was refused for 1.0s, 1 before");
+	fl_limiter_free(l);
+}
+
 int
 main(void)
 {
@@ -289,6 +321,7 @@ main(void)
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

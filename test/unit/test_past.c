@@ -577,6 +577,31 @@ notes_are_kept(void **state)
 	assert_int_equal(past_note_drop(r->p, "ack", "k"), -ENOENT);
 }
 
+/* A clock that jumps back a day, and forward again: everything is kept, counts once, and is found when it was told to be. */
+static void
+a_clock_that_jumps(void **state)
+{
+	static const int64_t nows[] = { 3 * DAY, 3 * DAY + 10 * SEC, 2 * DAY + 20 * SEC, 2 * DAY + 30 * SEC, 3 * DAY + 40 * SEC, 12 * DAY };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < FL_ARRAY_LEN(nows); i++) {
+		const char value[] = { (char)('0' + i), '\0' };
+		const struct sight s[] = { seen("web", "cart", T0 + nows[i], T0 + nows[i], 1),
+			{ .what = SIGHT_FACT, .source = "manual", .name = "cart", .key = "turn", .value = value } };
+
+		tell_at(r, T0 + nows[i], s, 2);
+		assert_true(past_seal(r->p, T0 + nows[i]) >= 0);
+	}
+	assert_non_null(strstr(read_view(r, 0, 0, 0), "line web cart otlp 172820 1036800 6\n"));
+	assert_non_null(strstr(read_view(r, T0 + 2 * DAY, T0 + 2 * DAY + DAY / 2, 0), "line web cart otlp 172800 172860 2\n"));
+	assert_non_null(strstr(read_view(r, T0 + 3 * DAY, T0 + 3 * DAY + DAY / 2, 0), "line web cart otlp 259200 259260 3\n"));
+	/* One value at a time, whatever the clock said. */
+	assert_null(strstr(strstr(read_view(r, 0, 0, 0), "fact") + 1, "fact"));
+	/* Times of a sender whose clock runs ahead are not kept as they are. */
+	tell_at(r, T0 + 13 * DAY, (const struct sight[]){ seen("web", "cart", T0 + 40 * DAY, T0 + 40 * DAY, 1) }, 1);
+	assert_non_null(strstr(read_view(r, 0, 0, 0), "line web cart otlp 172820 1123200 7\n"));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -601,6 +626,7 @@ main(void)
 		CASE(full_store_refuses_and_stays_whole),
 		CASE(other_files_are_refused),
 		CASE(notes_are_kept),
+		CASE(a_clock_that_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -553,7 +553,7 @@ header_is_wrong_or_late(void **state)
 	closed_as(&b, LINE_CLOSE_FINISHED, 1);
 	struct line_wire *hasty = wire();
 	hasty->accept_proxy = true;
-	hasty->greeting_timeout = 20 * FL_MS;
+	hasty->greeting_timeout = 300 * FL_MS;
 	struct line_conf *conf = conf_of(&b, hasty, NULL, 0);
 	proxy_line_set(b.proxy, b.line, conf);
 	line_conf_unref(conf);

@@ -349,7 +349,8 @@ test_names(void **state)
 {
 	static const char *const texts[] = {
 		"{:process :net :type :info :f :cut}\n{:process :a :type :invoke :f :write :value 1}\n{:process \"b\" :type :invoke :f :read}\n"
-		"{:process :nemesis-2 :type :invoke :f :kill}\n{:process :a :type :ok :f :write :value 1}\n{:process :b :type :ok :f :read :value 7}\n"
+		"{:process :nemesis-2 :type :invoke :f :kill}\n{:process :a :type :ok :f :write :value 1}\n"
+		"{:process :b :type :ok :f :read :value 7}\n"
 		"{:process \"12\" :type :invoke :f :read}\n{:process 12 :type :info :f :read}\n",
 		"{\"process\":\"net\",\"type\":\"info\",\"f\":\"cut\"}\n{\"process\":\"a\",\"type\":\"invoke\",\"f\":\"write\",\"value\":1}\n"
 		"{\"process\":\"b\",\"type\":\"invoke\",\"f\":\"read\"}\n{\"process\":\"nemesis-2\",\"type\":\"invoke\",\"f\":\"kill\"}\n"
@@ -374,7 +375,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names), cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_values), cmocka_unit_test(test_memory), cmocka_unit_test(test_lone),
 	};

@@ -193,7 +193,8 @@ test_wrapped(void **state)
 	    "{\"log\":\"/docker-entrypoint.sh: ready for start up\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T22:31:05.1Z\"}\n"
 	    "{\"log\":\"{\\\"remote_addr\\\":\\\"203.0.113.9\\\",\\\"status\\\":\\\"200\\\",\\\"upstream_addr\\\":\\\"10.0.0.1:80\\\"}\\n\","
 	    "\"stream\":\"stdout\",\"time\":\"2026-11-20T22:31:06.1Z\"}\n", IMPORT_LOG_JSON);
-	kit_good(&k, "front.log",
+	kit_good(&k,
+	    "/var/log/containers/front-7d9f8c6b5-x2x4z_shop_nginx-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log",
 	    "2026-11-20T22:31:06.213456789Z stdout P 203.0.113.9 - - [20/Nov/2026:22:31:06 +0000] \"GET / HT\n"
 	    "2026-11-20T22:31:06.213456789+01:00 stdout F TP/1.1\" 200 612 \"-\" \"-\" upstream_addr=10.0.0.2:80\n", IMPORT_NGINX);
 	assert_int_equal(k.im.dropped, 1);

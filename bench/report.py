@@ -80,6 +80,8 @@ def brief(measure, r):
         return "%.1f s CPU, %.1f s, %d MiB" % (r["cpu_s"], r["wall_s"], r["peak_mib"])
     if measure == "spans":
         return "protobuf %.2f M/s, JSON %.2f M/s, at most %.0f MiB" % (r["pb_per_s"] / 1e6, r["json_per_s"] / 1e6, r["peak_mib"])
+    if measure == "otlp":
+        return "protobuf %.2f M a CPU second, gzip %.2f, JSON %.2f, gzip %.2f" % tuple(r[m + "_per_cpu_s"] / 1e6 for m, _ in OTLP[::2])
     if measure == "sockets":
         return "%d sockets, %.2f ms CPU a sweep, the first %.2f ms" % (r["sockets"], r["cpu_ms"], r["first_ms"])
     if measure.startswith("graph_"):
@@ -256,6 +258,20 @@ def graph_details(bench):
     lines = [[text] + [best(m, "faultline", key + "_ms")] + [best(m, p, "impact_ms") for p in ("igraph", "networkx")]
              for m, key, text, _ in GRAPH_REACH if m in GRAPH_IGRAPH]
     return markdown(["ms", "Faultline", "igraph", "NetworkX"], lines) if any(x for row in lines for x in row[1:]) else ""
+
+
+# Measures of bench/otlp.c.
+OTLP = (
+    ("pb", "protobuf"), ("pb_conns", "protobuf, 8 connections"), ("pb_gzip", "protobuf, gzip"), ("pb_gzip_conns", "protobuf, gzip, 8 connections"),
+    ("json", "JSON"), ("json_conns", "JSON, 8 connections"), ("json_gzip", "JSON, gzip"), ("json_gzip_conns", "JSON, gzip, 8 connections"),
+)
+
+
+def otlp_details(bench):
+    """The receiver over HTTP with its store: what it answers by the CPU, and by the clock."""
+    got = [r[0] for r in rounds(bench, "otlp", "faultline")]
+    lines = [[text] + ["%.0f" % median([r[m + "_per" + k] for r in got]) for k in ("_cpu_s", "_s")] for m, text in OTLP] if got else []
+    return markdown(["spans over HTTP, each batch kept on the disk", "a second of CPU time", "a second"], lines) if lines else ""
 
 
 def span_rows(bench):
@@ -502,6 +518,7 @@ def details(bench):
             "get_p50_us", "get_p99_us", "post_p50_us", "post_p99_us", "delete_p50_us", "delete_p99_us")]))
     part("Policies in a program, time cached", policy_details(bench))
     part("Questions to a map, beside libraries for graphs", graph_details(bench))
+    part("Spans received over HTTP", otlp_details(bench))
     return "\n".join(parts)
 
 

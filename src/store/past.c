@@ -198,11 +198,12 @@ past_begin(struct past *p, const struct past_batch *b)
 int
 past_once(struct past *p, const void *bytes, size_t n)
 {
-	uint64_t hash[2] = { hash_bytes(0, 1, bytes, n), hash_bytes(2, 3, bytes, n) };
+	uint64_t hash[2];
 	sqlite3_stmt *s = NULL;
 	int rc;
 
 	fl_assert(p->open_batch && sizeof(hash) == HASH_BYTES);
+	hash_twice((const uint64_t[2]){ 0, 2 }, (const uint64_t[2]){ 1, 3 }, bytes, n, hash);
 	rc = past_ask(p, PAST_BATCH_FIND, &s, "b", hash, sizeof(hash));
 	if (rc == 0)
 		rc = past_row(p, s);

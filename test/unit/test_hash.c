@@ -42,6 +42,23 @@ unaligned_input_is_the_same(void **state)
 	}
 }
 
+static void
+twice_is_both(void **state)
+{
+	static const uint64_t key0[2] = { 1, 3 }, key1[2] = { 2, UINT64_MAX };
+	unsigned char mem[64];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(mem); n++) {
+		uint64_t both[2];
+
+		mem[n] = (unsigned char)(n * 37);
+		hash_twice(key0, key1, mem, n, both);
+		assert_int_equal(both[0], hash_bytes(1, 2, mem, n));
+		assert_int_equal(both[1], hash_bytes(3, UINT64_MAX, mem, n));
+	}
+}
+
 /* Pinned: another value here means that every seed gives other decisions than in the version before. */
 static void
 names_are_stable(void **state)
@@ -57,6 +74,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reference_vectors),
 		cmocka_unit_test(unaligned_input_is_the_same),
+		cmocka_unit_test(twice_is_both),
 		cmocka_unit_test(names_are_stable),
 	};
 

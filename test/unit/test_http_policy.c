@@ -262,6 +262,29 @@ test_breaker(void **state)
 	rig_end(&b);
 }
 
+/* The attempt that opens the breaker is the last: nobody waits for what will be refused, whatever retries are left. */
+static void
+test_breaker_ends_retries(void **state)
+{
+	struct rig_bed b;
+	(void)state;
+	rig_begin(&b, "upstream: $0\npolicies: {retry: {attempts: 8, on: [5xx, refused], backoff: {base: 1h, max: 1h}}, budget: false, "
+	    "timeout: {total: 0}, breaker: {min_calls: 1, confidence: 0, failure_rate: 1%, open: 1h, open_max: 1h}}\n");
+	int c = rig_dial(&b);
+	rig_say(c, RIG_GET("/"));
+	int s = rig_take(&b, 0);
+	rig_serve(s, "GET / ", "HTTP/1.1 500 Oops\r\ncontent-length: 1\r\n\r\n1");
+	rig_expect(c, 500, "1");
+	rig_say(c, RIG_GET("/"));
+	rig_expect_field(c, 503, "x-faultline-refused", "breaker");
+	struct http_sum sum = rig_sum(&b, 0);
+	assert_int_equal(sum.retries, 0);
+	assert_int_equal(sum.retry_stops[FL_RETRY_BREAKER], 2);
+	close(c);
+	close(s);
+	rig_end(&b);
+}
+
 /* One permit, one place in the queue: the third is refused, the second goes when the first is done. */
 static void
 bulkhead(unsigned workers)
@@ -599,6 +622,7 @@ main(void)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_hedge),
 		cmocka_unit_test(test_breaker),
+		cmocka_unit_test(test_breaker_ends_retries),
 		cmocka_unit_test(test_bulkhead),
 		cmocka_unit_test(test_bulkhead_workers),
 		cmocka_unit_test(test_bulkhead_left),

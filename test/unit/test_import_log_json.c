@@ -201,6 +201,19 @@ test_wrapped(void **state)
 	kit_stop(&k);
 }
 
+static void
+test_example(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "L");
+	k.detail = true;
+	kit_file(&k, "examples/sources/gateway.access.json", IMPORT_LOG_JSON);
+	KIT_TOLD(&k, "user -> gateway http 3/1", "gateway -> cart http 1/0", "gateway -> ad http 1/1");
+	kit_stop(&k);
+}
+
 /* What is JSON lines but no access log stays what it was. */
 static void
 test_others_are_left_alone(void **state)
@@ -219,6 +232,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nginx), cmocka_unit_test(test_not_quite_json), cmocka_unit_test(test_ingress), cmocka_unit_test(test_envoy),
 		cmocka_unit_test(test_haproxy), cmocka_unit_test(test_traefik_caddy_kong), cmocka_unit_test(test_wrapped),
+			cmocka_unit_test(test_example),
 			cmocka_unit_test(test_others_are_left_alone),
 	};
 

@@ -114,6 +114,7 @@ struct fl_attempt_result {
 	bool retryable;                 /* of a kind that the owner retries: it knows statuses, the plan knows when and how often */
 	bool no_retry;                  /* the server, or a layer below, says not to try again */
 	bool refused;                   /* not tried: `why` says which policy of the instance refused */
+	bool breaker_open;              /* so are those of all instances: there is no use in another attempt */
 	fl_ns retry_after;              /* the server's word, from now; 0: none */
 	fl_ns latency;                  /* of the attempt; 0: from its start to now */
 	const struct fl_refusal *why;

@@ -148,7 +148,7 @@ phantom(struct match_judge *j, const struct match_rec *r, struct match_example *
 {
 	uint32_t i = find_flow(j, r->flow);
 
-	if (i < j->flow_count && j->flows[i].cut && r->n > j->flows[i].n_max)
+	if (i < j->flow_count ? j->flows[i].cut && r->n > j->flows[i].n_max : j->nameless)
 		j->result->beyond++;
 	else
 		match_result_add(j->result, MATCH_DEFECT_PHANTOM, x);

@@ -44,6 +44,7 @@ struct match_judge {
 	struct match_order keys, all;
 	fl_ns late;                     /* FL_NEVER: no bound */
 	bool acks;                      /* only what is acknowledged is promised; else all that is sent */
+	bool nameless;                  /* a sender's log was cut before its first message: nobody knows its flow */
 	bool clocks;                    /* times of both sides can be compared */
 	struct match_result *result;
 };

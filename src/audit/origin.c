@@ -101,6 +101,17 @@ note_many(struct origin *o, const struct model_deed *d)
 	return rc;
 }
 
+/* Nothing behind this operation of the object, which is the only one of its key, can matter in this pass. */
+static bool
+is_settled(const struct origin *o, struct tape_value key, const struct tape_op *op)
+{
+	uint32_t k;
+
+	if (o->pass == ORIGIN_LOOK || !values_find(&o->keys, key, &k) || k >= o->cap)
+		return false;
+	return o->first[k] < op->invoke_pos;
+}
+
 static int
 walk(struct origin *o, bool many)
 {
@@ -112,6 +123,8 @@ walk(struct origin *o, bool many)
 		const struct deeds_object *object = &d->objects[k];
 
 		for (uint32_t i = 0; rc == 0 && i < object->count && !o->nil; i++) {
+			if (!many && is_settled(o, object->key, &d->tape->ops[d->list[object->from + i]]))
+				break;
 			if (deeds_get(d, d->list[object->from + i], &deed) == 0)
 				rc = many ? note_many(o, &deed) : note_register(o, object->key, &deed);
 		}

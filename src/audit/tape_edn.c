@@ -367,10 +367,9 @@ process(struct tape_lex *l, struct tape_event *ev)
 		ev->nemesis = v.i < 0;
 		return true;
 	}
-	ev->nemesis = true;
 	if (v.type == TAPE_TEXT)
-		return true;
-	return tape_lex_fail_at(l, from, "expected a process number or a keyword");
+		return tape_lex_process(l, tape_chars(l->tape, (uint32_t)v.text), tape_chars_bytes(l->tape, (uint32_t)v.text), ev);
+	return tape_lex_fail_at(l, from, "expected a process number or a name");
 }
 
 static bool

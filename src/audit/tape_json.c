@@ -267,15 +267,12 @@ process(struct tape_lex *l, struct tape_event *ev)
 	if (l->p < l->end && *l->p == '"') {
 		if (!text(l, &p, &n))
 			return false;
-		ev->nemesis = true;
-		if (n == 7 && memcmp(p, "nemesis", 7) == 0)
-			return true;
-		return tape_lex_fail_at(l, from, "expected a process number, or \"nemesis\"");
+		return tape_lex_process(l, p, n, ev);
 	}
 	if (!value(l, &v))
 		return false;
 	if (v.type != TAPE_INT) {
-		return tape_lex_fail_at(l, from, "expected a process number, or \"nemesis\"");
+		return tape_lex_fail_at(l, from, "expected a process number or a name");
 	}
 	ev->process = v.i;
 	ev->nemesis = v.i < 0;

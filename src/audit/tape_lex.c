@@ -207,3 +207,27 @@ tape_lex_error(struct tape_lex *l, const char *p, size_t n, uint32_t *ret)
 {
 	return tape_intern(l->tape, p, FL_MIN(n, (size_t)ERROR_BYTES_MAX), ret) == 0 || tape_lex_full(l);
 }
+
+bool
+tape_lex_process(struct tape_lex *l, const char *name, size_t n, struct tape_event *ev)
+{
+	int64_t number = 0;
+	uint32_t text;
+	size_t digits = 0;
+
+	if (n >= 7 && memcmp(name, "nemesis", 7) == 0) {
+		ev->nemesis = true;
+		return true;
+	}
+	for (; digits < n && n <= 9 && name[digits] >= '0' && name[digits] <= '9'; digits++)
+		number = number * 10 + (name[digits] - '0');
+	if (n > 0 && digits == n) {
+		ev->process = number;
+		return true;
+	}
+	if (tape_intern(l->tape, name, n, &text) != 0)
+		return tape_lex_full(l);
+	ev->process = (int64_t)TAPE_LEX_NAMED + text;
+	ev->named = true;
+	return true;
+}

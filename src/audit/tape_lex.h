@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#define TAPE_LEX_NAMED 1000000000       /* number of the first client that has a name */
 #define TAPE_LEX_DEPTH_MAX 24           /* lists and maps within each other */
 
 struct tape_lex {
@@ -39,6 +40,7 @@ enum tape_lex_type { TAPE_TYPE_INVOKE, TAPE_TYPE_OK, TAPE_TYPE_FAIL, TAPE_TYPE_I
 struct tape_event {
 	unsigned saw;
 	bool nemesis;                   /* not one of a client */
+	bool named;                     /* its process has a name, and a number for it from TAPE_LEX_NAMED on */
 	enum tape_lex_type type;
 	int64_t process;
 	struct tape_value f, key, value;
@@ -143,6 +145,8 @@ int tape_lex_hex4(struct tape_lex *l);
 bool tape_lex_unicode(struct tape_lex *l);
 /* The time of an event: a number, to nanoseconds. What is wrong with it, or NULL. */
 const char *tape_lex_time(struct tape_value v, fl_ns *ret);
+/* A process that is called by a name: nobody's where that begins with nemesis, a number where it is digits, else a client's. */
+bool tape_lex_process(struct tape_lex *l, const char *name, size_t n, struct tape_event *ev);
 /* A piece of the input as the text of an error, cut to 200 bytes. */
 bool tape_lex_error(struct tape_lex *l, const char *p, size_t n, uint32_t *ret);
 

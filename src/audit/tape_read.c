@@ -125,6 +125,12 @@ complete(struct tape_read *r, const struct tape_event *ev, const struct mark *at
 	uint32_t open;
 
 	if (!tape_open(t, ev->process, &open)) {
+		/* What has a name and only tells things is no client. */
+		if (ev->named && ev->type == TAPE_TYPE_INFO) {
+			r->info.events--;
+			r->info.skipped++;
+			return 0;
+		}
 		int rc = invoke_late(r, ev, at, &open);
 
 		if (rc != 0)

@@ -8,7 +8,8 @@
  *
  * Jepsen's log is read too (tape_log.h).
  *
- * Other members are skipped. Events that are not a client's (process :nemesis, "nemesis" or negative) are counted and skipped.
+ * Other members are skipped. Events that are not a client's (process "nemesis..." or negative; or with another
+ * name, of type info with nothing open) are counted and skipped.
  * What is not a history is refused with line and column. The end may be missing (a killed recorder): the event that broke off
  * is left out, and said so. Operations that are open at the end are info; so is one whose process was given up.
  */

@@ -52,6 +52,19 @@ grow(struct values *v)
 	return 0;
 }
 
+bool
+values_find(const struct values *v, struct tape_value value, uint32_t *ret)
+{
+	size_t i = v->index_cap == 0 ? 0 : tape_value_hash(v->tape, value) & (v->index_cap - 1);
+
+	while (v->index_cap > 0 && v->index[i] != 0 && !tape_value_same(v->tape, v->at[v->index[i] - 1], value))
+		i = (i + 1) & (v->index_cap - 1);
+	if (v->index_cap == 0 || v->index[i] == 0)
+		return false;
+	*ret = v->index[i] - 1;
+	return true;
+}
+
 int
 values_number(struct values *v, struct tape_value value, uint32_t *ret)
 {

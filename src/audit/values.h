@@ -16,6 +16,8 @@ struct values {
 
 int values_init(struct values *v, const struct tape *t);        /* 0 or -ENOMEM */
 void values_fini(struct values *v);                             /* NULL and all zero are fine */
+/* The number of a value; false: it has none yet. */
+bool values_find(const struct values *v, struct tape_value value, uint32_t *ret);
 /* 0 or -ENOMEM. */
 int values_number(struct values *v, struct tape_value value, uint32_t *ret);
 

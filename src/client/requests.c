@@ -243,7 +243,7 @@ attempt_over(struct job *j, struct attempt *a, const struct fl_attempt_result *r
 	a->breaker = NULL;
 	a->handle = NULL;
 	j->stirred = true;
-	mine.retryable = r->retryable && any_ready(&j->copy.req, now);  /* no waiting for what will be refused */
+	mine.breaker_open = !any_ready(&j->copy.req, now);              /* no waiting for what will be refused */
 	fl_call_done(&j->call, a->index, &mine, now);
 }
 
@@ -351,7 +351,8 @@ start_attempt(struct job *j, const struct fl_todo *todo, fl_ns now)
 	}
 	int i = choose(j, a, now, &why);
 	if (i < 0) {
-		failed = (struct fl_attempt_result){ .outcome = FL_FAILED, .sent = FL_NEVER_SENT, .refused = true, .why = &why };
+		failed = (struct fl_attempt_result){ .outcome = FL_FAILED, .sent = FL_NEVER_SENT, .retryable = true, .refused = true,
+			.why = &why };
 		note_error(j, -EAGAIN, "the breakers of all instances are open");
 		attempt_over(j, a, &failed, now);
 		return;

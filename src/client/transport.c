@@ -150,7 +150,7 @@ error_of(const struct exchange *x, CURLcode code, enum fl_sent *ret_sent)
 	case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL: *ret_sent = FL_NEVER_SENT; return -EINVAL;
 	case CURLE_OUT_OF_MEMORY: return -ENOMEM;
 	case CURLE_TOO_MANY_REDIRECTS: *ret_sent = FL_ANSWERED; return -ELOOP;
-	case CURLE_WEIRD_SERVER_REPLY: return -EBADMSG;
+	case CURLE_WEIRD_SERVER_REPLY: case CURLE_BAD_CONTENT_ENCODING: return -EBADMSG;
 	default: return -ECONNRESET;
 	}
 }

@@ -94,7 +94,7 @@ cmd_check_model_bind(struct check_model *m, struct tape *t)
 	if (rc == 0)
 		rc = model_table_read(doc->root, t, &diag, &m->table);
 	if (diag.count > 0)
-		fputs(buf_str(&diag.text), stderr);
+		fprintf(stderr, "%s\n", buf_str(&diag.text));
 	else if (read && rc != 0)
 		fprintf(stderr, "faultline check: the table %s is too large: %s\n", m->table_path, strerror(-rc));
 	doc_free(doc);

@@ -89,3 +89,52 @@ import_addr_is_private(const struct import_addr *a)
 	return p[0] == 10 || (p[0] == 172 && (p[1] & 0xf0) == 16) || (p[0] == 192 && p[1] == 168) || p[0] == 127 || (p[0] == 169 && p[1] == 254) ||
 	    (p[0] == 100 && (p[1] & 0xc0) == 64);
 }
+
+struct port_name {
+	const char *name;
+	uint16_t port;
+};
+/* What ss prints without -n, of /etc/services. */
+static const struct port_name port_names[] = {
+	{ "http", 80 }, { "https", 443 }, { "domain", 53 }, { "ssh", 22 }, { "smtp", 25 }, { "postgresql", 5432 }, { "mysql", 3306 }, { "redis",
+	6379 },
+	{ "http-alt", 8080 }, { "webcache", 8080 }, { "amqp", 5672 }, { "ldap", 389 }, { "ldaps", 636 }, { "mongodb", 27017 }, { "memcache", 11211 },
+	{ "zookeeper", 2181 }, { "imaps", 993 }, { "submission", 587 }, { "nfs", 2049 }, { "sunrpc", 111 }, { "bootps", 67 }, { "ntp", 123 },
+	{ "ms-sql-s", 1433 }, { "kerberos", 88 }, { "microsoft-ds", 445 }, { "x11", 6000 }, { "rsync", 873 }, { "mqtt", 1883 }, { "etcd-client",
+	2379 },
+};
+
+static bool
+port_parse(const char *s, size_t n, uint16_t *ret)
+{
+	unsigned v = 0;
+
+	if (n == 1 && *s == '*') {
+		*ret = 0;
+		return true;
+	}
+	for (size_t i = 0; i < FL_ARRAY_LEN(port_names); i++) {
+		if (strlen(port_names[i].name) == n && memcmp(port_names[i].name, s, n) == 0) {
+			*ret = port_names[i].port;
+			return true;
+		}
+	}
+	if (n == 0 || n > 5)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		v = v * 10 + (unsigned)(s[i] - '0');
+	}
+	*ret = (uint16_t)v;
+	return v <= 65535;
+}
+
+bool
+import_addr_end(const char *s, size_t n, struct import_addr *ret)
+{
+	const char *colon = memrchr(s, ':', n);
+
+	return colon != NULL && colon > s && import_addr_parse(s, (size_t)(colon - s), ret) &&
+	    port_parse(colon + 1, n - (size_t)(colon + 1 - s), &ret->port);
+}

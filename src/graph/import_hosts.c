@@ -24,7 +24,7 @@ import_hosts_state(struct import *im)
 	all->tracks_end = &all->tracks;
 	struct map *const maps[] = { &all->by_ip, &all->listeners, &all->by_local, &all->by_peer, &all->reached, &all->returned, &all->conns,
 	    &all->labels, &all->told, &all->units, &all->callers_of, &all->fans, &all->vips,
-		&all->masks };
+		&all->masks, &all->forwards };
 	for (size_t i = 0; i < FL_ARRAY_LEN(maps); i++)
 		map_init(maps[i], i, (uint64_t)im->opts.now);
 	im->parts->sockets = all;
@@ -50,6 +50,7 @@ import_hosts_fini(struct import_sockets *all)
 	map_fini(&all->fans);
 	map_fini(&all->vips);
 	map_fini(&all->masks);
+	map_fini(&all->forwards);
 }
 
 struct import_host *
@@ -249,6 +250,21 @@ put_known(struct import *im, struct map *m, const struct import_host *h, const s
 	}
 }
 
+static void
+learn_forward(struct import *im, struct import_sockets *all, struct host_socket *x)
+{
+	struct import_addr a;
+
+	if (x->s.app != NULL && strcmp(x->s.process, "docker-proxy") == 0 && import_addr_end(x->s.app, strlen(x->s.app), &a))
+		put_at_host(im, &all->forwards, x->host, &a, x);
+}
+
+bool
+import_hosts_forwards(const struct import_sockets *all, const struct import_host *h, const struct import_addr *a)
+{
+	return h != NULL && get_at_host(&all->forwards, h, a) != NULL;
+}
+
 /* What a host's services are called, each once. */
 static void
 learn_label(struct import *im, struct import_sockets *all, struct import_host *h, const char *label)
@@ -388,6 +404,7 @@ import_hosts_learn(struct import *im)
 			if (import_addr_is_any(&any))
 				memset(any.ip, 0, 16);
 			put_at_host(im, &all->listeners, x->host, &any, x);
+			learn_forward(im, all, x);
 		} else {
 			if (x->s.local.port != 0)
 				put_known(im, &all->by_local, x->host, &x->s.local, x);
@@ -592,6 +609,8 @@ import_hosts_end(struct import *im, struct import_host *h, const struct import_a
 	bare.port = 0;
 	import_addr_text(&bare, ip);
 	label = x != NULL ? import_programs_label(im, x) : "";
+	if (label[0] == '\0' && o->apart && o->label_count == 1)
+		label = o->labels[0];
 	if (server && import_tally_knows(im, text))
 		ret->name = import_tally_name_of(im, text);
 	else

@@ -69,6 +69,7 @@ struct import_sockets {
 	struct map conns;
 	struct map labels;              /* label to host, to `several` */
 	struct map told;                /* instances */
+	struct map forwards;            /* number, address of a container: Docker's forwarder of that host leads there */
 	struct map units;               /* number and unit to the host_socket that listens first, to shared_unit */
 	struct map callers_of;          /* number, address and port of a server to a host_socket whose process is known */
 	struct map fans;                /* number, address, port of the near end, or of the far end: how many connections have it */
@@ -107,6 +108,8 @@ const struct import_addr *import_hosts_tracked(const struct import_sockets *all,
  */
 void import_hosts_end(struct import *im, struct import_host *h, const struct import_addr *a, const struct import_addr *far,
     const struct host_socket *own, bool server, struct host_end *ret);
+/* May a connection of that host to a be its forwarder's? */
+bool import_hosts_forwards(const struct import_sockets *all, const struct import_host *h, const struct import_addr *a);
 /* How many connections are seen with that end; h NULL: as their far end, of anybody. */
 uint32_t import_hosts_fan(struct import *im, const struct import_host *h, const struct import_addr *a);
 /* What a tracker says of a connection as h has it: 1: local opened it, -1: peer did, 0: nothing. */

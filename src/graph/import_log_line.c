@@ -100,11 +100,47 @@ strip(const char *base, size_t n, char *out, size_t out_bytes)
 	snprintf(out, out_bytes, "%.*s", (int)FL_MIN(n > from ? n - from : 0, out_bytes - 1), base + from);
 }
 
+size_t
+import_log_pod_owner(const char *pod)
+{
+	size_t n = strlen(pod);
+
+	for (int cut = 0; cut < 2; cut++) {
+		const char *dash = memrchr(pod, '-', n);
+		size_t tail = dash != NULL ? n - (size_t)(dash - pod) - 1 : 0;
+		bool number = tail > 0 && strspn(dash + 1, "0123456789") >= tail;
+
+		if (dash == NULL || !(number || (cut == 0 ? tail == 5 : tail >= 7 && tail <= 10)))
+			break;
+		n = (size_t)(dash - pod);
+		if (number)
+			break;
+	}
+	return n;
+}
+
+/* pod_namespace_container-<64 hexadecimal digits>.log: the kubelet's links in /var/log/containers. */
+static bool
+kubelet_name(const char *base, char *out, size_t out_bytes)
+{
+	const char *id = strrchr(base, '-'), *line = strchr(base, '_');
+	char pod[256];
+
+	if (id == NULL || line == NULL || strspn(id + 1, "0123456789abcdef") != 64 || strchr(line + 1, '_') == NULL)
+		return false;
+	snprintf(pod, sizeof(pod), "%.*s", (int)FL_MIN(line - base, 255), base);
+	snprintf(out, out_bytes, "%.*s", (int)import_log_pod_owner(pod), pod);
+	return out[0] != '\0';
+}
+
 void
 import_log_name(struct import *im, char *out, size_t out_bytes)
 {
 	const char *path = im->parts->file, *end = path + strlen(path), *from;
+	const char *slash = strrchr(path, '/');
 
+	if (kubelet_name(slash != NULL ? slash + 1 : path, out, out_bytes))
+		return;
 	for (out[0] = '\0'; out[0] == '\0' && end > path; end = from > path ? from - 1 : path) {
 		for (from = end; from > path && from[-1] != '/'; from--)
 			;

@@ -18,8 +18,13 @@ void import_log_split(const char *line, size_t len, struct log_words *w);
 bool import_log_time(const char *s, size_t n, int64_t *ret_ns);
 /* The number that n bytes begin with, which need not end with a NUL; 0: none. */
 double import_log_number(const char *s, size_t n);
-/* The proxy's name: the file's without its ending and without words such as access and log, or the folder's. */
+/*
+ * The proxy's name: the file's without its ending and without words such as access and log, or the folder's; of a
+ * kubelet's file, "cart-7d9f8c6b5-x2x4z_shop_nginx-<id>.log", the pod's owner.
+ */
 void import_log_name(struct import *im, char *out, size_t out_bytes);
+/* Bytes of "cart-7d9f8c6b5-x2x4z" without what a ReplicaSet, a DaemonSet or a StatefulSet put behind its own name. */
+size_t import_log_pod_owner(const char *pod);
 /* An address of the internet. */
 bool import_log_is_outside(const char *address);
 

@@ -42,9 +42,9 @@ name_parse(const char *p, size_t n, const char *end, struct import_socket *s)
 	size_t state_n;
 	const char *state = word(p + n, end, &state_n);
 
-	if (!import_ss_end(p, arrow != NULL ? (size_t)(arrow - p) : n, &s->local))
+	if (!import_addr_end(p, arrow != NULL ? (size_t)(arrow - p) : n, &s->local))
 		return false;
-	if (arrow != NULL && !import_ss_end(arrow + 2, n - (size_t)(arrow + 2 - p), &s->peer))
+	if (arrow != NULL && !import_addr_end(arrow + 2, n - (size_t)(arrow + 2 - p), &s->peer))
 		return false;
 	s->listening = arrow == NULL;
 	s->failed = s->opened = state_n == 10 && memcmp(state, "(SYN_SENT)", 10) == 0;

@@ -105,26 +105,6 @@ label(const struct doc_node *end, const char *key)
 	return NULL;
 }
 
-/* "cart-7d9f8c6b5-x2x4z" without what a ReplicaSet, a DaemonSet or a StatefulSet put behind it. */
-static const char *
-pod_owner(struct import *im, const char *pod)
-{
-	size_t n = strlen(pod);
-
-	for (int cut = 0; cut < 2; cut++) {
-		const char *dash = memrchr(pod, '-', n);
-		size_t tail = dash != NULL ? n - (size_t)(dash - pod) - 1 : 0;
-		bool number = tail > 0 && strspn(dash + 1, "0123456789") >= tail;
-
-		if (dash == NULL || !(number || (cut == 0 ? tail == 5 : tail >= 7 && tail <= 10)))
-			break;
-		n = (size_t)(dash - pod);
-		if (number)
-			break;
-	}
-	return import_keepn(im, pod, n);
-}
-
 static const char *
 hubble_name(struct import *im, const struct doc_node *end, const struct doc_node *names, const char *ip, bool *ret_outside)
 {
@@ -140,7 +120,7 @@ hubble_name(struct import *im, const struct doc_node *end, const struct doc_node
 			return label(end, keys[i]);
 	}
 	if (import_word(end, "pod_name")[0] != '\0')
-		return pod_owner(im, import_word(end, "pod_name"));
+		return import_keepn(im, import_word(end, "pod_name"), import_log_pod_owner(import_word(end, "pod_name")));
 	if (label(end, "reserved:kube-apiserver") != NULL)
 		return "kube-apiserver";
 	*ret_outside = true;

@@ -502,6 +502,9 @@ import_recognise(const char *name, const char *text, size_t n)
 	n = FL_MIN(n, LOOK_MAX);
 	buf_init(&b, 2 * LOOK_MAX);
 	f = import_unwrap(text, n, &b) == 0 ? plain_format(name, buf_data(&b), buf_len(&b)) : IMPORT_UNKNOWN;
+	/* The reader of spans would not take them out of it. */
+	if (f == IMPORT_OTLP_JSON || f == IMPORT_OTLP_PROTO || f == IMPORT_ZIPKIN || f == IMPORT_JAEGER || f == IMPORT_RUN || f == IMPORT_GZIP)
+		f = IMPORT_UNKNOWN;
 	buf_fini(&b);
 	return f;
 }

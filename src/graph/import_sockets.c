@@ -142,6 +142,18 @@ protocol_of(const struct import_addr *server, const struct host_end *to, bool ud
 	return kind == SIGHT_DATASTORE ? "db" : kind == SIGHT_BROKER ? "messaging" : udp ? "udp" : "tcp";
 }
 
+/* Docker's forwarder is nobody: the container that it leads to is the server. */
+static const struct import_addr *
+behind_forwarder(const struct import_sockets *all, const struct import_host *h, const struct import_addr *server, struct import_addr *out)
+{
+	const struct import_host *o = import_hosts_of(all, h, server);
+	const struct host_socket *x = o != NULL ? import_hosts_listener(all, o, server) : NULL;
+
+	if (x == NULL || x->s.app == NULL || strcmp(x->s.process, "docker-proxy") != 0)
+		return server;
+	return import_addr_end(x->s.app, strlen(x->s.app), out) ? out : server;
+}
+
 /* One connection between two ends whose addresses are real ones. h: who saw it; caller: the client's own socket, NULL. */
 static void
 tell_connection(struct import *im, struct import_host *h, const struct import_addr *client, const struct import_addr *server,
@@ -150,10 +162,15 @@ tell_connection(struct import *im, struct import_host *h, const struct import_ad
 	struct import_sockets *all = im->parts->sockets;
 	struct host_end from, to;
 	struct sight s = import_sight(SIGHT_LINE, h->source);
+	struct import_addr forwarded;
 
+	server = behind_forwarder(all, h, server, &forwarded);
 	import_hosts_end(im, h, client, server, caller, false, &from);
 	import_hosts_end(im, h, server, client, NULL, true, &to);
-	if (from.name == NULL || to.name == NULL)
+	if (from.name == NULL || to.name == NULL || strcmp(from.process, "docker-proxy") == 0)
+		return;
+	/* Whose it was is not known, and the forwarder's would look the same. */
+	if (from.process[0] == '\0' && server != &forwarded && import_hosts_forwards(all, from.host, server))
 		return;
 	if (!is_new(all, client, server, h))
 		return;
@@ -214,6 +231,8 @@ each_track(struct import *im, struct import_sockets *all)
 	for (struct host_track *x = all->tracks; x != NULL && im->failed == 0; x = x->next) {
 		int64_t when = x->t.when != 0 ? x->t.when : x->when;
 
+		if (x->t.hint)
+			continue;
 		tell_connection(im, x->host, &x->t.from, &x->t.reached, NULL, x->t.udp, !x->t.answered, 1, when, x->at);
 	}
 }

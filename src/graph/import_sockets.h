@@ -36,6 +36,7 @@ struct import_socket {
 struct import_track {
 	struct import_addr from, to, reached, returned;
 	bool udp, answered;
+	bool hint;                      /* it says who is behind a NAT, and is no line: it is over, and its client's own sockets tell it */
 	int64_t when;                   /* 0: not known */
 };
 
@@ -64,11 +65,11 @@ void import_ss_add(struct import *im);
 void import_lsof_add(struct import *im);
 void import_proc_net_add(struct import *im);
 void import_conntrack_add(struct import *im);
-/* "10.0.0.5:80", "[::1]:80", ":::80", "*:80", "127.0.0.1%lo:53", also with the name of a port. */
-bool import_ss_end(const char *s, size_t n, struct import_addr *ret);
 
 /* import_addr.c: "10.0.0.5", "[::1]", "::ffff:10.0.0.5", "*", perhaps with %interface; n bytes. The port is untouched. */
 bool import_addr_parse(const char *s, size_t n, struct import_addr *ret);
+/* "10.0.0.5:80", "[::1]:80", ":::80", "*:80", "127.0.0.1%lo:53", also with the name of a port. */
+bool import_addr_end(const char *s, size_t n, struct import_addr *ret);
 /* "10.0.0.5:80" or "[2001:db8::1]:80"; port 0 is left out. out of 64 bytes; returns out. */
 char *import_addr_text(const struct import_addr *a, char *out);
 bool import_addr_is_loopback(const struct import_addr *a);

@@ -93,13 +93,30 @@ sync_directory(const char *path)
 	close(fd);
 }
 
+/* A terminal, a pipe, a device: nothing that could be replaced. */
+static int
+write_in_place(const char *path, const void *p, size_t n)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, p, n);
+	if (close(fd) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
 int
 file_replace(const char *path, const void *p, size_t n, unsigned mode)
 {
 	char tmp[PATH_MAX];
+	struct stat st;
 	int fd, rc;
 
 	fl_assert(path[0] != '\0');
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return write_in_place(path, p, n);
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp", path) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);

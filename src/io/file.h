@@ -13,7 +13,8 @@ int file_read_regular(const char *path, struct buf *b);
 /*
  * file_replace - put n bytes at path, so that at every moment path is the whole old or the whole new file.
  *
- * Written to "PATH.tmp", synced, renamed over path, and the directory synced. The new file has mode `mode`.
+ * Written to "PATH.tmp", synced, renamed over path, and the directory synced. The new file has mode `mode`. What is there and is no
+ * file (/dev/stdout, a pipe) is written to as it is.
  * returns   0 or -errno; the old file is untouched then
  */
 int file_replace(const char *path, const void *p, size_t n, unsigned mode);

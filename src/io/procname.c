@@ -196,6 +196,24 @@ other_name(const struct args *a, const char *cwd, const char *module, char *out,
 	}
 }
 
+/* Docker's own forwarder: where it leads to, "172.17.0.2:5432". */
+static void
+forwarder_name(const struct args *a, char *out, size_t n)
+{
+	const char *ip = NULL, *port = NULL, *tcp = NULL;
+
+	for (unsigned i = 1; i + 1 < a->n; i++) {
+		if (strcmp(a->p[i], "-container-ip") == 0)
+			ip = a->p[i + 1];
+		else if (strcmp(a->p[i], "-container-port") == 0)
+			port = a->p[i + 1];
+		else if (strcmp(a->p[i], "-proto") == 0)
+			tcp = a->p[i + 1];
+	}
+	if (ip != NULL && port != NULL && (tcp == NULL || strcmp(tcp, "tcp") == 0))
+		snprintf(out, n, strchr(ip, ':') != NULL ? "[%s]:%s" : "%s:%s", ip, port);
+}
+
 bool
 procname_app(const char *comm, const char *args, size_t n, const char *cwd, char *out, size_t out_bytes)
 {
@@ -218,7 +236,9 @@ procname_app(const char *comm, const char *args, size_t n, const char *cwd, char
 			else if (strstr(a.p[i], "couchdb") != NULL)
 				snprintf(out, out_bytes, "couchdb");
 		}
-	} else if (is_one_of(comm, others))
+	} else if (strcmp(comm, "docker-proxy") == 0)
+		forwarder_name(&a, out, out_bytes);
+	else if (is_one_of(comm, others))
 		other_name(&a, cwd, NULL, out, out_bytes);
 	return out[0] != '\0';
 }

@@ -11,7 +11,7 @@
 
 /*
  * The program that an interpreter runs ("orders" of "python3 /srv/orders/app.py", "kafka" of a JVM): args as in /proc/PID/cmdline, n
- * bytes, words end with 0. cwd may be "". false, out "": comm is no interpreter, or it is not said.
+ * bytes, words end with 0. cwd may be "". Of docker-proxy the address that it leads to. false, out "": comm is no interpreter, or it is not said.
  */
 bool procname_app(const char *comm, const char *args, size_t n, const char *cwd, char *out, size_t out_bytes);
 /* The container of a path of a control group: its number, or the name itself of machines of systemd-nspawn and LXC. false: none. */

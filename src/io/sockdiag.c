@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -322,8 +323,8 @@ on_track(void *arg, const struct nlmsghdr *h, size_t n)
 {
 	struct track_sweep *w = arg;
 	struct sockdiag_track t;
-	const uint8_t *p = NLMSG_DATA(h), *status;
-	size_t head = NLMSG_ALIGN(sizeof(struct nfgenmsg)), left, one;
+	const uint8_t *p = NLMSG_DATA(h), *status, *info, *tcp, *state;
+	size_t head = NLMSG_ALIGN(sizeof(struct nfgenmsg)), left, one, info_n = 0, tcp_n = 0;
 	uint32_t bits = 0;
 
 	if (w->stopped != 0 || n < NLMSG_LENGTH(head))
@@ -336,6 +337,10 @@ on_track(void *arg, const struct nlmsghdr *h, size_t n)
 	status = attribute(p, left, CTA_STATUS, 4, &one);
 	if (status != NULL)
 		memcpy(&bits, status, 4);
+	info = attribute(p, left, CTA_PROTOINFO, 0, &info_n);
+	tcp = attribute(info, info_n, CTA_PROTOINFO_TCP, 0, &tcp_n);
+	state = attribute(tcp, tcp_n, CTA_PROTOINFO_TCP_STATE, 1, &one);
+	t.over = state != NULL && *state >= TCP_CONNTRACK_FIN_WAIT;
 	t.answered = status == NULL || (ntohl(bits) & 2) != 0;          /* IPS_SEEN_REPLY */
 	w->stopped = w->fn(w->arg, &t);
 	return 0;

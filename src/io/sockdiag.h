@@ -53,6 +53,7 @@ struct sockdiag_track {
 	struct sockdiag_end from, to, reached, returned;        /* original tuple, reply tuple */
 	uint8_t protocol;               /* IPPROTO_TCP, IPPROTO_UDP */
 	bool answered;
+	bool over;                      /* closed, and kept for a while */
 };
 typedef int sockdiag_track_fn(void *arg, const struct sockdiag_track *t);
 

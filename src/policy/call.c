@@ -280,7 +280,8 @@ try_again(struct fl_call *c, const struct fl_attempt_result *r, fl_ns now)
 {
 	const struct fl_plan *p = c->plan;
 	struct fl_retry_ask ask = { .attempts = c->attempts, .sent = r->sent, .retryable = r->retryable, .idempotent = c->info.idempotent,
-		.no_retry = r->no_retry || c->info.no_retry, .breaker_open = p->breaker != NULL && !fl_breaker_ready(p->breaker, now),
+		.no_retry = r->no_retry || c->info.no_retry,
+		.breaker_open = r->breaker_open || (p->breaker != NULL && !fl_breaker_ready(p->breaker, now)),
 		.other_instance = p->other_instances, .retry_after = r->retry_after, .deadline = c->deadline.at, .expected = p->expected,
 		.last_wait = c->last_wait, .key = c->info.key };
 	struct fl_refusal why;

@@ -180,6 +180,17 @@ was_tried(const struct cluster_ask *ask, const struct instance *i)
 	return false;
 }
 
+bool
+cluster_pick_ready(struct worker *w, struct cluster *c, fl_ns now)
+{
+	struct instance **items;
+	unsigned total = cluster_instances(w, c, &items);
+	for (unsigned i = 0; i < total; i++)
+		if (!is_drained(items[i]) && breaker_ready(items[i], now))
+			return true;
+	return false;
+}
+
 /* Panic began or ended: told once, by whoever finds out first. */
 static void
 note_panic(struct cluster *c, unsigned panics, fl_ns now)

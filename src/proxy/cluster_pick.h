@@ -24,6 +24,8 @@ struct cluster_ask {
 int cluster_pick(struct worker *w, struct cluster *c, const struct cluster_ask *ask, struct fl_permit *ret_permit,
     struct instance **ret_instance, struct fl_refusal *ret_why);
 
+/* Is there an instance whose breaker would let a call? On the worker's thread. */
+bool cluster_pick_ready(struct worker *w, struct cluster *c, fl_ns now);
 /* The priorities, as bits, whose instances are all used: too many of them are out. */
 unsigned cluster_pick_panics(const struct cluster *c, struct instance *const *items, unsigned count, fl_ns now);
 /* Would a call be given to it, as far as its breaker and its connections allow? */

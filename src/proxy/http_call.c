@@ -9,6 +9,7 @@
  */
 #include "proxy/http_call.h"
 #include "base/assert.h"
+#include "proxy/cluster_pick.h"
 #include "proxy/http_msg.h"
 #include "proxy/http_peer.h"
 #include "proxy/http_reply.h"
@@ -152,6 +153,14 @@ goes_elsewhere(struct worker *w, struct http_exchange *ex, struct http_try *t)
 	return true;
 }
 
+/* Would another attempt be refused by the breakers of all instances? Asked only when there may be another. */
+static bool
+all_shut(struct worker *w, const struct http_exchange *ex, bool retryable)
+{
+	const struct http_policies *p = ex->route->policies;
+	return retryable && ex->call.attempts < p->plan.retry.attempts_max && !cluster_pick_ready(w, ex->route->cluster, http_now(w));
+}
+
 /* An attempt came to nothing: tell the call, which decides what follows. */
 static void
 attempt_failed(struct worker *w, struct http_exchange *ex, unsigned index, enum http_fail why, enum fl_sent sent, const struct fl_refusal *refusal)
@@ -164,6 +173,7 @@ attempt_failed(struct worker *w, struct http_exchange *ex, unsigned index, enum 
 		r.why = refusal;
 		r.retryable = (p->retry_on & HTTP_RETRY_REFUSED) != 0;
 	}
+	r.breaker_open = all_shut(w, ex, r.retryable);
 	fl_call_done(&ex->call, index, &r, http_now(w));
 }
 
@@ -379,6 +389,7 @@ judge(struct worker *w, struct http_exchange *ex, struct http_try *t, const char
 	struct fl_attempt_result r = { .outcome = outcome == FL_OK ? FL_FAILED : outcome, .sent = FL_ANSWERED,
 		.retryable = again && is_whole(ex), .no_retry = h1_has(a, H1_ID_X_NO_RETRY), .retry_after = after, .latency = t->first_byte };
 	http_try_vote(w, t, outcome, HTTP_FAIL_BAD);
+	r.breaker_open = all_shut(w, ex, r.retryable);
 	fl_call_done(&ex->call, t->index, &r, now);
 	/* Something else may still answer: then this one is not for the client. */
 	t->unwanted = ex->call.end == FL_END_OPEN;

@@ -266,7 +266,8 @@ static void
 tell_conditions(struct told *t, const struct http_ask_retry *r)
 {
 	static const char *const words[] = { "it cannot connect", "the connection breaks before an answer", "per_try or first_byte is over",
-		"the answer is a 5xx (not 501, 505)", "the answer is 502, 503 or 504", "the answer is 429", NULL, "the instance's breaker refuses" };
+		"the answer is a 5xx (not 501, 505)", "the answer is 502, 503 or 504", "the answer is 429", NULL,
+		"no instance has a connection to spare" };
 	bool first = true;
 
 	for (unsigned i = 0; i < FL_ARRAY_LEN(words); i++) {

@@ -83,6 +83,7 @@ static int
 survey(struct matcher *m)
 {
 	uint64_t records = 0, place;
+	bool nameless = false;
 	struct match_rec r;
 
 	for (uint32_t i = 0; i < m->sent_count; i++) {
@@ -100,12 +101,14 @@ survey(struct matcher *m)
 		if (s.overflow)
 			return fail(m, -EINVAL, "%s: there are more than 4096 flows%s", m->sent[i].path, "");
 		records += m->sent[i].records;
+		nameless |= m->sent[i].cut && m->sent[i].records == 0;
 	}
 	qsort(m->flows, m->flow_count, sizeof(m->flows[0]), by_flow);
 	if (match_judge_init(&m->judge, m->flows, m->flow_count, m->memory_bytes / 4, m->result) != 0 ||
 	    m->judge.total / SPAN_PER_RECORD_MAX > records + SPAN_FREE)
 		return fail(m, -EINVAL, "%s: the numbers of its messages are too far apart to be those of flows that count from one on%s",
 		    m->sent[0].path, "");
+	m->judge.nameless = nameless;
 	return 0;
 }
 

@@ -50,6 +50,7 @@ struct socket_watch {
 	uint32_t space_count;
 	struct seen *sockets;
 	uint32_t count, room;
+	struct map owned;               /* addresses of all spaces, of the sweep */
 	struct connects *connects;      /* NULL: may not be heard of */
 	uint32_t telling;               /* the space whose tracked connections come */
 	struct import im;               /* of the sweep */
@@ -328,6 +329,9 @@ tell_one(struct socket_watch *w, struct import_host *h, const struct seen *x, co
 	}
 	if (server && is_local(own, x))
 		return;
+	/* What is over may be of who had the address before; who opened it is seen there. */
+	if (server && (x->s.state == TCP_TIME_WAIT || x->s.state == TCP_CLOSE) && map_getn(&w->owned, x->s.peer.ip, 16) != NULL)
+		return;
 	memset(&k, 0, sizeof(k));
 	/* Member by member: what lies between them must stay zero. */
 	k.process = p;
@@ -364,6 +368,7 @@ tell_host(struct socket_watch *w, uint32_t i)
 		struct import_addr a;
 
 		addr_of(&own[k], &a);
+		(void)map_putn(&w->owned, own[k].ip, 16, w, NULL);
 		import_sockets_own(&w->im, x->im_host, &a);
 	}
 }
@@ -458,6 +463,7 @@ on_track(void *arg, const struct sockdiag_track *t)
 
 	if (t->protocol != IPPROTO_TCP || w->im.failed != 0)
 		return 0;
+	x.hint = t->over && map_getn(&w->owned, t->from.ip, 16) != NULL;
 	addr_of(&t->from, &x.from);
 	addr_of(&t->to, &x.to);
 	addr_of(&t->reached, &x.reached);
@@ -518,6 +524,7 @@ socket_watch_sweep(struct socket_watch *w, int64_t now, sight_fn *take, void *ar
 		r = find_processes(w);
 	if (r != 0)
 		return r;
+	map_init(&w->owned, 1, 2);
 	import_init(&w->im, &opts);
 	if (w->im.parts != NULL) {
 		w->im.parts->file = "this host";
@@ -532,6 +539,7 @@ socket_watch_sweep(struct socket_watch *w, int64_t now, sight_fn *take, void *ar
 		w->spaces[i].several = w->spaces[i].im_host != NULL && import_sockets_is_apart(w->spaces[i].im_host);
 	w->cost.told = w->im.told;
 	import_fini(&w->im);
+	map_fini(&w->owned);
 	w->cost.sweeps++;
 	w->cost.sockets = w->count;
 	w->cost.namespaces = w->space_count;

@@ -75,9 +75,10 @@ span_halves_seek(void *arg, uint64_t trace_lo)
 	if (h->failed != 0 || map_getn(&h->traces, &trace_lo, sizeof(trace_lo)) == NULL)
 		return;
 	rc = past_half_find(h->past, trace_lo, give, h);
-	if (rc != 0)
+	/* What there is no room for now stays where it is, to be found another time. */
+	if (rc != 0 && rc != -ENOBUFS)
 		h->failed = rc;
-	else
+	else if (rc == 0)
 		map_deln(&h->traces, &trace_lo, sizeof(trace_lo));
 }
 

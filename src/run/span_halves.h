@@ -21,7 +21,7 @@
 #include "graph/spans.h"
 #include "store/past_half.h"
 
-/* Gives one to the engine. */
+/* Gives one to the engine. 0; -EINVAL: it is broken; -ENOBUFS: no more in this batch; -errno */
 typedef int span_halves_take_fn(void *arg, const void *p, size_t n);
 
 struct span_halves {

@@ -76,11 +76,14 @@ take_half(void *arg, const void *p, size_t n)
 {
 	struct span_intake *in = arg;
 	uint32_t small = (uint32_t)n;
-	int rc = n <= PAST_HALF_BYTES ? buf_append(&in->found, &small, sizeof(small)) : -EINVAL;
 
-	if (rc == 0)
-		rc = buf_append(&in->found, p, n);
-	return rc == 0 ? span_left_take(in->spans, p, n) : rc == -EINVAL ? rc : -ENOMEM;
+	if (n > PAST_HALF_BYTES)
+		return -EINVAL;
+	if (buf_len(&in->found) + sizeof(small) + n > FOUND_MAX)
+		return -ENOBUFS;
+	if (buf_append(&in->found, &small, sizeof(small)) != 0 || buf_append(&in->found, p, n) != 0)
+		return -ENOMEM;
+	return span_left_take(in->spans, p, n);
 }
 
 /* Of a record: all at once. They were good when they were written. */

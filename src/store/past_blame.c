@@ -48,8 +48,8 @@ take_sealed(struct blaming *b)
 	int rc = past_ask(b->p, PAST_SEALED_OF, &s, "ii", b->claim / PART_CLAIMS, PAST_NEVER);
 
 	while (rc == 0 && (rc = past_row(b->p, s)) == 1) {
-		b->day = sqlite3_column_int64(s, 0);
-		b->rec_day = sqlite3_column_int64(s, 2);
+		b->day = past_day_at(s, 0);
+		b->rec_day = past_day_at(s, 2);
 		rc = past_unpack(sqlite3_column_blob(s, 3), (size_t)sqlite3_column_bytes(s, 3), is_mine, take_piece, b);
 		if (rc != 0)
 			past_fail(b->p, rc, "the store is damaged: episodes of a day do not add up");
@@ -65,7 +65,7 @@ take_rows(struct blaming *b)
 	int rc = past_ask(b->p, PAST_PIECE_OF, &s, "i", b->claim);
 
 	while (rc == 0 && (rc = past_row(b->p, s)) == 1) {
-		struct stretch t = { sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
+		struct stretch t = { past_time_at(s, 1), past_time_at(s, 2), past_time_at(s, 3),
 			(uint64_t)sqlite3_column_int64(s, 5), (uint64_t)sqlite3_column_int64(s, 6) };
 
 		rc = buf_append(&b->stretches, &t, sizeof(t));

@@ -21,6 +21,8 @@
 #define PAST_DAY (INT64_C(86400) * 1000000000)
 #define PAST_MINUTE (INT64_C(60) * 1000000000)
 
+#define PAST_TIME_MAX (INT64_MAX / 4)
+
 /* Every statement, with a name. */
 #define PAST_STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
@@ -133,6 +135,24 @@ int past_row(struct past *p, sqlite3_stmt *s);  /* 1 a row; 0 no more (the state
 int past_do(struct past *p, enum past_statement which, const char *types, ...);
 /* End a statement before its last row. */
 void past_done(sqlite3_stmt *s);
+
+/* A time of a row: whatever stands there, it can be added to and taken from. */
+static inline int64_t
+past_time_at(sqlite3_stmt *s, int column)
+{
+	int64_t v = sqlite3_column_int64(s, column);
+
+	return v < 0 ? 0 : FL_MIN(v, PAST_TIME_MAX);
+}
+
+/* The same of a day. */
+static inline int64_t
+past_day_at(sqlite3_stmt *s, int column)
+{
+	int64_t v = sqlite3_column_int64(s, column);
+
+	return v < 0 ? 0 : FL_MIN(v, PAST_TIME_MAX / PAST_DAY);
+}
 
 /* Make the tables, or bring them up to date. 0; -EPROTO: made by a later version; -EINVAL: not ours */
 int past_schema(struct past *p);

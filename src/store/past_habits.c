@@ -134,7 +134,7 @@ mark_all(struct learning *l, struct past *p)
 	int rc = past_ask(p, PAST_SEALED_IN, &s, "iii", l->start / PAST_DAY, l->o->now / PAST_DAY, PAST_NEVER);
 
 	while (rc == 0 && (rc = past_row(p, s)) == 1) {
-		l->day = sqlite3_column_int64(s, 0);
+		l->day = past_day_at(s, 0);
 		rc = past_unpack(sqlite3_column_blob(s, 3), (size_t)sqlite3_column_bytes(s, 3), every_head, mark_packed, l);
 		if (rc != 0)
 			past_fail(p, rc, "the store is damaged: episodes of a day do not add up");
@@ -143,7 +143,7 @@ mark_all(struct learning *l, struct past *p)
 	if (rc == 0)
 		rc = past_ask(p, PAST_PIECE_ALL, &s, "");
 	while (rc == 0 && (rc = past_row(p, s)) == 1) {
-		mark(l, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
+		mark(l, sqlite3_column_int64(s, 0), past_time_at(s, 1), past_time_at(s, 2));
 		rc = 0;
 	}
 	past_done(s);

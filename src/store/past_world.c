@@ -125,10 +125,10 @@ take_claim(struct past_world *w, sqlite3_stmt *s)
 	struct past_claim c = { .id = sqlite3_column_int64(s, 0), .what = sqlite3_column_int64(s, 1), .a = sqlite3_column_int64(s, 2),
 		.b = sqlite3_column_int64(s, 3), .key = sqlite3_column_int64(s, 4), .value = sqlite3_column_int64(s, 5),
 		.bits = sqlite3_column_int64(s, 6), .source = sqlite3_column_int64(s, 7), .place = sqlite3_column_int64(s, 8),
-		.first = sqlite3_column_int64(s, 9), .last = sqlite3_column_int64(s, 10), .until = sqlite3_column_int64(s, 11),
+		.first = past_time_at(s, 9), .last = past_time_at(s, 10), .until = sqlite3_column_int64(s, 11),
 		.count = (uint64_t)sqlite3_column_int64(s, 12), .errors = (uint64_t)sqlite3_column_int64(s, 13),
 		.latency = (uint64_t)sqlite3_column_int64(s, 14), .origin = sqlite3_column_int64(s, 18) };
-	int64_t rec_first = sqlite3_column_int64(s, 15), rec_last = sqlite3_column_int64(s, 16), rec_until = sqlite3_column_int64(s, 17);
+	int64_t rec_first = past_time_at(s, 15), rec_last = sqlite3_column_int64(s, 16), rec_until = sqlite3_column_int64(s, 17);
 
 	if (rec_first > w->known || c.id <= 0 || c.id >= w->claim_count || c.what < 0 || c.what > SIGHT_COVER || !subject_is_there(w, &c))
 		return;
@@ -271,7 +271,7 @@ look_at_sealed(struct past *p, struct looking *l)
 	while (rc == 0 && (rc = past_row(p, s)) == 1) {
 		const void *body = sqlite3_column_blob(s, 3);
 
-		l->day = sqlite3_column_int64(s, 0);
+		l->day = past_day_at(s, 0);
 		rc = past_unpack(body, (size_t)sqlite3_column_bytes(s, 3), note_head, note_piece, l);
 		if (rc != 0)
 			past_fail(p, rc, "the store is damaged: episodes of a day do not add up");
@@ -304,7 +304,7 @@ look_at_pieces(struct past *p, struct looking *l)
 	int rc = past_ask(p, PAST_PIECE_ALL, &s, "");
 
 	while (rc == 0 && (rc = past_row(p, s)) == 1) {
-		struct joined own = { sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2),
+		struct joined own = { sqlite3_column_int64(s, 0), past_time_at(s, 1), past_time_at(s, 2),
 			(uint64_t)sqlite3_column_int64(s, 5), (uint64_t)sqlite3_column_int64(s, 6) };
 
 		rc = 0;

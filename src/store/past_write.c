@@ -218,9 +218,9 @@ fold_day(struct past *p, const struct stretch *t)
 			return rc;
 		if (rc == 0)
 			continue;
-		first = sqlite3_column_int64(s, 0);
-		last = sqlite3_column_int64(s, 1);
-		rec_first = sqlite3_column_int64(s, 2);
+		first = past_time_at(s, 0);
+		last = past_time_at(s, 1);
+		rec_first = past_time_at(s, 2);
 		past_done(s);
 		if (same_day(first, t->first) && same_day(first, last) && last >= t->first - p->gap && first <= t->last + p->gap)
 			return join_piece(p, t, first, rec_first);

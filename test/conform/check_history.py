@@ -252,6 +252,7 @@ class Checks:
                         f.write(text)
                 run = check(writes, model=d + "/" + name)
                 want(run.returncode == 2 and words in run.stderr and run.stdout == "", f"{name}: {run.returncode} {run.stderr}")
+                want(run.stderr.endswith("\n"), "the line has no end")
 
     def many_unknown(self):
         """A client in fifty never hears of its operation again; 3,000 operations later there is still an answer."""

@@ -317,6 +317,49 @@ faults:
             _, out, _ = self.run(*words)
             check(f"{api} needs 3 of" in out, out)
 
+    WATCHED = """
+import socket, sys, time
+me, listen, peers = sys.argv[1], sys.argv[2].split(","), sys.argv[3].split(",")
+open_sockets = []
+for port in listen:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((me, int(port)))
+    s.listen()
+    open_sockets.append(s)
+while peers:
+    host, port = peers[0].split(":")
+    try:
+        open_sockets.append(socket.create_connection((host, int(port)), 1))
+        peers.pop(0)
+    except OSError:
+        time.sleep(0.1)
+time.sleep(600)
+"""
+
+    def watch_tells_groups(self):
+        """Three hosts of an etcd and one that uses it, each a network namespace of this machine: watch sees who needs how many."""
+        for name in ("etcd", "api"):
+            shutil.copy(os.path.realpath(sys.executable), os.path.join(self.dir, name))
+        peer = self.write("peer.py", self.WATCHED)
+        script = ("mount -t tmpfs none /run && mkdir -p /run/netns && ip link add br0 type bridge && ip link set br0 up && ip link set lo up || exit 77; "
+                  "for i in 1 2 3 9; do ip netns add n$i && ip link add v$i type veth peer name e0 netns n$i && ip link set v$i master br0 up && "
+                  "ip -n n$i addr add 10.77.0.$i/24 dev e0 && ip -n n$i link set e0 up && ip -n n$i link set lo up || exit 77; done; ")
+        for i in (1, 2, 3):
+            script += f"ip netns exec n{i} {self.dir}/etcd {peer} 10.77.0.{i} 2379,2380 10.77.0.{i % 3 + 1}:2380 & "
+        script += f"ip netns exec n9 {self.dir}/api {peer} 10.77.0.9 80 10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379 & "
+        script += (f"{PROGRAM} graph watch --store {self.db} --every 1s >/dev/null 2>&1 & "
+                   f"for i in $(seq 100); do sleep 0.3; {PROGRAM} graph show --json --store {self.db} 2>/dev/null | grep -q '\"need\":2' && break; done; "
+                   "exit 0")         # the others end with the first process of their namespace
+        r = subprocess.run(["unshare", "-rmnp", "--fork", "--mount-proc", "sh", "-c", script], capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        if r.returncode == 77 or b"unshare" in r.stderr:
+            raise Skip(f"no network of our own can be made here: {r.stderr.decode()[:200]}")
+        shown = self.json("show")
+        groups = [(s["name"], g["need"], len(g["of"]), g["source"]) for s in shown["services"] for g in s.get("groups", [])]
+        check(groups == [("n9", 2, 3, "sockets")], (groups, r.stderr.decode()[:500]))
+        gossip = {x["strength"] for x in shown["lines"] if x["from"] != "n9"}
+        check(gossip == {"soft"}, "a member that fails takes others down")
+
     # ---- two phases with one new line ----
 
     def two_phases(self):

@@ -43,7 +43,7 @@ class Protect(Variants):
 
     def retry_storm(self):
         self.shortened("retry-storm.yaml", ("duration: 18s", "duration: 8s"), ("at: 4s, for: 2s", "at: 2s, for: 1500ms"),
-                       ("pause=2s", "pause=1500ms"),
+                       ("pause=2s", "pause=1500ms"), ("bare.amplification >= 1.5", "bare.amplification > 1.2 * protected.amplification"),
                        holds=lambda m: m["bare"]["healed"] is False and m["protected"]["healed"] is True and m["bare"]["wasted"] > 0.5)
 
     def dead_instance(self):

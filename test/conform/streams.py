@@ -239,6 +239,13 @@ def test_killed(t):
         f.write(whole[:len(whole) * 2 // 3])
     code, answer = match("killed.sent", "half.received")
     t.check("half a log: cannot be judged", code == 4 and answer["verdict"] == "unknown" and "cut off" in answer["reason"], answer)
+    with open(path("killed.sent"), "rb") as f:
+        start = f.read(100)
+    with open(path("start.sent"), "wb") as f:
+        f.write(start)
+    code, answer = match("start.sent", "killed.received")
+    t.check("a log without a whole block: no phantoms, and nothing to judge", code == 4 and answer["sent_cut"] and count(answer, "phantom") == 0 and
+            answer["beyond_cut_log"] == answer["received"], answer)
     with open(path("bad.received"), "wb") as f:
         f.write(whole[:5000] + b"\0" * 100 + whole[5100:])
     code, _, err = run("match", path("killed.sent"), path("bad.received"))

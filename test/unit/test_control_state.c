@@ -3,6 +3,8 @@
 #include "control/state.h"
 #include "control_rig.h"
 #include "io/file.h"
+#include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 static struct rig rig;
@@ -194,6 +196,22 @@ test_replace(void **state)
 	assert_int_equal(file_read("/dev/zero", &b), -EFBIG);
 	assert_string_equal(buf_str(&b), "second");
 	assert_int_equal(file_replace(dir, "x", 1, 0600), -EISDIR);
+
+	/* A pipe stays one, and gets what was to be written. */
+	char pipe_path[PATH_MAX], got[8] = "";
+	struct stat st;
+
+	snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", dir);
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	int fd = open(pipe_path, O_RDONLY | O_NONBLOCK);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_replace(pipe_path, "three", 5, 0600), 0);
+	assert_int_equal(read(fd, got, sizeof(got)), 5);
+	assert_memory_equal(got, "three", 5);
+	close(fd);
+	assert_true(lstat(pipe_path, &st) == 0 && S_ISFIFO(st.st_mode));
+	unlink(pipe_path);
 	snprintf(path, sizeof(path), "%s.tmp", dir);
 	assert_true(access(path, F_OK) != 0);
 	snprintf(path, sizeof(path), "%s/state.json", dir);

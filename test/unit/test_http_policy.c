@@ -262,13 +262,36 @@ test_breaker(void **state)
 	rig_end(&b);
 }
 
+/* The attempt that opens the breaker is the last: nobody waits for what will be refused, whatever retries are left. */
+static void
+test_breaker_ends_retries(void **state)
+{
+	struct rig_bed b;
+	(void)state;
+	rig_begin(&b, "upstream: $0\npolicies: {retry: {attempts: 8, on: [5xx, refused], backoff: {base: 1h, max: 1h}}, budget: false, "
+	    "timeout: {total: 0}, breaker: {min_calls: 1, confidence: 0, failure_rate: 1%, open: 1h, open_max: 1h}}\n");
+	int c = rig_dial(&b);
+	rig_say(c, RIG_GET("/"));
+	int s = rig_take(&b, 0);
+	rig_serve(s, "GET / ", "HTTP/1.1 500 Oops\r\ncontent-length: 1\r\n\r\n1");
+	rig_expect(c, 500, "1");
+	rig_say(c, RIG_GET("/"));
+	rig_expect_field(c, 503, "x-faultline-refused", "breaker");
+	struct http_sum sum = rig_sum(&b, 0);
+	assert_int_equal(sum.retries, 0);
+	assert_int_equal(sum.retry_stops[FL_RETRY_BREAKER], 2);
+	close(c);
+	close(s);
+	rig_end(&b);
+}
+
 /* One permit, one place in the queue: the third is refused, the second goes when the first is done. */
 static void
 bulkhead(unsigned workers)
 {
 	struct rig_bed b = { .specs = NULL };
 	rig_start(&b, &(struct proxy_opts){ .workers = workers }, "upstream: $0\n"
-	    "policies: {bulkhead: {max: 1, queue: 1, interval: 10s, target: 10s}, timeout: {queue: 20s}}\n");
+	    "policies: {bulkhead: {max: 1, queue: 1, interval: 1h, target: 1h, lifo_after: 1h}, timeout: {queue: 1m, total: 2m}}\n");
 	int c[3], s[2];
 	struct fl_bulkhead *bulk = b.conf->http->routes[0].policies->plan.bulkhead;
 	struct fl_bulkhead_counters k;
@@ -339,7 +362,7 @@ test_bulkhead_left(void **state)
 	struct fl_bulkhead_counters k;
 	(void)state;
 	rig_start(&b, &(struct proxy_opts){ .workers = 2 }, "upstream: $0\n"
-	    "policies: {bulkhead: {max: 2, queue: 50, interval: 10s, target: 10s}, timeout: {queue: 20s}}\n");
+	    "policies: {bulkhead: {max: 2, queue: 50, interval: 1h, target: 1h, lifo_after: 1h}, timeout: {queue: 1m, total: 2m}}\n");
 	struct fl_bulkhead *bulk = b.conf->http->routes[0].policies->plan.bulkhead;
 	int c[20], s[2];
 	for (int i = 0; i < 20; i++) {
@@ -599,6 +622,7 @@ main(void)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_hedge),
 		cmocka_unit_test(test_breaker),
+		cmocka_unit_test(test_breaker_ends_retries),
 		cmocka_unit_test(test_bulkhead),
 		cmocka_unit_test(test_bulkhead_workers),
 		cmocka_unit_test(test_bulkhead_left),

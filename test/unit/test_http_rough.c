@@ -231,7 +231,7 @@ test_big(void **state)
 	struct rig_msg m;
 	char head[200];
 	(void)state;
-	rig_begin(&b, PLAIN "policies: {retry: 2}\n");
+	rig_begin(&b, PLAIN "policies: {retry: 2, timeout: {total: 10m}}\n");
 	int c = rig_dial(&b);
 	snprintf(head, sizeof(head), "POST /big HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n", BIG);
 	struct pump up = { .fd = c, .bytes = BIG, .seed = 1 }, down = { .bytes = BIG, .seed = 2 };

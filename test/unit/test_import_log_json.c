@@ -193,11 +193,25 @@ test_wrapped(void **state)
 	    "{\"log\":\"/docker-entrypoint.sh: ready for start up\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T22:31:05.1Z\"}\n"
 	    "{\"log\":\"{\\\"remote_addr\\\":\\\"203.0.113.9\\\",\\\"status\\\":\\\"200\\\",\\\"upstream_addr\\\":\\\"10.0.0.1:80\\\"}\\n\","
 	    "\"stream\":\"stdout\",\"time\":\"2026-11-20T22:31:06.1Z\"}\n", IMPORT_LOG_JSON);
-	kit_good(&k, "front.log",
+	kit_good(&k,
+	    "/var/log/containers/front-7d9f8c6b5-x2x4z_shop_nginx-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log",
 	    "2026-11-20T22:31:06.213456789Z stdout P 203.0.113.9 - - [20/Nov/2026:22:31:06 +0000] \"GET / HT\n"
 	    "2026-11-20T22:31:06.213456789+01:00 stdout F TP/1.1\" 200 612 \"-\" \"-\" upstream_addr=10.0.0.2:80\n", IMPORT_NGINX);
 	assert_int_equal(k.im.dropped, 1);
 	KIT_TOLD(&k, "user -> edge", "edge -> 10.0.0.1:80", "user -> front", "front -> 10.0.0.2:80");
+	kit_stop(&k);
+}
+
+static void
+test_example(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_start(&k, "L");
+	k.detail = true;
+	kit_file(&k, "examples/sources/gateway.access.json", IMPORT_LOG_JSON);
+	KIT_TOLD(&k, "user -> gateway http 3/1", "gateway -> cart http 1/0", "gateway -> ad http 1/1");
 	kit_stop(&k);
 }
 
@@ -219,6 +233,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nginx), cmocka_unit_test(test_not_quite_json), cmocka_unit_test(test_ingress), cmocka_unit_test(test_envoy),
 		cmocka_unit_test(test_haproxy), cmocka_unit_test(test_traefik_caddy_kong), cmocka_unit_test(test_wrapped),
+			cmocka_unit_test(test_example),
 			cmocka_unit_test(test_others_are_left_alone),
 	};
 

@@ -181,7 +181,7 @@ outcome_of(enum answerer_way way, const char *text, enum load_outcome expected)
 	conf.http.conns_max = 1;
 	conf.http.pace.rate = 100;
 	conf.duration = conf.http.pace.duration = 100 * FL_MS;
-	conf.timeout = way == ANSWER_NEVER ? 300 * FL_MS : 10 * FL_SEC;
+	conf.timeout = way == ANSWER_NEVER ? 2 * FL_SEC : 10 * FL_SEC;
 	l = run_load(&a.addr, &s);
 	if (s->outcomes[expected] != s->asked)
 		fail_msg("%s: %llu of %llu", load_outcome_word(expected), (unsigned long long)s->outcomes[expected], (unsigned long long)s->asked);

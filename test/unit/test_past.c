@@ -577,8 +577,6 @@ notes_are_kept(void **state)
 	assert_int_equal(past_note_drop(r->p, "ack", "k"), -ENOENT);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 /* A clock that jumps back a day, and forward again: everything is kept, counts once, and is found when it was told to be. */
 static void
 a_clock_that_jumps(void **state)
@@ -587,8 +585,9 @@ a_clock_that_jumps(void **state)
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < FL_ARRAY_LEN(nows); i++) {
-		const struct sight s[] = { seen("web", "cart", T0 + nows[i], T0 + nows[i], 1), { .what = SIGHT_FACT, .source = "manual", .name = "cart",
-			.key = "turn", .value = (const char *[]){ "0", "1", "2", "3", "4", "5" }[i] } };
+		const char value[] = { (char)('0' + i), '\0' };
+		const struct sight s[] = { seen("web", "cart", T0 + nows[i], T0 + nows[i], 1),
+			{ .what = SIGHT_FACT, .source = "manual", .name = "cart", .key = "turn", .value = value } };
 
 		tell_at(r, T0 + nows[i], s, 2);
 		assert_true(past_seal(r->p, T0 + nows[i]) >= 0);
@@ -602,6 +601,8 @@ a_clock_that_jumps(void **state)
 	tell_at(r, T0 + 13 * DAY, (const struct sight[]){ seen("web", "cart", T0 + 40 * DAY, T0 + 40 * DAY, 1) }, 1);
 	assert_non_null(strstr(read_view(r, 0, 0, 0), "line web cart otlp 172820 1123200 7\n"));
 }
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
 main(void)

@@ -7,6 +7,7 @@
 #include "run/graph_import.h"
 #include "run/span_intake.h"
 #include "store/past.h"
+#include "store/past_db.h"
 #include "store/past_half.h"
 #include "store/past_read.h"
 
@@ -356,6 +357,37 @@ broken_bytes_are_dropped(void **state)
 	stop(&r);
 }
 
+/* A map that an earlier version made is read as it is, and brought up to date when it is written. */
+static void
+a_map_of_version_1(void **state)
+{
+	struct past *p = NULL;
+	struct rig r;
+	char error[256];
+
+	(void)state;
+	start(&r);
+	import(&r, span("web", 1, 1, 0, SPAN_CLIENT, "peer.service", "cart-svc"));
+	p = open_store(&r);
+	assert_int_equal(sqlite3_exec(p->db, "DROP TABLE half_trace; DROP TABLE half; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	past_close(p);
+	assert_int_equal(past_open(&(struct past_opts){ .path = r.store, .read_only = true }, error, &p), 0);
+	r.n = 0;
+	assert_int_equal(past_read(p, &(struct past_view){ .known = 0 }, note_line, &r), 0);
+	assert_string_equal(r.said, "web > cart-svc 1\n");
+	past_close(p);
+	import(&r, span("web", 2, 1, 0, SPAN_CLIENT, "peer.service", "cart-svc"));
+	import(&r, span("cart", 2, 2, 1, SPAN_SERVER, NULL, NULL));
+	assert_string_equal(lines(&r, 0), "web > cart-svc 1\nweb > cart 1\n");
+	/* What no version ever made is refused with words. */
+	p = open_store(&r);
+	assert_int_equal(sqlite3_exec(p->db, "PRAGMA user_version = -5", NULL, NULL, NULL), SQLITE_OK);
+	past_close(p);
+	assert_int_equal(past_open(&(struct past_opts){ .path = r.store }, error, &p), -EBADMSG);
+	assert_non_null(strstr(error, "damaged"));
+	stop(&r);
+}
+
 int
 main(void)
 {
@@ -363,7 +395,7 @@ main(void)
 		cmocka_unit_test(the_same_half_in_other_bytes), cmocka_unit_test(what_waits_is_bounded),
 		cmocka_unit_test(a_refused_import_leaves_all), cmocka_unit_test(an_import_meets_a_live_batch),
 		cmocka_unit_test(what_does_not_pair_live_waits_on), cmocka_unit_test(killed_with_a_half_in_hand),
-		cmocka_unit_test(broken_bytes_are_dropped) };
+		cmocka_unit_test(broken_bytes_are_dropped), cmocka_unit_test(a_map_of_version_1) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,7 +157,8 @@ test_refused(void **state)
 	expect_refused(INV "\n{\"process\":01}\n", 3, 12, "begin with 0");
 	expect_refused("{\"process\":1,\"process\":1}\n", 1, 14, "stands twice");
 	expect_refused("{\"process\":1,\"type\":\"perhaps\",\"f\":\"x\"}\n", 1, 21, "the type is none");
-	expect_refused("{\"process\":\"me\",\"type\":\"ok\",\"f\":\"x\"}\n", 1, 12, "expected a process number");
+	expect_refused("{\"process\":\"me\",\"type\":\"ok\",\"f\":\"x\"}\n", 1, 1, "completes a x, but it has nothing open");
+	expect_refused("{\"process\":null,\"type\":\"ok\",\"f\":\"x\"}\n", 1, 12, "expected a process number or a name");
 	expect_refused("{\"process\":1,\"f\":\"a\\qb\"}\n", 1, 21, "no such escape");
 	expect_refused("{\"process\":1,\"f\":\"a\nb\"}\n", 1, 20, "control character");
 	expect_refused("{\"process\":1,\"f\":tru3}\n", 1, 21, "expected a value");
@@ -342,10 +343,39 @@ test_lone(void **state)
 	tape_fini(&t);
 }
 
+/* Clients with names are clients; who only tells things is none. */
+static void
+test_names(void **state)
+{
+	static const char *const texts[] = {
+		"{:process :net :type :info :f :cut}\n{:process :a :type :invoke :f :write :value 1}\n{:process \"b\" :type :invoke :f :read}\n"
+		"{:process :nemesis-2 :type :invoke :f :kill}\n{:process :a :type :ok :f :write :value 1}\n"
+		"{:process :b :type :ok :f :read :value 7}\n"
+		"{:process \"12\" :type :invoke :f :read}\n{:process 12 :type :info :f :read}\n",
+		"{\"process\":\"net\",\"type\":\"info\",\"f\":\"cut\"}\n{\"process\":\"a\",\"type\":\"invoke\",\"f\":\"write\",\"value\":1}\n"
+		"{\"process\":\"b\",\"type\":\"invoke\",\"f\":\"read\"}\n{\"process\":\"nemesis-2\",\"type\":\"invoke\",\"f\":\"kill\"}\n"
+		"{\"process\":\"a\",\"type\":\"ok\",\"f\":\"write\",\"value\":1}\n{\"process\":\"b\",\"type\":\"ok\",\"f\":\"read\",\"value\":7}\n"
+		"{\"process\":\"12\",\"type\":\"invoke\",\"f\":\"read\"}\n{\"process\":12,\"type\":\"info\",\"f\":\"read\"}\n" };
+	struct tape_read_info info;
+	struct tape t;
+
+	(void)state;
+	for (size_t i = 0; i < FL_ARRAY_LEN(texts); i++) {
+		assert_int_equal(read_text(&t, texts[i], &info), 0);
+		assert_int_equal(t.count, 3);
+		assert_int_equal(info.skipped, 2);
+		assert_true(t.ops[0].process >= 1000000000 && t.ops[1].process >= 1000000000 && t.ops[0].process != t.ops[1].process);
+		assert_true(t.ops[0].outcome == TAPE_OK && t.ops[1].outcome == TAPE_OK);
+		assert_int_equal(t.ops[2].process, 12);
+		tape_fini(&t);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_edn_read), cmocka_unit_test(test_log), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_values), cmocka_unit_test(test_memory), cmocka_unit_test(test_lone),

@@ -7,7 +7,7 @@
  * One message in a million is lost, one arrives twice, one arrives late in the order. The logs go to DIR (22 bytes a message) and are
  * taken away again. Prints one JSON line.
  */
-#include "run/stream_file.h"
+#include "stream/stream_file.h"
 
 #include "base/rng.h"
 #include "io/clock.h"

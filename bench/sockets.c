@@ -4,7 +4,7 @@
  * --rounds sweeps after the one that learns whose they are.
  */
 #include "lib.h"
-#include "run/socket_watch.h"
+#include "map/socket_watch.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -6,8 +6,8 @@
 #include "io/clock.h"
 #include "io/term.h"
 #include "proto/jsonw.h"
-#include "run/collect.h"
-#include "run/stream_place.h"
+#include "stream/collect.h"
+#include "stream/stream_place.h"
 
 #include <errno.h>
 #include <inttypes.h>

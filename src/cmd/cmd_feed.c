@@ -7,8 +7,8 @@
 #include "io/clock.h"
 #include "io/term.h"
 #include "proto/jsonw.h"
-#include "run/feed.h"
-#include "run/stream_place.h"
+#include "stream/feed.h"
+#include "stream/stream_place.h"
 
 #include <errno.h>
 #include <inttypes.h>

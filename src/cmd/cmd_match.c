@@ -7,10 +7,10 @@
 #include "cmd/cmd.h"
 #include "io/clock.h"
 #include "io/term.h"
-#include "run/match_oracle.h"
-#include "run/matcher.h"
-#include "run/stream_import.h"
-#include "run/stream_lines.h"
+#include "stream/match_oracle.h"
+#include "stream/matcher.h"
+#include "stream/stream_import.h"
+#include "stream/stream_lines.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,13 +7,13 @@
 #include "control/graph_text.h"
 #include "io/clock.h"
 #include "proto/json.h"
-#include "run/graph_alerts.h"
-#include "run/graph_draw.h"
-#include "run/graph_impact.h"
-#include "run/graph_import.h"
-#include "run/graph_judge.h"
-#include "run/graph_plan.h"
-#include "run/graph_show.h"
+#include "map/graph_alerts.h"
+#include "map/graph_draw.h"
+#include "map/graph_impact.h"
+#include "map/graph_import.h"
+#include "map/graph_judge.h"
+#include "map/graph_plan.h"
+#include "map/graph_show.h"
 
 #include <errno.h>
 #include <stdio.h>

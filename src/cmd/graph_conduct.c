@@ -5,10 +5,10 @@
 #include "io/clock.h"
 #include "io/dir.h"
 #include "io/term.h"
-#include "run/graph_runbook.h"
-#include "run/runbook_journal.h"
-#include "run/runbook_print.h"
-#include "run/runbook_run.h"
+#include "map/graph_runbook.h"
+#include "map/runbook_journal.h"
+#include "map/runbook_print.h"
+#include "map/runbook_run.h"
 
 #include <errno.h>
 #include <stdio.h>

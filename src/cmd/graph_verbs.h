@@ -5,7 +5,7 @@
 
 #include "cmd/cmd.h"
 #include "control/cli_args.h"
-#include "run/graph_ask.h"
+#include "map/graph_ask.h"
 
 /* The options and words of a command line, as a question has them. */
 void cmd_graph_options(const struct cli_args *a, struct graph_ask *ask);

@@ -7,8 +7,8 @@
 #include "control/span_receiver.h"
 #include "io/clock.h"
 #include "io/term.h"
-#include "run/graph_alerts.h"
-#include "run/socket_watch.h"
+#include "map/graph_alerts.h"
+#include "map/socket_watch.h"
 #include "store/past.h"
 
 #include <errno.h>

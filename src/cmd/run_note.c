@@ -3,7 +3,7 @@
 #include "cmd/run_note.h"
 
 #include "io/clock.h"
-#include "run/graph_import.h"
+#include "map/graph_import.h"
 
 #include <errno.h>
 #include <stdio.h>

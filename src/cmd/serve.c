@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 #include "control/daemon.h"
 #include "control/span_receiver.h"
-#include "run/alert_send.h"
+#include "map/alert_send.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

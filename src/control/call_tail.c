@@ -3,7 +3,7 @@
 #include "control/call_tail.h"
 #include "control/http_live.h"
 #include "faultline/call.h"
-#include "run/http_ask.h"
+#include "conf/http_ask.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -16,7 +16,7 @@
 #include "control/cli_table.h"
 #include "control/line_json.h"
 #include "proto/jsonw.h"
-#include "run/fault_doc.h"
+#include "conf/fault_doc.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -15,8 +15,8 @@
 #include "control/sight_queue.h"
 #include "io/clock.h"
 #include "io/thread.h"
-#include "run/graph_answers.h"
-#include "run/graph_notify.h"
+#include "map/graph_answers.h"
+#include "map/graph_notify.h"
 #include "store/past.h"
 
 #include <errno.h>

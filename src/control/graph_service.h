@@ -11,7 +11,7 @@
 
 #include "control/api.h"
 #include "graph/sight.h"
-#include "run/alert_send.h"
+#include "map/alert_send.h"
 
 struct graph_service;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* graph_text.h - answers about the map (run/graph_ask.h) for people: tables and sentences on standard output. */
+/* graph_text.h - answers about the map (map/graph_ask.h) for people: tables and sentences on standard output. */
 #ifndef CONTROL_GRAPH_TEXT_H
 #define CONTROL_GRAPH_TEXT_H
 

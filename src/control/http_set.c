@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* http_set.c - HTTP lines looked at together. */
 #include "control/http_set.h"
-#include "run/http_doubt.h"
-#include "run/http_explain.h"
+#include "conf/http_doubt.h"
+#include "conf/http_explain.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

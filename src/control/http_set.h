@@ -5,7 +5,7 @@
 
 #include "control/config.h"
 #include "proto/jsonw.h"
-#include "run/http_cost.h"
+#include "conf/http_cost.h"
 
 /* Borrowed from what they are of. */
 int http_set_of_config(const struct config *c, struct http_cost_set *ret_set);         /* 0 or -ENOMEM */

@@ -4,7 +4,7 @@
 #include "control/http_live.h"
 #include "proxy/cluster_report.h"
 #include "proxy/http_conf.h"
-#include "run/http_ask.h"
+#include "conf/http_ask.h"
 #include <stdlib.h>
 #include <string.h>
 

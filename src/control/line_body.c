@@ -3,8 +3,8 @@
 #include "control/line_body.h"
 #include "control/line_json.h"
 #include "proxy/trace_conf.h"
-#include "run/fault_doc.h"
-#include "run/http_doc.h"
+#include "conf/fault_doc.h"
+#include "conf/http_doc.h"
 #include <errno.h>
 #include <float.h>
 #include <math.h>

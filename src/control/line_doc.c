@@ -5,10 +5,10 @@
 #include "control/tls_config.h"
 #include "proto/doc_patch.h"
 #include "proto/json.h"
-#include "run/fault_doc.h"
-#include "run/http_ask.h"
-#include "run/http_doc.h"
-#include "run/trace_doc.h"
+#include "conf/fault_doc.h"
+#include "conf/http_ask.h"
+#include "conf/http_doc.h"
+#include "conf/trace_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "fault/http_fault.h"
 #include "io/io.h"
 #include "proxy/trace_conf.h"
-#include "run/http_doc.h"
+#include "conf/http_doc.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

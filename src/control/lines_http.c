@@ -3,8 +3,8 @@
 #include "control/lines_http.h"
 #include "io/io.h"
 #include "proxy/worker.h"
-#include "run/http_doc.h"
-#include "run/http_keep.h"
+#include "conf/http_doc.h"
+#include "conf/http_keep.h"
 
 int
 lines_http_init(struct lines *t)

@@ -4,7 +4,7 @@
 #define CONTROL_LINES_HTTP_H
 
 #include "control/lines.h"
-#include "run/http_news.h"
+#include "conf/http_news.h"
 
 /* 0 or -ENOMEM. */
 int lines_http_init(struct lines *t);

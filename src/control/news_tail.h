@@ -5,7 +5,7 @@
 
 #include "control/lines.h"
 #include "proto/jsonw.h"
-#include "run/http_news.h"
+#include "conf/http_news.h"
 
 #define NEWS_TAIL_MAX 1024u
 

@@ -12,7 +12,7 @@
 #include "io/clock.h"
 #include "io/thread.h"
 #include "proto/jsonw.h"
-#include "run/span_intake.h"
+#include "map/span_intake.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

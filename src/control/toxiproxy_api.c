@@ -12,7 +12,7 @@
 #include "control/line_json.h"
 #include "control/metrics.h"
 #include "control/openmetrics.h"
-#include "run/http_doc.h"
+#include "conf/http_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

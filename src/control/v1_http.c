@@ -10,8 +10,8 @@
 #include "control/line_doc.h"
 #include "control/line_json.h"
 #include "proto/json.h"
-#include "run/http_ask.h"
-#include "run/http_doc.h"
+#include "conf/http_ask.h"
+#include "conf/http_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "control/http_view.h"
 #include "control/news_tail.h"
 #include "io/io.h"
-#include "run/http_doc.h"
+#include "conf/http_doc.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include "io/io.h"
 #include "proto/http1.h"
 #include "proto/jsonw.h"
-#include "run/outgo.h"
+#include "stream/outgo.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>

@@ -15,7 +15,7 @@
 #include "run/exp_fault.h"
 
 #include "base/units.h"
-#include "run/fault_doc.h"
+#include "conf/fault_doc.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define RUN_EXP_LINE_H
 
 #include "run/exp_field.h"
-#include "run/http_doc.h"
+#include "conf/http_doc.h"
 #include "run/subst.h"
 
 void exp_line_read(struct exp_reader *r, const struct doc_node *map, struct experiment_line *l);

@@ -9,7 +9,7 @@
 #include "run/exp_load.h"
 #include "run/exp_probe.h"
 #include "run/exp_system.h"
-#include "run/fault_doc.h"
+#include "conf/fault_doc.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include "proxy/line.h"
 #include "run/metric.h"
 #include "run/pace.h"
-#include "run/trace_doc.h"
+#include "conf/trace_doc.h"
 
 #define EXPERIMENT_PORTS_MAX 64
 #define EXPERIMENT_LINES_MAX 64

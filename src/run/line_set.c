@@ -9,7 +9,7 @@
 #include "io/port.h"
 #include "proxy/worker.h"
 #include "run/exp_line.h"
-#include "run/http_news.h"
+#include "conf/http_news.h"
 #include "run/trace_recorder.h"
 #include <errno.h>
 #include <stdio.h>

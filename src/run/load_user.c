@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "io/io.h"
 #include "proto/http1.h"
-#include "run/outgo.h"
+#include "stream/outgo.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "io/clock.h"
 #include "io/dir.h"
 #include "io/port.h"
-#include "run/http_keep.h"
-#include "run/http_news.h"
+#include "conf/http_keep.h"
+#include "conf/http_news.h"
 #include "run/trace_recorder.h"
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 #include "io/clock.h"
-#include "run/http_news.h"
+#include "conf/http_news.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
  */
 #include "base/assert.h"
 #include "graph/coverage.h"
-#include "run/tried.h"
+#include "map/tried.h"
 
 #include <errno.h>
 #include <stdlib.h>

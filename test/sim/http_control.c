@@ -11,8 +11,8 @@
 #include "proxy/http_conf.h"
 #include "proxy/proxy.h"
 #include "proxy/worker.h"
-#include "run/http_doc.h"
-#include "run/http_keep.h"
+#include "conf/http_doc.h"
+#include "conf/http_keep.h"
 #include "base/assert.h"
 #include <stdio.h>
 #include <stdlib.h>

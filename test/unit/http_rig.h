@@ -16,8 +16,8 @@
 #include "proxy/http_record.h"
 #include "proxy/proxy.h"
 #include "proxy/worker.h"
-#include "run/http_doc.h"
-#include "run/http_keep.h"
+#include "conf/http_doc.h"
+#include "conf/http_keep.h"
 #include "unit.h"
 
 #include <errno.h>

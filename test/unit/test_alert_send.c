@@ -4,7 +4,7 @@
 
 #include "answerer.h"
 #include "io/file.h"
-#include "run/alert_send.h"
+#include "map/alert_send.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -3,7 +3,7 @@
 #include "control_rig.h"
 
 #include "control/line_json.h"
-#include "run/fault_doc.h"
+#include "conf/fault_doc.h"
 #include <poll.h>
 #include <sys/socket.h>
 

@@ -5,7 +5,7 @@
 #include "base/units.h"
 #include "run/doubt.h"
 #include "run/exp_line.h"
-#include "run/http_ask.h"
+#include "conf/http_ask.h"
 #include "run/experiment.h"
 #include "run/timeline.h"
 

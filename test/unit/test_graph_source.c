@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_graph_source.c - which files are read: those that are named, those of a folder, and beside them what they name, none further out. */
-#include "run/graph_source.h"
+#include "map/graph_source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

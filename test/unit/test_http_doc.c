@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_http_doc.c - HTTP lines in files: what is read, and what is said about what cannot be. */
 #include "proto/yaml.h"
-#include "run/http_ask.h"
-#include "run/http_doc.h"
-#include "run/http_field.h"
+#include "conf/http_ask.h"
+#include "conf/http_doc.h"
+#include "conf/http_field.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -5,9 +5,9 @@
  */
 #include "proto/yaml.h"
 #include "proxy/cluster_report.h"
-#include "run/http_ask.h"
-#include "run/http_doc.h"
-#include "run/http_keep.h"
+#include "conf/http_ask.h"
+#include "conf/http_doc.h"
+#include "conf/http_keep.h"
 #include "unit.h"
 
 static struct http_keep *keep;

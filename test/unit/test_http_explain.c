@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_http_explain.c - what calls cost at worst, which compositions are doubted, and that both are told. */
 #include "proto/yaml.h"
-#include "run/http_doc.h"
-#include "run/http_doubt.h"
-#include "run/http_explain.h"
+#include "conf/http_doc.h"
+#include "conf/http_doubt.h"
+#include "conf/http_explain.h"
 #include "unit.h"
 
 #include "proto/json.h"

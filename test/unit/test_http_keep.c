@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_http_keep.c - live objects over changes: what is the same is taken over, what is not asked for goes, failures change nothing. */
-#include "run/http_keep.h"
+#include "conf/http_keep.h"
 #include "unit.h"
 
 #include <pthread.h>

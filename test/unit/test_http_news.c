@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_http_news.c - changes of state told by many threads: none twice, none lost uncounted, in order. */
-#include "run/http_news.h"
+#include "conf/http_news.h"
 #include "unit.h"
 
 #include <pthread.h>

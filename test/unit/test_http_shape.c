@@ -2,7 +2,7 @@
 /* test_http_shape.c - faults on an HTTP line, seen from real sockets: on messages, on the stream, on connections; on either side. */
 #include "http_rig.h"
 
-#include "run/fault_doc.h"
+#include "conf/fault_doc.h"
 
 #define SPECS_MAX 8
 

@@ -4,8 +4,8 @@
 
 #include "io/file.h"
 #include "io/term.h"
-#include "run/runbook_print.h"
-#include "run/runbook_run.h"
+#include "map/runbook_print.h"
+#include "map/runbook_run.h"
 
 #include <errno.h>
 #include <poll.h>

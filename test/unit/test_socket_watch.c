@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_socket_watch.c - the live collector on real processes: on loopback, and in a network namespace of their own where that is allowed. */
-#include "run/socket_watch.h"
+#include "map/socket_watch.h"
 #include "io/clock.h"
 
 #include <arpa/inet.h>

@@ -3,7 +3,7 @@
 #include "spans_rig.h"
 
 #include "io/dir.h"
-#include "run/span_import.h"
+#include "map/span_import.h"
 
 static const char *const truth[] = {
 	"user > gateway http", "gateway > cart http", "gateway > checkout http", "checkout > payment http", "payment > bank.example http",

@@ -3,7 +3,7 @@
 #include "spans_rig.h"
 
 #include "proto/unpack.h"
-#include "run/span_import.h"
+#include "map/span_import.h"
 
 #include <fcntl.h>
 #include <zlib.h>

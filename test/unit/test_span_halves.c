@@ -4,8 +4,8 @@
 
 #include "base/types.h"
 #include "io/clock.h"
-#include "run/graph_import.h"
-#include "run/span_intake.h"
+#include "map/graph_import.h"
+#include "map/span_intake.h"
 #include "store/past.h"
 #include "store/past_db.h"
 #include "store/past_half.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_stream_file.c - logs on disk: cut anywhere, damaged, imported from text; and the matcher over them with any amount of memory. */
-#include "run/matcher.h"
-#include "run/stream_import.h"
+#include "stream/matcher.h"
+#include "stream/stream_import.h"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_trace_doc.c - `trace:` of a line: what is read, what is refused and where; it is written as it is read. */
-#include "run/trace_doc.h"
+#include "conf/trace_doc.h"
 
 #include "proto/yaml.h"
 #include "unit.h"

@@ -2,7 +2,7 @@
 /* test_tried.c - what a run's report says of the lines it disturbed. */
 #include "unit.h"
 
-#include "run/tried.h"
+#include "map/tried.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -188,7 +188,8 @@ static const struct cli_opt alerts_opts[] = { STORE, { 0, "at", "TIME", "as of t
 	{ 0, "unseen", "SHARE", "and until so little is unseen; default 0.01" },
 	{ 0, "baseline", "TIME", "what was first seen after that is new, whatever was learned" },
 	{ 0, "gone", "DURATION", "a regular line that was not seen for so long has vanished; default 24h" }, { .name = NULL } };
-static const struct cli_opt export_opts[] = { VIEW, PICTURES, { 0, "csv", NULL, "lines as CSV" }, { .name = NULL } };
+static const struct cli_opt export_opts[] = { VIEW, PICTURES, { 0, "csv", NULL, "lines as CSV" },
+	{ 0, "apps", NULL, "applications instead of services" }, { .name = NULL } };
 static const struct cli_opt watch_opts[] = { STORE, { 0, "every", "DURATION", "how often to look; default 10s" },
 	{ 0, "for", "DURATION", "so long; default until Ctrl-C" }, { 0, "otlp-port", "PORT", "take OTLP traces (4318 is usual; 0: any)" },
 	{ 0, "zipkin-port", "PORT", "take Zipkin v2 spans (9411 is usual; 0: any)" },
@@ -226,7 +227,8 @@ static const struct cli_verb verbs[] = {
 	{ "show", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "services and lines, or those around some services", show_opts,
 	    "  faultline graph show\n  faultline graph show cart --at 2026-03-01T12:00Z --json\n", show },
 	{ "impact", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "who goes down, who gets worse, who is at risk, and why", impact_opts,
-	    "  faultline graph impact redis\n  faultline graph impact --down zone=a\n  faultline graph impact --spof --top 10\n"
+	    "  faultline graph impact redis\n  faultline graph impact app=payments\n"
+	    "  faultline graph impact --down zone=a\n  faultline graph impact --spof --top 10\n"
 	    "  faultline graph impact --cuts checkout\n", impact },
 	{ "plan", NULL, "[SERVICE...]", 0, CLI_WORDS_MAX, "in which order to start everything (or these) again, and when it is back", plan_opts,
 	    "  faultline graph plan\n  faultline graph plan checkout --crews 4\n  faultline graph plan --shutdown --keep orchestrator\n"

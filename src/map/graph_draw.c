@@ -2,6 +2,7 @@
 /* graph_draw.c - the map as a picture, or a table for other programs. */
 #include "map/graph_draw.h"
 #include "graph/draw_map.h"
+#include "map/graph_apps.h"
 #include "map/graph_show.h"
 
 #include <errno.h>
@@ -37,17 +38,16 @@ choose(struct graph_map *m, const struct graph_ask *a, struct graph_reply *r, bo
 {
 	const struct estate *e = m->e;
 	bool *named = arena_alloc(&m->scratch, e->node_count + 1), *show = arena_alloc(&m->scratch, e->node_count + 1);
+	uint32_t *nodes = arena_alloc(&m->scratch, (e->node_count + 1) * sizeof(*nodes)), count;
 	int rc = 0;
 
 	*ret = NULL;
-	if (named == NULL || show == NULL)
+	if (named == NULL || show == NULL || nodes == NULL)
 		return graph_reply_fail(r, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < a->word_count && rc == 0; i++) {
-		uint32_t node;
-
-		rc = graph_map_node(m, a->words[i], r, &node);
-		if (rc == 0)
-			named[node] = show[node] = true;
+		rc = graph_map_nodes(m, a->words[i], r, nodes, &count);
+		for (uint32_t k = 0; rc == 0 && k < count; k++)
+			named[nodes[k]] = show[nodes[k]] = true;
 	}
 	for (uint32_t i = 0; i < e->line_count; i++)
 		if (named[e->lines[i].from] || named[e->lines[i].to])
@@ -107,6 +107,8 @@ graph_export(struct graph_ask *a, struct graph_reply *r)
 	if (!graph_draw_wanted(a) && !graph_ask_has(a, "csv"))
 		return graph_show(a, r);
 	rc = graph_map_init(&m, a, r);
+	if (rc == 0 && graph_ask_has(a, "apps"))
+		rc = graph_apps_roll(&m, r);
 	if (rc == 0)
 		rc = choose(&m, a, r, &show);
 	if (rc == 0)

@@ -228,7 +228,13 @@ fail_where(struct asking *q, const char *text, struct graph_reply *r, uint32_t *
 	const char *equals = strchr(text, '=');
 	char key[128];
 	uint32_t found;
+	int rc;
 
+	if (strncmp(text, "app=", 4) == 0) {
+		rc = graph_map_nodes(&q->m, text, r, failed + *count, &found);
+		*count += rc == 0 ? found : 0;
+		return rc;
+	}
 	if (equals == NULL || equals == text || (size_t)(equals - text) >= sizeof(key))
 		return graph_reply_fail(r, -EINVAL, "down: found \"%.80s\", expected FACT=VALUE such as zone=a", text);
 	memcpy(key, text, (size_t)(equals - text));
@@ -244,16 +250,17 @@ static int
 choose_failed(struct asking *q, const struct graph_ask *a, struct graph_reply *r, uint32_t **ret, uint32_t *ret_count)
 {
 	size_t rooms = 1;
-	uint32_t count = 0, *failed;
+	uint32_t count = 0, found = 0, *failed;
 	int rc = 0;
 
 	for (unsigned i = 0; i < a->opt_count; i++)
 		rooms += strcmp(a->opts[i].key, "down") == 0;
-	failed = arena_alloc(&q->m.scratch, (a->word_count + rooms * (q->m.e->node_count + 1)) * sizeof(*failed));
+	rooms += a->word_count;
+	failed = arena_alloc(&q->m.scratch, rooms * (q->m.e->node_count + 1) * sizeof(*failed));
 	if (failed == NULL)
 		return graph_reply_fail(r, -ENOMEM, "out of memory");
-	for (unsigned i = 0; i < a->word_count && rc == 0; i++)
-		rc = graph_map_node(&q->m, a->words[i], r, &failed[count++]);
+	for (unsigned i = 0; i < a->word_count && rc == 0; i++, count += found)
+		rc = graph_map_nodes(&q->m, a->words[i], r, failed + count, &found);
 	for (unsigned i = 0; i < a->opt_count && rc == 0; i++)
 		if (strcmp(a->opts[i].key, "down") == 0)
 			rc = fail_where(q, a->opts[i].value, r, failed, &count);

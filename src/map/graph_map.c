@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #define MEMORY_MAX ((size_t)8 << 30)
+#define APP_WORD "app="
 #define WINDOW_DEFAULT (86400 * FL_SEC)
 
 int
@@ -212,6 +213,21 @@ graph_map_fini(struct graph_map *m)
 
 /* ---- words ---- */
 
+/* The services of an application. ret may be NULL. */
+static uint32_t
+app_nodes(const struct graph_map *m, const char *app, uint32_t *ret)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < m->e->node_count; v++)
+		if (app[0] != '\0' && strcmp(m->e->nodes[v].app, app) == 0) {
+			if (ret != NULL)
+				ret[n] = v;
+			n++;
+		}
+	return n;
+}
+
 int
 graph_map_node(const struct graph_map *m, const char *word, struct graph_reply *r, uint32_t *ret)
 {
@@ -241,7 +257,20 @@ graph_map_node(const struct graph_map *m, const char *word, struct graph_reply *
 	for (uint32_t i = 0; i < m->e->node_count; i++)
 		if (strcmp(m->e->nodes[i].name, word) == 0)
 			return graph_reply_fail(r, -ENOENT, "there are several services \"%.80s\"; say which, such as \"%.80s\"", word, m->names[i]);
+	if (app_nodes(m, word, NULL) > 0)
+		return graph_reply_fail(r, -ENOENT, "there is no service \"%.80s\", but an application: app=%.80s", word, word);
 	return graph_reply_fail(r, -ENOENT, "there is no service \"%.80s\"", word);
+}
+
+int
+graph_map_nodes(const struct graph_map *m, const char *word, struct graph_reply *r, uint32_t *ret, uint32_t *ret_count)
+{
+	if (strncmp(word, APP_WORD, sizeof(APP_WORD) - 1) == 0) {
+		*ret_count = app_nodes(m, word + sizeof(APP_WORD) - 1, ret);
+		return *ret_count > 0 ? 0 : graph_reply_fail(r, -ENOENT, "there is no application \"%.80s\"", word + sizeof(APP_WORD) - 1);
+	}
+	*ret_count = 1;
+	return graph_map_node(m, word, r, ret);
 }
 
 int

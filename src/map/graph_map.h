@@ -45,6 +45,8 @@ void graph_map_fini(struct graph_map *m);
 
 /* The node that a word names: 0, or -ENOENT with the nearest names in r->error. */
 int graph_map_node(const struct graph_map *m, const char *word, struct graph_reply *r, uint32_t *ret);
+/* The nodes that a word names: one, or with "app=NAME" all of an application. ret: room for node_count. 0, or -ENOENT with r->error. */
+int graph_map_nodes(const struct graph_map *m, const char *word, struct graph_reply *r, uint32_t *ret, uint32_t *ret_count);
 /* "a -> b" or "a->b" or two words. 0 or -EINVAL, -ENOENT with r->error. */
 int graph_map_line(const struct graph_map *m, const struct graph_ask *a, struct graph_reply *r, uint32_t *ret);
 

@@ -45,14 +45,14 @@ static int
 choose(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 {
 	const struct estate *e = g->m.e;
-	uint32_t *targets = arena_alloc(&g->m.keep, (a->word_count + 1) * sizeof(*targets));
+	uint32_t *targets = arena_alloc(&g->m.keep, (a->word_count + 1) * (e->node_count + 1) * sizeof(*targets)), target_count = 0, found = 0;
 	bool *up = arena_alloc(&g->m.keep, e->node_count + 1);
 	int rc = 0;
 
 	if (targets == NULL || up == NULL)
 		return graph_reply_fail(r, -ENOMEM, "out of memory");
-	for (unsigned i = 0; i < a->word_count && rc == 0; i++)
-		rc = graph_map_node(&g->m, a->words[i], r, &targets[i]);
+	for (unsigned i = 0; i < a->word_count && rc == 0; i++, target_count += found)
+		rc = graph_map_nodes(&g->m, a->words[i], r, targets + target_count, &found);
 	for (uint32_t v = 0; v < e->node_count; v++)
 		up[v] = e->nodes[v].kind == SIGHT_USER || e->nodes[v].kind == SIGHT_EXTERNAL;
 	for (unsigned i = 0; i < a->opt_count && rc == 0; i++) {
@@ -62,7 +62,7 @@ choose(struct graph_planned *g, struct graph_ask *a, struct graph_reply *r)
 			up[node] = true;
 	}
 	g->q = (struct plan_question){ .recover = g->recover, .up = up };
-	return rc != 0 || a->word_count == 0 ? rc : choose_targets(g, targets, a->word_count, r);
+	return rc != 0 || a->word_count == 0 ? rc : choose_targets(g, targets, target_count, r);
 }
 
 static int

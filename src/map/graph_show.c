@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* graph_show.c - the map, what changed in it, and who says so. */
 #include "map/graph_show.h"
+#include "base/assert.h"
+#include "map/graph_apps.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -206,80 +208,86 @@ put_aliases(struct jsonw *w, const struct graph_map *m)
 
 /* Which nodes are asked for: those named, with their neighbours; without names all. */
 static int
-choose(const struct graph_ask *a, struct graph_reply *r, const struct graph_map *m, bool *named)
+choose(const struct graph_ask *a, struct graph_reply *r, struct graph_map *m, bool *named)
 {
 	const struct estate *e = m->e;
 
+	uint32_t *nodes = arena_alloc(&m->scratch, (e->node_count + 1) * sizeof(*nodes)), count;
+
+	if (nodes == NULL)
+		return graph_reply_fail(r, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < a->word_count; i++) {
-		uint32_t node;
-		int rc = graph_map_node(m, a->words[i], r, &node);
+		int rc = graph_map_nodes(m, a->words[i], r, nodes, &count);
 
 		if (rc != 0)
 			return rc;
-		named[node] = true;
+		for (uint32_t k = 0; k < count; k++)
+			named[nodes[k]] = true;
 	}
 	for (uint32_t v = 0; v < e->node_count && a->word_count == 0; v++)
 		named[v] = true;
 	return 0;
 }
 
-/* Services rolled up to the applications that they are part of. */
-static uint32_t
-app_of(const struct graph_map *m, uint32_t node)
+/* Services by the application that they are part of: those of app v are ret[at[v]] .. ret[at[v + 1] - 1]. */
+static uint32_t *
+parts_of(struct graph_map *rolled, const struct graph_map *m, uint32_t *at)
 {
-	const char *app = m->e->nodes[node].app;
-	uint32_t best = node;
+	const struct estate *e = m->e;
+	uint32_t *app = arena_alloc(&rolled->scratch, (e->node_count + 1) * sizeof(*app));
+	uint32_t *ret = arena_alloc(&rolled->scratch, (e->node_count + 1) * sizeof(*ret));
 
-	if (app[0] == '\0')
-		return node;
-	for (uint32_t i = 0; i < m->e->node_count; i++)
-		if (strcmp(m->e->nodes[i].app, app) == 0) {
-			best = i;
-			break;
-		}
-	return best;
+	if (app == NULL || ret == NULL)
+		return NULL;
+	memset(at, 0, (rolled->e->node_count + 2) * sizeof(*at));
+	for (uint32_t v = 0; v < e->node_count; v++) {
+		app[v] = estate_find(rolled->e, graph_apps_name(m, v), NULL);
+		fl_assert(app[v] != ESTATE_NONE);
+		at[app[v] + 2]++;
+	}
+	for (uint32_t i = 2; i < rolled->e->node_count + 2; i++)
+		at[i] += at[i - 1];
+	for (uint32_t v = 0; v < e->node_count; v++)
+		ret[at[app[v] + 1]++] = v;
+	return ret;
 }
 
+/* Services rolled up to applications. */
 static int
 show_apps(struct graph_reply *r, struct graph_map *m)
 {
-	const struct estate *e = m->e;
-	uint32_t *app = arena_alloc(&m->scratch, (e->node_count + 1) * sizeof(*app));
-	bool *pairs;
+	struct graph_map services = *m;
+	uint32_t *at, *parts = NULL;
+	int rc = graph_apps_roll(m, r);
 
-	if (app == NULL)
+	if (rc != 0)
+		return rc;
+	at = arena_alloc(&m->scratch, (m->e->node_count + 2) * sizeof(*at));
+	if (at != NULL)
+		parts = parts_of(m, &services, at);
+	if (parts == NULL)
 		return graph_reply_fail(r, -ENOMEM, "out of memory");
 	jsonw_object(&r->w);
 	jsonw_key(&r->w, "apps");
 	jsonw_array(&r->w);
-	for (uint32_t v = 0; v < e->node_count; v++) {
-		app[v] = app_of(m, v);
-		if (app[v] != v)
-			continue;
+	for (uint32_t v = 0; v < m->e->node_count; v++) {
 		jsonw_object(&r->w);
-		jsonw_str(&r->w, "name", e->nodes[v].app[0] != '\0' ? e->nodes[v].app : m->names[v]);
+		jsonw_str(&r->w, "name", m->names[v]);
 		jsonw_key(&r->w, "services");
 		jsonw_array(&r->w);
-		for (uint32_t u = v; u < e->node_count; u++)
-			if (u == v || (e->nodes[u].app[0] != '\0' && strcmp(e->nodes[u].app, e->nodes[v].app) == 0))
-				jsonw_string(&r->w, m->names[u]);
+		for (uint32_t i = at[v]; i < at[v + 1]; i++)
+			jsonw_string(&r->w, services.names[parts[i]]);
 		jsonw_end(&r->w);
 		jsonw_end(&r->w);
 	}
 	jsonw_end(&r->w);
 	jsonw_key(&r->w, "lines");
 	jsonw_array(&r->w);
-	pairs = e->node_count <= 20000 ? arena_alloc(&m->scratch, (size_t)e->node_count * e->node_count + 1) : NULL;
-	for (uint32_t i = 0; i < e->line_count; i++) {
-		uint32_t from = app[e->lines[i].from], to = app[e->lines[i].to];
-
-		if (from == to || (pairs != NULL && pairs[(size_t)from * e->node_count + to]))
-			continue;
-		if (pairs != NULL)
-			pairs[(size_t)from * e->node_count + to] = true;
+	for (uint32_t i = 0; i < m->e->line_count; i++) {
 		jsonw_object(&r->w);
-		jsonw_str(&r->w, "from", e->nodes[from].app[0] != '\0' ? e->nodes[from].app : m->names[from]);
-		jsonw_str(&r->w, "to", e->nodes[to].app[0] != '\0' ? e->nodes[to].app : m->names[to]);
+		jsonw_str(&r->w, "from", m->names[m->e->lines[i].from]);
+		jsonw_str(&r->w, "to", m->names[m->e->lines[i].to]);
+		jsonw_str(&r->w, "strength", m->e->lines[i].strength == SIGHT_SOFT ? "soft" : "hard");
 		jsonw_end(&r->w);
 	}
 	jsonw_end(&r->w);

@@ -174,6 +174,24 @@ faults:
         names = {s["name"] for s in self.json("query", "from cart downstream hard depth 3")["services"]}
         check({"cart-cache", "prices", "catalog-db"} <= names, names)
 
+    def applications(self):
+        """Several services as one: what if all of it fails, how it comes back, and the map of applications."""
+        self.estate()
+        parts = {"auth", "users", "sessions", "users-db", "session-cache"}
+        for words in (("app=identity",), ("--down", "app=identity")):
+            down = self.json("impact", *words)["down"]
+            check({d["name"] for d in down if d["hop"] == 0} == parts, down)
+            check({"web", "mobile-api"} <= {d["name"] for d in down if d["hop"] == 1}, down)
+        steps = {s["name"] for s in self.json("plan", "app=identity")["steps"]}
+        check(parts <= steps and "orders-db" not in steps, steps)
+        check(parts <= {s["name"] for s in self.json("show", "app=identity")["services"]})
+        code, out, err = self.run("export", "--apps", "--csv")
+        rolled = {tuple(row.split(",")[:2]) for row in out.split("\n")[1:] if row}
+        shown = {(line["from"], line["to"]) for line in self.json("show", "--apps")["lines"]}
+        check(code == 0 and rolled == shown and ("front", "identity") in rolled and not any(a == b for a, b in rolled), (rolled ^ shown, err))
+        check("an application: app=identity" in self.run("impact", "identity")[2])
+        check("no application" in self.run("impact", "app=nobody")[2])
+
     def doc_commands(self):
         """Every command of doc/graph.md that begins with `faultline graph` runs, on the estate."""
         self.estate()

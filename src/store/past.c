@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BUSY_DEFAULT (20 * FL_SEC)
+#define BUSY_STEP (10 * FL_MS)
 #define STREAM_KEPT (3 * PAST_DAY)      /* a receiver's clients do not repeat a batch after days */
 #define HASH_BYTES 16
 #define PATH_BYTES 4096
@@ -31,17 +32,27 @@ make_folder(const char *path)
 	return dir_make(folder);
 }
 
-/* Write-ahead log: readers do not wait for the writer. Full syncing: what is committed survives the power. */
+/*
+ * Write-ahead log: readers do not wait for the writer. Full syncing: what is committed survives the power. Of two that turn a new file to
+ * write-ahead at the same moment SQLite refuses one at once, whatever its patience: so the patience is ours here.
+ */
 static int
 set_up(struct past *p, const struct past_opts *o)
 {
+	const char *sql = o->read_only ? "PRAGMA query_only = 1; PRAGMA cache_size = -65536" :
+	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864";
+	fl_ns patience = o->busy > 0 ? o->busy : BUSY_DEFAULT;
+	int rc = sqlite3_exec(p->db, sql, NULL, NULL, NULL);
+
+	for (fl_ns waited = 0; (rc & 0xff) == SQLITE_BUSY && waited < patience; waited += BUSY_STEP) {
+		sqlite3_sleep((int)(BUSY_STEP / FL_MS));
+		rc = sqlite3_exec(p->db, sql, NULL, NULL, NULL);
+	}
+	sqlite3_busy_timeout(p->db, (int)(patience / FL_MS));
 	sqlite3_extended_result_codes(p->db, 1);
-	sqlite3_busy_timeout(p->db, (int)((o->busy > 0 ? o->busy : BUSY_DEFAULT) / FL_MS));
 	sqlite3_limit(p->db, SQLITE_LIMIT_LENGTH, 64 << 20);
 	sqlite3_db_config(p->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return past_sqlite(p, sqlite3_exec(p->db, o->read_only ? "PRAGMA query_only = 1; PRAGMA cache_size = -65536" :
-	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864",
-	    NULL, NULL, NULL));
+	return past_sqlite(p, rc);
 }
 
 static int
